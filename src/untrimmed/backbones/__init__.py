@@ -1,0 +1,1 @@
+"""Networks that turn pictures into feature vectors: one file a backbone."""

@@ -1,0 +1,1 @@
+"""Timelines to pictures: SVG and one self-contained HTML report; needs no torch."""

@@ -1,0 +1,1 @@
+"""Truth and results to numbers, by protocols that name their choices; needs no torch."""

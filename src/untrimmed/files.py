@@ -1,0 +1,87 @@
+"""Files read with one clear sentence when they are unusable, and written whole or not at all."""
+
+import gzip
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from untrimmed.errors import BadInput, missing
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; renamed onto `path` on success, removed on any failure."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The ending stays: several libraries choose their format by it.
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror}); choose another place") from None
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        os.replace(temporary, path)
+    except IsADirectoryError:
+        raise BadInput(f"{path}: is a folder, not a file; choose another place") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8, whole or not at all."""
+    with whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON; the same value gives the same bytes."""
+    with whole(path) as temporary:
+        if Path(path).suffix == ".gz":
+            temporary.write_bytes(gzip.compress(json.dumps(value).encode(), mtime=0))
+        else:
+            temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file, unpacked when its name ends in `.gz`."""
+    try:
+        content = Path(path).read_bytes()
+        return gzip.decompress(content) if Path(path).suffix == ".gz" else content
+    except FileNotFoundError:
+        raise missing(Path(path), "file") from None
+    except (OSError, EOFError) as error:
+        raise BadInput(f"{path}: cannot be read ({error}); check the file") from None
+
+
+def read_text(path: Path) -> str:
+    """The content of a UTF-8 file, without a byte order mark."""
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: byte {error.start} is not UTF-8 text; save it as UTF-8") from None
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file, gzip too. NaN and Infinity are read; whoever uses the numbers decides."""
+    text = read_text(path)
+    if not text.strip():
+        raise BadInput(f"{path}: is empty; JSON was expected")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BadInput(
+            f"{path}: is not JSON (line {error.lineno}, column {error.colno}: {error.msg}); mend or replace it"
+        ) from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,1 @@
+"""Networks that find actions: one file a model, and the arithmetic that they share."""

@@ -1,0 +1,1 @@
+"""The runs behind tables: many trainings, resumed, pooled and written down."""
