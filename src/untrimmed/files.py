@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,7 +57,7 @@ def read_bytes(path: Path) -> bytes:
         return gzip.decompress(content) if Path(path).suffix == ".gz" else content
     except FileNotFoundError:
         raise missing(Path(path), "file") from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise BadInput(f"{path}: cannot be read ({error}); check the file") from None
 
 
@@ -79,6 +80,8 @@ def read_json(path: Path) -> Any:
         raise BadInput(
             f"{path}: is not JSON (line {error.lineno}, column {error.colno}: {error.msg}); mend or replace it"
         ) from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, a nest of thousands of lists
+        raise BadInput(f"{path}: is JSON beyond all bounds ({error}); mend or replace it") from None
 
 
 def _umask() -> int:

@@ -1,0 +1,284 @@
+"""The commands, thin: each is a verb on features and timelines that lives elsewhere."""
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from untrimmed import __version__
+from untrimmed.errors import BadInput
+
+if TYPE_CHECKING:
+    from untrimmed.evaluate.detection import DetectionScores
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Find every action in long videos: when it starts, when it ends, what it is, how sure we are.",
+)
+study = typer.Typer(no_args_is_help=True, help="Several trainings, pooled into one table.")
+app.add_typer(study, name="study")
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1; auto takes a GPU where there is one.")]
+JsonOut = Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file too.")]
+Overrides = Annotated[list[str] | None, typer.Argument(help="Settings over the recipe's: train.steps=500")]
+
+
+def command(group: typer.Typer) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command of the group; bad input becomes one sentence and exit code 2, an interruption code 130."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def guarded(*args: Any, **kwargs: Any) -> None:
+            try:
+                function(*args, **kwargs)
+            except (BadInput, FloatingPointError) as error:
+                print(f"untrimmed: {error}", file=sys.stderr)
+                raise typer.Exit(2) from None
+            except KeyboardInterrupt:
+                print("untrimmed: interrupted; the same command goes on from here", file=sys.stderr)
+                raise typer.Exit(130) from None
+
+        return group.command()(guarded)
+
+    return register
+
+
+@app.callback(invoke_without_command=True)
+def main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Find every action in long videos: when it starts, when it ends, what it is, how sure we are."""
+    if version:
+        print(f"untrimmed {__version__}")
+        raise typer.Exit
+
+
+@command(app)
+def demo(
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="Folder for videos, features, detector and report.")] = Path("runs/demo"),
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render and extract.")] = 2,
+    quiet: Quiet = False,
+) -> None:
+    """Render small videos, learn from two thirds of them, find the actions in the rest, and show it.
+
+    Example: `untrimmed demo --out runs/demo`
+    """
+    from untrimmed.demo.story import tell
+
+    story = tell(out, overrides or [], workers=workers, quiet=quiet)
+    show_scores(story.scores)
+    print(f"report: {story.report}")
+
+
+@command(app)
+def extract(
+    videos: Annotated[Path, typer.Argument(help="A video, or a folder of videos.")],
+    out: Annotated[Path, typer.Option(help="The feature folder to write.")],
+    fps: Annotated[float, typer.Option(help="Snippets a second.")] = 5.0,
+    flow: Annotated[bool, typer.Option(help="Append a descriptor of the optical flow.")] = True,
+    allow_truncated: Annotated[bool, typer.Option(help="Use what decodes of a damaged video.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Videos at a time, one core each.")] = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Turn videos into features; done again, it skips what is there.
+
+    Example: `untrimmed extract videos --out features --workers 2`
+    """
+    from untrimmed.extract import ExtractConfig, find_videos
+    from untrimmed.extract import extract as extract_videos
+
+    config = ExtractConfig(fps=fps, flow=flow, allow_truncated=allow_truncated)
+    done = extract_videos(find_videos(videos), out, config, workers=workers, quiet=quiet)
+    print(f"{len(done.done)} extracted, {len(done.skipped)} there already, {len(done.failed)} failed: {out}")
+    for reason in done.failed.values():
+        print(f"untrimmed: {reason}", file=sys.stderr)
+    if done.failed:
+        raise typer.Exit(2)
+
+
+@command(app)
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, as in recipes/.")],
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder [default: runs/NAME OF THE RECIPE].")] = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Train a detector; killed and started again, it goes on where it was.
+
+    Example: `untrimmed train recipes/salads50_ctcn.toml train.steps=800 --out runs/salads50`
+    """
+    from untrimmed.recipe import read_recipe
+    from untrimmed.run import DETECTOR
+    from untrimmed.train import train as run_training
+
+    folder = out or Path("runs") / recipe.stem
+    trained = run_training(read_recipe(recipe, overrides or []), folder, device=device, quiet=quiet)
+    if not trained.results:
+        return  # one of several processes; the first one speaks
+    if trained.scores:
+        show_scores(trained.scores)
+    print(f"detector: {folder / DETECTOR}")
+
+
+@command(app)
+def detect(
+    detector: Annotated[Path, typer.Argument(help="A detector file.")],
+    source: Annotated[Path, typer.Argument(help="A video, a feature file, or a folder of either.")],
+    out: Annotated[Path, typer.Option(help="Ends in .json, .csv or .srt; '{video}' in it writes a file a video.")],
+    score: Annotated[float | None, typer.Option(help="Least score [default: 0.3 in .srt, else 0].")] = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Find the actions of videos.
+
+    Example: `untrimmed detect runs/demo/detector.safetensors match.mp4 --out match.srt`
+    """
+    from untrimmed.detections import check_output, find_actions, write_detections
+    from untrimmed.detector import Detector, pick_device
+
+    check_output(out)
+    timelines = find_actions(Detector.load(detector, pick_device(device)), source, quiet=quiet)
+    for file in write_detections(out, timelines, score):
+        print(file)
+
+
+@command(app)
+def evaluate(
+    truth: Annotated[Path, typer.Argument(help="Annotations in ActivityNet's JSON form; .gz too.")],
+    results: Annotated[Path, typer.Argument(help="Detections in ActivityNet's JSON form; .gz too.")],
+    protocol: Annotated[str, typer.Option(help="activitynet, thumos14 or segments.")] = "activitynet",
+    subset: Annotated[str | None, typer.Option(help="Judge these videos only, as the truth calls them.")] = None,
+    tiou: Annotated[str | None, typer.Option(help="Other thresholds: 0.5 or 0.3,0.5 or 0.3:0.7:0.1.")] = None,
+    json: JsonOut = None,
+) -> None:
+    """Judge detections: mean average precision.
+
+    Example: `untrimmed evaluate annotations.json runs/demo/results.json --subset validation --tiou 0.5`
+    """
+    from dataclasses import replace
+
+    from untrimmed.evaluate.detection import PROTOCOLS, detection_map, parse_tious
+    from untrimmed.evaluate.instances import read_results, read_truth
+    from untrimmed.files import write_json
+
+    if protocol not in PROTOCOLS:
+        raise BadInput(f"protocol {protocol!r}: there are {', '.join(PROTOCOLS)}")
+    chosen = PROTOCOLS[protocol]
+    if tiou:
+        chosen = replace(chosen, tious=parse_tious(tiou))
+    scores = detection_map(read_truth(truth, subset), read_results(results), chosen)
+    if json:
+        write_json(json, scores.to_json())
+    show_scores(scores)
+
+
+@command(app)
+def view(
+    results: Annotated[Path, typer.Argument(help="Detections (or annotations) in ActivityNet's JSON form.")],
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    truth: Annotated[Path | None, typer.Option(help="Annotations to show beside them.")] = None,
+    videos: Annotated[Path | None, typer.Option(help="Folder of the videos.")] = None,
+) -> None:
+    """Write one HTML file that plays the videos above timelines of truth and detections.
+
+    Example: `untrimmed view runs/demo/results.json --truth annotations.json --videos videos --out report.html`
+    """
+    from untrimmed.detections import write_view
+
+    print(write_view(results, out, truth, videos))
+
+
+@command(app)
+def describe(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, as in recipes/.")],
+    overrides: Overrides = None,
+    channels: Annotated[int | None, typer.Option(help="Width of the features, without opening the data.")] = None,
+    classes: Annotated[int | None, typer.Option(help="Number of classes, without opening the data.")] = None,
+    json: JsonOut = None,
+) -> None:
+    """Say what a recipe builds: parameters, multiply-adds of one forward, anchors, levels.
+
+    Example: `untrimmed describe recipes/salads50_ctcn.toml --json model.json`
+    """
+    from untrimmed.describe import describe_recipe
+    from untrimmed.files import write_json
+    from untrimmed.recipe import read_recipe
+
+    built = describe_recipe(read_recipe(recipe, overrides or []), channels, classes)
+    if json:
+        write_json(json, built)
+    show_table("", ["", ""], [[name, shown(value)] for name, value in built.items()])
+
+
+@command(study)
+def folds(
+    recipe: Annotated[Path, typer.Argument(help="A recipe whose data has splits to hold out.")],
+    overrides: Overrides = None,
+    over: Annotated[str | None, typer.Option(help="Splits to hold out in turn: a,b,c [default: all named].")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for a run each [default: runs/NAME_folds].")] = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Cross-validate: hold out each split in turn, pool all detections, score once.
+
+    Example: `untrimmed study folds recipes/salads50_ctcn.toml --out runs/salads50_folds`
+    """
+    from untrimmed.recipe import read_recipe
+    from untrimmed.studies.folds import cross_validate
+
+    settings = read_recipe(recipe, overrides or [])
+    names = over.split(",") if over else sorted({*settings.data.train, *settings.data.test})
+    folder = out or Path("runs") / f"{recipe.stem}_folds"
+    study = cross_validate(settings, names, folder, device=device, quiet=quiet)
+    rows = {**study.folds, "pooled, scored once": study.pooled}
+    show_table(
+        "mAP (%) at tIoU",
+        ["", *(f"{tiou:.3g}".lstrip("0") for tiou in study.pooled.tious), "mean"],
+        [[name, *percent([*scores.map, scores.average_map])] for name, scores in rows.items()],
+    )
+
+
+def show_scores(scores: "DetectionScores") -> None:
+    """Print mean average precision, in percent, and AP of each class."""
+    header = ["", *(f"{tiou:.3g}".lstrip("0") for tiou in scores.tious), "mean"]
+    rows = [[name, *percent(precisions)] for name, precisions in scores.rows()]
+    show_table(f"AP (%) by tIoU, protocol {scores.protocol}", header, rows)
+    for note in scores.notes:
+        print(f"note: {note}")
+
+
+def show_table(caption: str, header: list[str], rows: list[list[str]]) -> None:
+    """Print a table; the first column holds words, the others numbers."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    # Eleven columns and the longest label fit into 80 characters.
+    table = Table(box=box.SIMPLE_HEAD, show_header=any(header), padding=(0, 1, 0, 0), show_edge=False)
+    for place, name in enumerate(header):
+        table.add_column(name, justify="right" if place else "left", no_wrap=not place)
+    for row in rows:
+        table.add_row(*row)
+    if caption:
+        print(caption)
+    Console().print(table)
+
+
+def percent(fractions: list[float]) -> list[str]:
+    """Fractions as percentages with one digit."""
+    return [f"{100 * value:.1f}" for value in fractions]
+
+
+def shown(value: Any) -> str:
+    """A number with separators, a list with commas."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else f"{value:,}"
+
+
+if __name__ == "__main__":
+    app()

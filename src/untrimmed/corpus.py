@@ -1,0 +1,115 @@
+"""What a run learns from and is tested on: a data set and its features, matched and checked."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from untrimmed.config import Config
+from untrimmed.datasets.base import Dataset, refuse_dropped
+from untrimmed.datasets.table import DATASETS
+from untrimmed.errors import BadInput
+from untrimmed.feature_folder import FeatureFolder
+from untrimmed.features import FeatureSource, VideoFeatures
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig(Config):
+    """Where annotations and features lie, and which videos are for what.
+
+    Paths are relative to the working folder; `~` and `$VARIABLES` in them are filled in when they are opened.
+    """
+
+    dataset: str = "activitynet"
+    """A row of the table of data sets; `activitynet` reads any file of ActivityNet's JSON form."""
+    annotations: str = ""
+    """File or folder of annotations."""
+    features: str = ""
+    """Folder of feature files, or one `.npz`."""
+    source: FeatureSource | None = None
+    """Where the features come from, if their folder has no manifest."""
+    columns: tuple[tuple[int, int], ...] = ()
+    """Half-open ranges of channels to use; all, when empty."""
+    average: int = 1
+    """Consecutive snippets to average into one."""
+    train: tuple[str, ...] = ("training",)
+    """Splits to train on."""
+    test: tuple[str, ...] = ("validation",)
+    """Splits to test on."""
+    unusable: Literal["refuse", "drop"] = "refuse"
+    """What to do about bad annotations and videos without features: stop, or go on without them and say so."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A data set with the features of its videos, and who trains and who tests. `notes` say what was dropped."""
+
+    dataset: Dataset
+    features: Mapping[str, VideoFeatures]
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def source(self) -> FeatureSource:
+        """The source that all features share."""
+        return self.features[self.train[0]].source
+
+
+def open_corpus(config: DataConfig) -> Corpus:
+    """Read annotations, open features, and match them; nothing is dropped without a note."""
+    dataset = open_dataset(config)
+    features = open_features(config, {video: t.duration for video, t in dataset.truth.items()})
+    notes = []
+    if dataset.dropped:
+        if config.unusable == "refuse":
+            refuse_dropped(_filled_in("annotations", config.annotations), dataset.dropped)
+        count = "1 annotation" if len(dataset.dropped) == 1 else f"{len(dataset.dropped)} annotations"
+        notes.append(f"{count} left out, the first in {dataset.dropped[0]}")
+    train, test = dataset.split(*config.train), dataset.split(*config.test)
+    if shared := set(train) & set(test):
+        raise BadInput(f"{min(shared)} and {len(shared) - 1} more videos are in both data.train and data.test")
+    if lost := [video for video in (*train, *test) if video not in features]:
+        sentence = f"{len(lost)} of {len(train) + len(test)} videos have no features, the first is {lost[0]}"
+        if config.unusable == "refuse":
+            raise BadInput(f'{config.features}: {sentence}; extract them or set data.unusable = "drop"')
+        notes.append(sentence)
+    train, test = (tuple(v for v in videos if v in features) for videos in (train, test))
+    if not any(dataset.truth[video].actions for video in train):
+        raise BadInput(f"{config.annotations}: no action in any video of {', '.join(config.train)}; nothing to learn")
+    return Corpus(dataset, features, train, test, tuple(notes))
+
+
+def open_dataset(config: DataConfig) -> Dataset:
+    """The annotations that a recipe names."""
+    if config.dataset not in DATASETS:
+        raise BadInput(f"data.dataset = {config.dataset!r}: there are {', '.join(DATASETS)}")
+    if not config.annotations:
+        raise BadInput("data.annotations is empty: give the file or folder of annotations")
+    return DATASETS[config.dataset](_filled_in("annotations", config.annotations))
+
+
+def open_features(
+    config: DataConfig, durations: Mapping[str, float] | None = None, path: Path | None = None
+) -> FeatureFolder:
+    """The features that a recipe names, or those at `path` treated alike."""
+    if not (path or config.features):
+        raise BadInput("data.features is empty: give the folder or file of features")
+    path = path or _filled_in("features", config.features)
+    return FeatureFolder(path, config.source, columns=config.columns, average=config.average, durations=durations)
+
+
+def hold_out(config: DataConfig, split: str) -> DataConfig:
+    """The same data with one split to test on and all the others, as a recipe names them, to train on."""
+    every = sorted({*config.train, *config.test})
+    if split not in every:
+        raise BadInput(f"cannot hold out {split!r}: the recipe names {', '.join(every)}")
+    return replace(config, train=tuple(name for name in every if name != split), test=(split,))
+
+
+def _filled_in(key: str, text: str) -> Path:
+    path = os.path.expanduser(os.path.expandvars(text))
+    if "$" in path:
+        raise BadInput(f"data.{key} = {text}: the variable is not set; export it or give the path")
+    return Path(path)

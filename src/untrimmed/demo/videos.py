@@ -1,0 +1,212 @@
+"""Plans and renders the demo's untrimmed videos, and writes down exactly what happens in them."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from untrimmed.config import Config
+from untrimmed.demo.figure import ACTIONS, HABITS, Act, perform
+from untrimmed.demo.paint import Picture
+from untrimmed.demo.scene import Scene
+from untrimmed.errors import BadInput
+from untrimmed.files import read_json, write_json
+from untrimmed.timeline import Action, Timeline
+from untrimmed.video import write_video
+
+CLASSES = tuple(sorted(ACTIONS))
+ANNOTATIONS = "annotations.json"
+SETTINGS = "settings.json"
+EDITION = 1  # to be raised when the same settings give other videos
+
+LENGTHS = (1.5, 6.0)  # seconds, of an action
+COUNTS = (5, 8)  # actions in a video
+IDLE = (0.35, 0.55)  # share of a video in which nothing annotated happens
+GAP = 0.8  # seconds between two actions at least
+PERIODS = {
+    "box": (0.8, 1.3),
+    "jumping jack": (0.9, 1.4),
+    "kick": (1.1, 1.8),
+    "squat": (1.4, 2.4),
+    "wave": (0.6, 1.0),
+}
+"""Seconds that one cycle of an action takes."""
+
+WORKERS = 2  # threads: drawing and encoding run outside of Python's lock for the most part
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoConfig(Config):
+    """What videos to render. Raises BadInput for values that make no videos."""
+
+    videos: int = 24
+    """How many; every third is for validation, the others for training."""
+    seconds: tuple[float, float] = (32.0, 44.0)
+    """The shortest and longest video."""
+    fps: float = 15.0
+    """Frames a second."""
+    width: int = 320
+    """Pixels across."""
+    height: int = 240
+    """Pixels down."""
+    seed: int = 0
+    """Video i is made from `(seed, i)` alone."""
+
+    def __post_init__(self) -> None:
+        shortest, longest = self.seconds
+        _demand(self.videos >= 3, f"videos={self.videos} leaves nothing to validate on; give at least 3")
+        _demand(10 <= shortest <= longest < np.inf, f"seconds={self.seconds} is no range; give two of 10 or more")
+        _demand(5 <= self.fps <= 120, f"fps={self.fps} is too slow or fast for these motions; give 5 to 120")
+        sizes = self.width % 2 == 0 and self.height % 2 == 0 and self.width >= self.height >= 96
+        _demand(sizes, f"{self.width}x{self.height} cannot be drawn; give even sizes, height >= 96, width >= height")
+        _demand(self.seed >= 0, f"seed={self.seed} is negative; give 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What is to happen in one video of `frames` frames: acts that are annotated, and acts that are not."""
+
+    video: str
+    subset: str
+    frames: int
+    fps: float
+    acts: tuple[Act, ...]
+
+    @property
+    def timeline(self) -> Timeline:
+        """The truth: every act of a class in CLASSES, from leaving the idle pose to being back in it."""
+        actions = [Action(act.start, act.end, act.motion) for act in self.acts if act.motion in CLASSES]
+        return Timeline(self.frames / self.fps, tuple(actions))
+
+
+def render(
+    folder: Path, config: DemoConfig, progress: Callable[[int, int], None] | None = None
+) -> dict[str, Timeline]:
+    """Write `<video>.mp4` for every video and `annotations.json` (ActivityNet form); the truth by video.
+
+    Videos that are there already are kept if they were rendered with the same settings, and made anew otherwise.
+    `progress` is told how many videos of how many are done, after each.
+    """
+    folder = Path(folder)
+    scripts = [script(config, index) for index in range(config.videos)]
+    _discard_others(folder, config)
+    waiting = [index for index, plan in enumerate(scripts) if not (folder / f"{plan.video}.mp4").exists()]
+    done = len(scripts) - len(waiting)
+    if progress:
+        progress(done, len(scripts))
+    with ThreadPoolExecutor(WORKERS) as pool:
+        jobs = [pool.submit(_render_one, folder, config, index) for index in waiting]
+        try:
+            for job in as_completed(jobs):
+                job.result()
+                done += 1
+                if progress:
+                    progress(done, len(scripts))
+        finally:
+            pool.shutdown(cancel_futures=True)
+    write_json(folder / ANNOTATIONS, _annotations(scripts))
+    return {plan.video: plan.timeline for plan in scripts}
+
+
+def frames(config: DemoConfig, index: int) -> Iterator[Picture]:
+    """The pictures of one video, in order: the same for the same seed and index."""
+    plan = script(config, index)
+    rng = np.random.default_rng([config.seed, index, 1])
+    scene = Scene(config.width, config.height, rng)
+    times = np.arange(plan.frames) / plan.fps
+    for seconds, joints in zip(times, perform(plan.acts, times, rng), strict=True):
+        yield scene.frame(float(seconds), joints)
+
+
+def script(config: DemoConfig, index: int) -> Script:
+    """What happens in one video: actions of every class in turn, a gap around each, and habits in the gaps."""
+    rng = np.random.default_rng([config.seed, index])
+    count = round(rng.uniform(*config.seconds) * config.fps)
+    duration = count / config.fps
+    lengths = _lengths(duration, rng)
+    spare = duration - lengths.sum() - GAP * (len(lengths) + 1)
+    gaps = GAP + spare * rng.dirichlet(np.full(len(lengths) + 1, 2.0))
+    acts, now = [], 0.0
+    for label, length, gap in zip(_labels(len(lengths), rng), lengths, gaps, strict=False):
+        acts += _habits(now, now + gap, rng)
+        acts.append(_act(label, now + gap, now + gap + length, rng))
+        now += gap + length
+    acts += _habits(now, duration, rng)
+    subset = "validation" if index % 3 == 2 else "training"
+    return Script(f"demo_{index:03d}", subset, count, config.fps, tuple(acts))
+
+
+def _lengths(duration: float, rng: np.random.Generator) -> np.ndarray:
+    """Lengths of the actions of one video, in seconds; their sum leaves the share of IDLE free."""
+    busy = duration * (1 - rng.uniform(*IDLE))
+    fewest, most = int(np.ceil(busy / 4.9)), int(busy / 2.4)
+    fewest, most = max(fewest, min(COUNTS[0], most)), max(fewest, min(COUNTS[1], most))
+    count = int(rng.integers(fewest, most + 1))
+    while True:
+        lengths = LENGTHS[0] + (busy - LENGTHS[0] * count) * rng.dirichlet(np.full(count, 2.5))
+        if lengths.max() <= LENGTHS[1]:
+            return lengths
+
+
+def _labels(count: int, rng: np.random.Generator) -> list[str]:
+    decks = [rng.permutation(CLASSES) for _ in range(-(-count // len(CLASSES)))]
+    return [str(label) for label in np.concatenate(decks)[:count]]
+
+
+def _act(label: str, start: float, end: float, rng: np.random.Generator) -> Act:
+    # Milliseconds, so that what is written is exactly what is drawn.
+    start, end = round(float(start), 3), round(float(end), 3)
+    cycles = max(1, round((end - start) / rng.uniform(*PERIODS[label])))
+    return Act(
+        label, start, end, cycles, rng.uniform(0.85, 1.08), rng.uniform(0.25, 0.45), mirrored=bool(rng.random() < 0.5)
+    )
+
+
+def _habits(start: float, end: float, rng: np.random.Generator) -> list[Act]:
+    """What the figure does in a gap, at 0.1 s or more from the actions around it."""
+    acts, now = [], start + rng.uniform(0.1, 0.8)
+    while end - 0.1 - now >= 1.0:
+        length = min(rng.uniform(1.0, 3.2), end - 0.1 - now)
+        motion = "walk" if length > 1.6 and rng.random() < 0.4 else str(rng.choice(list(HABITS)))
+        acts.append(_habit(motion, now, now + length, rng))
+        now += length + rng.uniform(0.2, 1.2)
+    return acts
+
+
+def _habit(motion: str, start: float, end: float, rng: np.random.Generator) -> Act:
+    cycles = max(1, round((end - start) / rng.uniform(0.9, 1.3)))
+    strength, place, mirrored = rng.uniform(0.6, 1.0), rng.uniform(-0.75, 0.75), bool(rng.random() < 0.5)
+    return Act(motion, float(start), float(end), cycles, strength, 0.45, mirrored, place)
+
+
+def _render_one(folder: Path, config: DemoConfig, index: int) -> None:
+    write_video(folder / f"{script(config, index).video}.mp4", frames(config, index), config.fps)
+
+
+def _discard_others(folder: Path, config: DemoConfig) -> None:
+    """Remove the videos of other settings, and note these."""
+    settings = {"edition": EDITION, "config": asdict(config) | {"seconds": list(config.seconds)}}
+    file = folder / SETTINGS
+    if file.exists() and read_json(file) == settings:
+        return
+    for video in folder.glob("demo_[0-9][0-9][0-9].mp4"):
+        video.unlink()
+    write_json(file, settings)
+
+
+def _annotations(scripts: list[Script]) -> dict[str, Any]:
+    database = {}
+    for plan in scripts:
+        timeline = plan.timeline
+        segments = [{"segment": [a.start, a.end], "label": a.label} for a in timeline.actions]
+        entry = {"subset": plan.subset, "duration": timeline.duration, "fps": plan.fps, "annotations": segments}
+        database[plan.video] = entry
+    return {"version": f"untrimmed demo, edition {EDITION}", "database": database}
+
+
+def _demand(satisfied: bool, sentence: str) -> None:
+    if not satisfied:
+        raise BadInput(f"demo: {sentence}")

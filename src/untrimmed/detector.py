@@ -1,0 +1,132 @@
+"""A trained model with all that it needs to be used again: features in, a timeline out; one file."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from untrimmed import __version__
+from untrimmed.errors import BadInput, missing
+from untrimmed.features import FeatureSource, VideoFeatures, check_finite, describe
+from untrimmed.files import whole
+from untrimmed.models.base import Model
+from untrimmed.recipe import Recipe, build_recipe, recipe_tree
+from untrimmed.suppress import suppress
+from untrimmed.timeline import Action, Timeline
+from untrimmed.windows import Window, stack, windows
+
+HEADER = "untrimmed"
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A model, the recipe that made it, and the features that it understands."""
+
+    model: Model
+    recipe: Recipe
+    channels: int
+    classes: tuple[str, ...]
+    source: FeatureSource
+
+    def detect(self, features: VideoFeatures, name: str = "the video") -> Timeline:
+        """The actions of a video, best `suppress.keep` of them. Raises BadInput for features of another kind."""
+        self.check(features, name)
+        segments, scores = self._candidates(features)
+        kept = suppress(segments, scores, self.recipe.suppress)
+        # Only here are segments cut to the video: where they reach beyond it, overlaps count all the same.
+        bounds = kept.segments.clip(0, features.duration)
+        actions = tuple(
+            Action(float(start), float(end), self.classes[label], float(score))
+            for (start, end), label, score in zip(bounds, kept.labels, kept.scores, strict=True)
+            if end > start
+        )
+        return Timeline(features.duration, actions)
+
+    def check(self, features: VideoFeatures, name: str = "the video") -> None:
+        """Refuse features that the model was not trained on."""
+        if features.source != self.source:
+            raise BadInput(
+                f"{name}: its features come from {describe(features.source)}, but the detector was trained on "
+                f"{describe(self.source)}; extract them as it was"
+            )
+        if features.channels != self.channels:
+            raise BadInput(
+                f"{name}: its features have {features.channels} channels, but the detector takes {self.channels}; "
+                "extract them as it was trained"
+            )
+        check_finite(name, features)
+
+    @torch.inference_mode()
+    def _candidates(self, features: VideoFeatures) -> tuple[np.ndarray, np.ndarray]:
+        """Segments in seconds and scores per class of all windows, before suppression."""
+        self.model.eval()
+        device = next(self.model.parameters()).device
+        segments, scores = [], []
+        for several in batched(windows(features, self.recipe.windows, self.model.length), BATCH):
+            batch = stack(several)
+            decoded = self.model.decode(self.model(batch.x.to(device), batch.mask.to(device)))
+            for window, proposals in zip(several, decoded, strict=True):
+                segments.append(window.grid.seconds(proposals.segments.double().cpu().numpy()))
+                scores.append(proposals.scores.double().cpu().numpy())
+        return np.concatenate(segments), np.concatenate(scores)
+
+    def save(self, path: Path) -> None:
+        """Write weights and everything else to one file, whole or not at all."""
+        header = {
+            "version": __version__,
+            "recipe": recipe_tree(self.recipe),
+            "channels": self.channels,
+            "classes": self.classes,
+            "source": asdict(self.source),
+        }
+        weights = {name: value.contiguous().cpu() for name, value in self.model.state_dict().items()}
+        with whole(path) as temporary:
+            save_file(weights, temporary, metadata={HEADER: json.dumps(header)})
+
+    @classmethod
+    def load(cls, path: Path, device: str = "cpu") -> "Detector":
+        """Read a detector; nothing in the file is run. Raises BadInput for a file that is cut or is none."""
+        if not Path(path).is_file():
+            raise missing(Path(path), "detector file")
+        try:
+            with safe_open(path, framework="pt", device=device) as file:
+                header = json.loads((file.metadata() or {})[HEADER])
+                weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            source = FeatureSource(**{**header["source"], "streams": tuple(header["source"]["streams"])})
+            recipe = build_recipe(header["recipe"], str(path))
+            channels, classes = int(header["channels"]), tuple(map(str, header["classes"]))
+            model = prepare(recipe.model.build(channels, len(classes)), device)
+            model.load_state_dict(weights)
+        except (SafetensorError, KeyError, TypeError, json.JSONDecodeError, RuntimeError, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise BadInput(f"{path}: is not a whole detector file ({reason}); copy or train it again") from None
+        return cls(model.eval(), recipe, channels, classes, source)
+
+
+def prepare(model: Model, device: str) -> Model:
+    """The model on its device, in the memory layout that its convolutions are fastest in."""
+    return model.to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def pick_device(name: str) -> str:
+    """The device that a user names; `auto` is a GPU where there is one. Raises BadInput for one that is not here."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise BadInput(f"device {name!r}: is not on this machine; give auto or cpu") from None
+    return name
+
+
+def batched(windows: Iterator[Window], size: int) -> Iterator[list[Window]]:
+    """Lists of at most `size` windows."""
+    while several := list(islice(windows, size)):
+        yield several

@@ -1,0 +1,280 @@
+"""One HTML file that shows what was found where: tables, and each video with its timelines, with no network."""
+
+import base64
+import hashlib
+import html
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import av
+from av.error import FFmpegError
+
+from untrimmed.config import Config
+from untrimmed.draw.svg import palette, printable
+from untrimmed.errors import missing
+from untrimmed.files import whole
+from untrimmed.timeline import Action, Timeline, classes_of
+
+_SCRIPTS = ("agreement.js", "picture.js", "player.js", "panel.js", "page.js")
+_VIDEOS_GO_HERE = "<!-- videos -->\n"
+# What Chromium, Firefox and Safari all play: media type and codecs by the file's ending.
+_PLAYED = {
+    ".mp4": ("video/mp4", ("h264", "av1", "vp9")),
+    ".m4v": ("video/mp4", ("h264", "av1", "vp9")),
+    ".webm": ("video/webm", ("vp8", "vp9", "av1")),
+}
+# Browsers decode no other sampling of H.264 than 4:2:0 with 8 bits.
+_PLAYED_PIXELS = ("yuv420p", "yuvj420p")
+_CHUNK = 3 * 2**18  # bytes; a multiple of 3, so that the base64 of chunks joins without padding
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One video of `duration` seconds and its timelines by the name of their row, drawn in order.
+
+    The row `truth` is what all others are compared with. Raises ValueError for a duration that is not positive.
+    """
+
+    name: str
+    duration: float
+    rows: Mapping[str, Timeline]
+    video: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.duration < math.inf:
+            raise ValueError(f"duration {self.duration} of {self.name!r} is not a positive number of seconds")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under a header; numbers are written with four digits, text as it is.
+
+    Raises ValueError for a row that is longer or shorter than the header.
+    """
+
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str | float]]
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.header):
+                raise ValueError(f"row {list(row)} has {len(row)} cells, but the header has {len(self.header)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedding(Config):
+    """Which videos are put into the report itself; the others are linked by their relative path."""
+
+    each: int = 25_000_000
+    """The largest video, in bytes."""
+    total: int = 150_000_000
+    """All videos together, in bytes."""
+
+
+def write_report(
+    path: Path,
+    title: str,
+    panels: Sequence[Panel],
+    tables: Sequence[Table],
+    notes: Sequence[str] = (),
+    embedding: Embedding = Embedding(),
+) -> None:
+    """Write one HTML file that needs nothing else: it loads nothing but the videos that are linked.
+
+    A video is embedded when browsers play its kind and `embedding` has room for it. Raises BadInput when a video
+    does not exist or `path` cannot be written.
+    """
+    path = Path(path)
+    # In the order of the panels, which decides what finds room; a video of two panels is placed once.
+    videos = dict.fromkeys(panel.video for panel in panels if panel.video is not None)
+    placed = _place(list(videos), path.parent, embedding)
+    head, _, tail = _read("report.html").partition(_VIDEOS_GO_HERE)
+    style, script = _read("report.css"), _script()
+    values = {
+        "policy": _policy(style, script),
+        "title": _text(title),
+        "style": style,
+        "script": script,
+        "notes": "\n".join(f'<p class="note">{_text(note)}</p>' for note in notes),
+        "tables": _tables(tables),
+        "data": _inert(_data(panels, placed)),
+    }
+    with whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write(Template(head).substitute(values))
+        for video in placed.values():
+            stream.writelines(_embedded(video))
+        stream.write(Template(tail).substitute(values))
+
+
+class _Placed(NamedTuple):
+    """Where the page finds a video: in its own element of that name, or else at an address beside the page."""
+
+    file: Path
+    kind: str
+    """The media type; empty when browsers do not play it."""
+    element: str
+    address: str
+    note: str
+
+
+def _place(videos: Sequence[Path], folder: Path, embedding: Embedding) -> dict[Path, _Placed]:
+    placed, room = {}, embedding.total
+    for video in videos:
+        if not video.is_file():
+            raise missing(video, "video")
+        size = video.stat().st_size
+        kind = _kind(video)
+        if kind and size <= min(embedding.each, room):
+            placed[video] = _Placed(video, kind, f"video-{len(placed)}", "", "")
+            room -= size
+            continue
+        note = (
+            "Not inside this file: keep the video where it is."
+            if kind
+            else "Browsers do not play this kind of video:"
+        )
+        placed[video] = _Placed(video, kind, "", _address(video, folder), note)
+    return placed
+
+
+def _kind(video: Path) -> str:
+    """The media type of a video that browsers play, else nothing."""
+    kind, codecs = _PLAYED.get(video.suffix.lower(), ("", ()))
+    try:
+        with av.open(str(video)) as container:
+            codec = container.streams.video[0].codec_context
+            plays = codec.name in codecs and (codec.name != "h264" or codec.pix_fmt in _PLAYED_PIXELS)
+    except (FFmpegError, OSError, IndexError):
+        return ""
+    return kind if plays else ""
+
+
+def _address(video: Path, folder: Path) -> str:
+    """A link from a page in `folder`: relative, except to another drive."""
+    try:
+        return quote(os.fsencode(os.path.relpath(video, folder)).replace(os.sep.encode(), b"/"))
+    except ValueError:
+        return video.resolve().as_uri()
+
+
+def _embedded(video: _Placed) -> Iterator[str]:
+    """The video as a data URL in pieces, in an element that browsers leave alone until the page reads it."""
+    if not video.element:
+        return
+    yield f'<script type="text/plain" id="{video.element}">data:{video.kind};base64,'
+    with video.file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            yield base64.b64encode(chunk).decode()
+    yield "</script>\n"
+
+
+def _data(panels: Sequence[Panel], placed: Mapping[Path, _Placed]) -> dict[str, Any]:
+    labels = classes_of(timeline for panel in panels for timeline in panel.rows.values())
+    colours = palette(labels)
+    return {
+        "classes": [{"label": label, "colour": colours[label]} for label in labels],
+        "panels": [
+            {
+                "name": panel.name,
+                "duration": panel.duration,
+                "rows": [
+                    {"name": name, "actions": [_action(action) for action in timeline.actions]}
+                    for name, timeline in panel.rows.items()
+                ],
+                "video": _video(placed[panel.video]) if panel.video is not None else None,
+            }
+            for panel in panels
+        ],
+    }
+
+
+def _action(action: Action) -> dict[str, Any]:
+    return {"start": action.start, "end": action.end, "label": action.label, "score": action.score}
+
+
+def _video(video: _Placed) -> dict[str, Any]:
+    return {
+        "name": printable(video.file.name),
+        "plays": bool(video.kind),
+        "element": video.element,
+        "address": video.address,
+        "note": video.note,
+    }
+
+
+def _inert(value: Any) -> str:
+    """JSON that can stand in a script element: no `<`, so nothing in it ends the element or begins a comment."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _policy(style: str, script: str) -> str:
+    """A Content-Security-Policy: only this style and this script, nothing from a network but linked videos."""
+    return (
+        f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src {_digest(style)}; "
+        f"script-src {_digest(script)}; img-src data: blob:; connect-src data:; media-src 'self' file: blob:"
+    )
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _tables(tables: Sequence[Table]) -> str:
+    if not tables:
+        return ""
+    return '<section class="tables" aria-label="Results">\n' + "\n".join(map(_table, tables)) + "\n</section>"
+
+
+def _table(table: Table) -> str:
+    numeric = [all(_is_number(row[i]) for row in table.rows) and bool(table.rows) for i in range(len(table.header))]
+    head = "".join(_cell("th", name, number, "col") for name, number in zip(table.header, numeric, strict=True))
+    body = "\n".join(f"<tr>{_body_row(row, numeric)}</tr>" for row in table.rows)
+    # A wide table scrolls, and what scrolls must be within reach of the keyboard.
+    return (
+        f'<div class="table" role="region" tabindex="0" aria-label="{_text(table.caption)}">\n<table>\n'
+        f"<caption>{_text(table.caption)}</caption>\n<thead><tr>{head}</tr></thead>\n"
+        f"<tbody>\n{body}\n</tbody>\n</table>\n</div>"
+    )
+
+
+def _body_row(row: Sequence[str | float], numeric: Sequence[bool]) -> str:
+    cells = [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row]
+    first, *rest = (_cell("td", cell, number) for cell, number in zip(cells, numeric, strict=True))
+    if not numeric[0]:
+        first = _cell("th", cells[0], False, "row")
+    return "".join([first, *rest])
+
+
+def _cell(tag: str, text: str, number: bool, scope: str = "") -> str:
+    attributes = (f' scope="{scope}"' if scope else "") + (' class="number"' if number else "")
+    return f"<{tag}{attributes}>{_text(text)}</{tag}>"
+
+
+def _is_number(cell: str | float) -> bool:
+    try:
+        float(str(cell).strip().removesuffix("%"))
+    except ValueError:
+        return False
+    return True
+
+
+def _text(text: str) -> str:
+    return html.escape(printable(text))
+
+
+def _script() -> str:
+    # One block, so that the parts share their names with each other and with nothing else.
+    return '"use strict";\n{\n' + "\n".join(map(_read, _SCRIPTS)) + "}\n"
+
+
+def _read(name: str) -> str:
+    return files("untrimmed.draw").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,80 @@
+"""What every model is: a network, its loss and its decoding, over windows of snippets."""
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+
+class Targets(NamedTuple):
+    """The actions of one window: segments in positions, labels as class indices from 0."""
+
+    segments: Float[Tensor, "n 2"]
+    labels: Int[Tensor, " n"]
+
+
+class Proposals(NamedTuple):
+    """What a model says of one window before suppression: segments in positions, scores in [0, 1] per class."""
+
+    segments: Float[Tensor, "n 2"]
+    scores: Float[Tensor, "n classes"]
+
+
+class Level(NamedTuple):
+    """One scale of a model: its cells, and the snippets that one cell sees along the bottom-up path."""
+
+    cells: int
+    receptive_field: int
+
+
+class Standardize(nn.Module):
+    """Brings every channel to mean 0 and deviation 1 of the training videos, and padding to exactly 0."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("scale", torch.ones(channels))
+
+    def forward(
+        self, x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]
+    ) -> Float[Tensor, "batch channels time"]:
+        x = (x - self.mean[:, None]) * self.scale[:, None]
+        # Not a product with the mask: under it a value may be NaN, and NaN times 0 is NaN.
+        return x.masked_fill(~mask[:, None], 0)
+
+
+class Model(nn.Module, ABC):
+    """A network with its loss and decoding. `length` is the window that it takes, in snippets.
+
+    `loss` and `decode` own no parameters, so that a wrapper around `forward` alone is enough to distribute it.
+    """
+
+    length: int
+    standardize: Standardize
+
+    @property
+    @abstractmethod
+    def levels(self) -> tuple[Level, ...]:
+        """The scales, finest first."""
+
+    @property
+    @abstractmethod
+    def anchor_count(self) -> int:
+        """Candidates that one window gives."""
+
+    @abstractmethod
+    def forward(self, x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]) -> Any:
+        """Raw outputs of windows; the mask is True where a snippet is real."""
+
+    @abstractmethod
+    def loss(self, outputs: Any, targets: list[Targets]) -> dict[str, Tensor]:
+        """Named, weighted terms; their sum is minimised."""
+
+    @abstractmethod
+    def decode(self, outputs: Any) -> list[Proposals]:
+        """Candidates of each window before suppression; their number may vary."""

@@ -1,0 +1,105 @@
+"""Every setting of a run as one frozen value: read from TOML, overridden by words, refused when unknown."""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import TypeAdapter, ValidationError
+
+from untrimmed.augment import AugmentConfig
+from untrimmed.config import Config
+from untrimmed.corpus import DataConfig
+from untrimmed.errors import BadInput
+from untrimmed.files import read_text, write_text
+from untrimmed.models.ctcn import CTCNConfig
+from untrimmed.optim import TrainConfig
+from untrimmed.suppress import SuppressConfig
+from untrimmed.windows import WindowConfig
+
+ModelConfig = CTCNConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Config):
+    """A run: what goes in, what is built, how it learns, what comes out. One section of the file a field."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    windows: WindowConfig = field(default_factory=WindowConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    model: ModelConfig = field(default_factory=CTCNConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    suppress: SuppressConfig = field(default_factory=SuppressConfig)
+
+
+def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe in a TOML file, with `section.key=value` words put over it.
+
+    Raises BadInput for an unknown key or a value out of bounds.
+    """
+    try:
+        tree = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{path}: is not TOML ({error}); mend it") from None
+    for word in overrides:
+        _override(tree, word)
+    return build_recipe(tree, str(path))
+
+
+def build_recipe(tree: Mapping[str, Any], name: str) -> Recipe:
+    """The recipe of nested dicts; `name` says in errors where they come from."""
+    try:
+        return TypeAdapter(Recipe).validate_python(tree)
+    except ValidationError as error:
+        raise BadInput(f"{name}: {_first_problem(error)}") from None
+
+
+def recipe_tree(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as nested dicts of plain values, without what is unset; `build_recipe` turns it back."""
+    return _without_none(dataclasses.asdict(recipe))
+
+
+def write_recipe(path: Path, recipe: Recipe) -> None:
+    """Write every setting as TOML."""
+    write_text(path, tomli_w.dumps(recipe_tree(recipe)))
+
+
+def _override(tree: dict[str, Any], word: str) -> None:
+    key, equals, text = word.partition("=")
+    names = key.strip().split(".")
+    if not equals or len(names) < 2:
+        raise BadInput(f"{word!r}: an override is section.key=value, such as train.steps=500")
+    table = tree
+    for name in names[:-1]:
+        table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            raise BadInput(f"{word!r}: {name} is a value, not a section")
+    table[names[-1]] = _value(text.strip())
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text  # a bare word is a string
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors()[0]
+    # Tuples of (section, key); the names of union members in between are no part of the key.
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "unexpected_keyword_argument":
+        return f"{key} is not a setting; see docs or `untrimmed describe` for those there are"
+    given = "" if isinstance(first.get("input"), Mapping) else f" = {first.get('input')!r}"
+    more = f" (and {len(error.errors()) - 1} more)" if len(error.errors()) > 1 else ""
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{message}{more}" if first["type"] == "value_error" else f"{key}{given}: {message}{more}"
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
+    return list(map(_without_none, value)) if isinstance(value, tuple | list) else value

@@ -1,0 +1,51 @@
+"""Cross-validation: train with each fold held out in turn, pool the detections, score them once."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from untrimmed.corpus import hold_out, open_dataset
+from untrimmed.errors import BadInput
+from untrimmed.evaluate.detection import PROTOCOLS, DetectionScores, detection_map
+from untrimmed.evaluate.instances import from_timelines
+from untrimmed.files import write_json
+from untrimmed.formats.activitynet import write_results
+from untrimmed.recipe import Recipe
+from untrimmed.run import RESULTS, SCORES
+from untrimmed.timeline import Timeline
+from untrimmed.train import train
+
+
+class CrossValidation(NamedTuple):
+    """The detections of every video by the detector that did not see it, and their scores."""
+
+    results: dict[str, Timeline]
+    pooled: DetectionScores
+    """All folds' detections judged together, once."""
+    folds: dict[str, DetectionScores]
+    """Each fold's own; their mean is not the pooled figure."""
+
+
+def cross_validate(
+    recipe: Recipe, folds: Sequence[str], out: Path, *, device: str = "auto", quiet: bool = False
+) -> CrossValidation:
+    """Train a detector for each fold on all the other splits that the recipe names; one folder a fold.
+
+    What is done already is not done again. Raises BadInput for fewer than two folds or an unknown one.
+    """
+    if len(folds) < 2:
+        raise BadInput(f"cross-validation needs at least 2 folds, not {len(folds)}: name them, or more in the recipe")
+    results, scores = {}, {}
+    for fold in folds:
+        held_out = replace(recipe, data=hold_out(recipe.data, fold))
+        trained = train(held_out, out / fold, device=device, quiet=quiet)
+        results |= trained.results
+        if trained.scores:
+            scores[fold] = trained.scores
+    dataset = open_dataset(recipe.data).only(results)
+    pooled = detection_map(from_timelines(dataset.truth), from_timelines(results), PROTOCOLS[dataset.protocol])
+    write_results(out / RESULTS, results)
+    per_fold = {fold: fold_scores.to_json() for fold, fold_scores in scores.items()}
+    write_json(out / SCORES, {**pooled.to_json(), "folds": per_fold})
+    return CrossValidation(results, pooled, scores)

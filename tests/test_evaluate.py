@@ -1,0 +1,340 @@
+"""Raw numbers read from files, and detection mAP against a plain version and against the official program."""
+
+import gzip
+import json
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from untrimmed.errors import BadInput
+from untrimmed.evaluate.detection import ACTIVITYNET, THUMOS14, Protocol, detection_map
+from untrimmed.evaluate.instances import Instances, from_timelines, read_results, read_truth
+from untrimmed.timeline import Action, Timeline
+
+Row = tuple[str, str, float, float, float]  # video, label, start, end, score
+
+
+def instances(rows: list[Row]) -> Instances:
+    """Instances of rows."""
+    videos, labels = sorted({row[0] for row in rows}), sorted({row[1] for row in rows})
+    columns = np.array([row[2:] for row in rows], float).reshape(-1, 3).T
+    return Instances(
+        tuple(videos),
+        tuple(labels),
+        np.array([videos.index(row[0]) for row in rows], np.int64),
+        np.array([labels.index(row[1]) for row in rows], np.int64),
+        *columns,
+    )
+
+
+def slowly(truth: list[Row], results: list[Row], label: str, threshold: float) -> float:
+    """AP of one class, from the description of the official program."""
+    truth = [row for row in truth if row[1] == label]
+    ranked = sorted((row for row in results if row[1] == label), key=lambda row: -row[4])
+    taken, hits = set(), []
+    for detection in ranked:
+        # Highest overlap first; of equal overlaps the later truth.
+        candidates = [(overlap(detection, row), i) for i, row in enumerate(truth) if row[0] == detection[0]]
+        free = [i for o, i in sorted(candidates, reverse=True) if o >= threshold and i not in taken]
+        hits.append(bool(free))
+        taken.update(free[:1])
+    precision = [sum(hits[: n + 1]) / (n + 1) for n in range(len(hits))]
+    return sum(max(precision[n:]) for n, hit in enumerate(hits) if hit) / len(truth)
+
+
+def overlap(a: Row, b: Row) -> float:
+    shared = max(min(a[3], b[3]) - max(a[2], b[2]), 0)
+    union = (a[3] - a[2]) + (b[3] - b[2]) - shared
+    return math.inf if union == 0 else shared / union
+
+
+def rows(labels: str, least: int, scores: st.SearchStrategy[float]) -> st.SearchStrategy[list[Row]]:
+    """Rows of few different numbers: equal, reversed and empty segments are common."""
+    seconds = st.integers(0, 6).map(float)
+    row = st.tuples(st.sampled_from("vw"), st.sampled_from(labels), seconds, seconds, scores)
+    return st.lists(row, min_size=least, max_size=14)
+
+
+truths = rows("ab", 1, st.just(1.0))
+detections = rows("abx", 0, st.integers(0, 4).map(float))
+
+
+@settings(max_examples=200, deadline=None)
+@given(truths, detections)
+def test_every_ap_is_that_of_the_plain_version(truth, results):
+    protocol = Protocol("some", (0.25, 0.5, 0.75, 1.0))
+    scores = detection_map(instances(truth), instances(results), protocol)
+    assert set(scores.per_class) == {row[1] for row in truth}
+    for label, precisions in scores.per_class.items():
+        assert precisions == pytest.approx([slowly(truth, results, label, t) for t in protocol.tious], abs=1e-12)
+    assert scores.map == pytest.approx(np.mean(list(scores.per_class.values()), axis=0))
+    assert scores.average_map == pytest.approx(np.mean(scores.map))
+
+
+@settings(deadline=None)
+@given(truths)
+def test_the_truth_itself_scores_1(truth):
+    truth = [row for row in truth if row[2] <= row[3]] or [("v", "a", 0.0, 1.0, 1.0)]
+    assert detection_map(instances(truth), instances(truth)).average_map == 1
+
+
+@settings(deadline=None)
+@given(truths, detections, st.randoms(use_true_random=False))
+def test_neither_the_scale_of_scores_nor_the_order_of_the_file_matters(truth, results, random):
+    results = [(*row[:4], row[4] + n / 100) for n, row in enumerate(results)]  # no two scores are equal
+    moved = [(*row[:4], math.exp(row[4]) - 9) for row in results]
+    random.shuffle(moved)
+    before, after = (detection_map(instances(truth), instances(r)) for r in (results, moved))
+    assert before.per_class == after.per_class
+
+
+def ap(truth: list[Row], results: list[Row], tiou: float = 0.5) -> float:
+    """Mean AP at one threshold."""
+    return detection_map(instances(truth), instances(results), Protocol("one", (tiou,))).average_map
+
+
+def test_a_detection_falls_through_to_the_next_best_free_truth():
+    truth = [("v", "a", 0, 10, 1), ("v", "a", 0, 8, 1)]
+    assert ap(truth, [("v", "a", 0, 10, 0.9), ("v", "a", 0, 10, 0.8)]) == 1
+    assert ap(truth, [("v", "a", 0, 10, 0.9), ("v", "a", 0, 10, 0.8)], tiou=0.9) == 0.5
+
+
+def test_of_two_equal_overlaps_the_later_truth_is_taken():
+    first, second = ("v", "a", 0, 4, 1), ("v", "a", 4, 8, 1)
+    found = [("v", "a", 2, 6, 0.9), ("v", "a", 0, 4, 0.8)]
+    assert ap([first, second], found, tiou=0.3) == 1
+    assert ap([second, first], found, tiou=0.3) == 0.5
+
+
+def test_an_overlap_of_exactly_the_threshold_is_a_hit():
+    assert ap([("v", "a", 0, 10, 1)], [("v", "a", 0, 5, 1)]) == 1
+
+
+def test_precision_is_made_monotone_over_all_points():
+    truth = [("v", "a", t, t + 1, 1) for t in (0, 10, 20)]
+    found = [("v", "a", t, t + 1, -t) for t in (0, 5, 10)]
+    assert ap(truth, found) == pytest.approx((1 + 2 / 3) / 3)
+
+
+def test_a_second_detection_of_one_action_is_a_false_positive():
+    truth = [("v", "a", 0, 1, 1), ("v", "a", 5, 6, 1)]
+    assert ap(truth, [("v", "a", 0, 1, 3), ("v", "a", 0, 1, 2), ("v", "a", 5, 6, 1)]) == pytest.approx(
+        (1 + 2 / 3) / 2
+    )
+
+
+def test_of_equal_scores_the_earlier_in_the_file_is_first():
+    hit, miss = ("v", "a", 0, 1, 0.5), ("v", "a", 7, 8, 0.5)
+    assert (ap([hit], [hit, miss]), ap([hit], [miss, hit])) == (1, 0.5)
+
+
+def test_a_zero_length_action_is_hit_by_its_equal_and_by_a_reversed_segment_as_long_as_its_truth():
+    flat = ("v", "a", 3, 3, 1)
+    assert ap([flat], [flat]) == 1
+    assert ap([("v", "a", 2, 4, 1)], [("v", "a", 5, 3, 1)]) == 1
+    scores = detection_map(instances([flat, ("v", "a", 0, 1, 1)]), instances([flat]))
+    assert [note for note in scores.notes if "without length" in note] == [
+        "annotated segments without length or reversed, counted; the same detected is a hit: 1",
+        "detected segments without length or reversed, counted: 1",
+    ]
+
+
+def test_what_the_files_hold_beside_the_ordinary_is_counted_and_noted():
+    truth = [("v", "a", 0, 1, 1), ("v", "a", 0, 1, 1), ("v", "b", 0, 1, 1)]
+    results = [("v", "a", 0, 1, 0.5), ("w", "a", 0, 1, 0.5), ("v", "x", 0, 1, 0.5)]
+    scores = detection_map(instances(truth), instances(results))
+    assert scores.counts == {"videos": 1, "classes": 2, "truth": 3, "detections": 2, "ignored": 1}
+    assert scores.notes == [
+        "detections ignored because the annotations lack their class (x): 1",
+        "classes without a detection, AP 0: 1",
+        "detections in videos outside the annotations, false positives: 1",
+        "annotated segments that repeat another, counted: 1",
+        "detections that tie in score with the one before, ranked as in the file: 1",
+    ]
+    assert scores.per_class == {"a": [0.5] * 10, "b": [0.0] * 10}
+
+
+def test_ordinary_files_need_no_note():
+    assert detection_map(instances([("v", "a", 0, 1, 1)]), instances([("v", "a", 0, 2, 1)])).notes == []
+
+
+def test_no_detections_score_0_and_an_empty_truth_is_refused():
+    assert ap([("v", "a", 0, 1, 1)], []) == 0
+    with pytest.raises(BadInput, match="hold no action"):
+        detection_map(instances([]), instances([]))
+
+
+def test_the_scores_are_json_with_these_keys():
+    truth = replace(instances([("v", "a", 0, 1, 1)]), subset="validation")
+    value = json.loads(json.dumps(detection_map(truth, truth).to_json()))
+    assert list(value) == ["protocol", "subset", "tious", "map", "average_map", "per_class", "counts", "notes"]
+    assert (value["protocol"], value["subset"], value["per_class"]) == ("activitynet", "validation", {"a": [1] * 10})
+
+
+def test_the_named_thresholds_are_those_of_the_official_program():
+    assert list(ACTIVITYNET.tious) == np.linspace(0.5, 0.95, 10).tolist()
+    assert list(THUMOS14.tious) == np.linspace(0.3, 0.7, 5).tolist()
+
+
+@pytest.mark.parametrize("tious", [(), (0.0,), (0.5, 1.1), (math.nan,)])
+def test_thresholds_that_cannot_be_are_refused(tious):
+    with pytest.raises(ValueError, match="thresholds"):
+        Protocol("some", tious)
+
+
+def write(path: Path, value: object) -> Path:
+    path.write_text(json.dumps(value))
+    return path
+
+
+def truth_file(path: Path, annotations: object, **entry: object) -> Path:
+    entry = {"subset": "validation", "annotations": annotations, **entry}
+    return write(path / "truth.json", {"database": {"v1": entry, "v2": {"subset": "test", "annotations": []}}})
+
+
+def results_file(path: Path, found: object) -> Path:
+    return write(path / "results.json", {"results": {"v1": found}})
+
+
+def test_the_truth_is_read_raw(tmp_path):
+    segments = [[4, 4], [5, 2.5], [4, 4], ["18.6", "24.8"]]
+    path = truth_file(tmp_path, [{"label": "b" if s[0] == 5 else "a", "segment": s} for s in segments])
+    truth = read_truth(path, "validation")
+    assert (truth.videos, truth.labels, truth.subset) == (("v1",), ("a", "b"), "validation")
+    assert truth.label.tolist() == [0, 1, 0, 0]
+    assert list(zip(truth.start, truth.end, strict=True)) == [(4, 4), (5, 2.5), (4, 4), (18.6, 24.8)]
+    assert truth.score.tolist() == [1, 1, 1, 1]
+
+
+def test_without_a_subset_every_video_is_read(tmp_path):
+    truth = read_truth(truth_file(tmp_path, [{"label": "a", "segment": [0, 1]}]))
+    assert (truth.videos, truth.subset) == (("v1", "v2"), None)
+
+
+def test_packed_results_are_read_in_the_order_of_the_file(tmp_path):
+    found = {"w": [{"label": "b", "score": 0.5, "segment": [1, 2]}], "v": [], "u": []}
+    found["u"] = [{"label": "a", "score": 1, "segment": [0, 1]}, {"label": "b", "score": 0, "segment": [3, 2]}]
+    path = tmp_path / "results.json.gz"
+    path.write_bytes(gzip.compress(json.dumps({"results": found}).encode()))
+    results = read_results(path)
+    assert (results.videos, results.labels) == (("w", "v", "u"), ("a", "b"))
+    assert (results.video.tolist(), results.label.tolist()) == ([0, 2, 2], [1, 0, 1])
+    assert (results.start.tolist(), results.score.tolist()) == ([1, 0, 3], [0.5, 1, 0])
+
+
+def test_a_file_without_detections_is_read(tmp_path):
+    assert len(read_results(write(tmp_path / "results.json", {"results": {}}))) == 0
+
+
+def test_timelines_give_what_their_file_gives(tmp_path):
+    path = results_file(tmp_path, [{"label": "a", "score": 0.3, "segment": [1, 2]}])
+    made, read = from_timelines({"v1": Timeline(9, (Action(1, 2, "a", 0.3),))}), read_results(path)
+    for name in ("videos", "labels", "video", "label", "start", "end", "score", "subset"):
+        assert np.array_equal(getattr(made, name), getattr(read, name)), name
+
+
+@pytest.mark.parametrize(
+    ("annotations", "sentence"),
+    [
+        ([{"label": "a", "segment": [0, math.nan]}], "v1.*nan in a segment"),
+        ([{"label": "a", "segment": [0, math.inf]}], "v1.*inf in a segment"),
+        ([{"label": "a", "segment": ["0", "soon"]}], "v1.*'soon' in a segment"),
+        ([{"label": "a", "segment": [0, True]}], "v1.*True in a segment"),
+        ([{"label": "a", "segment": [0, None]}], "v1.*None in a segment"),
+        ([{"label": "a", "segment": [0, 10**400]}], r"v1.*1000.*\.\.\. in a segment"),
+        ([{"label": "a", "segment": [0, 1, 2]}], r"v1.*\[0, 1, 2\]"),
+        ([{"label": "a", "segment": "01"}], "v1.*segment '01'"),
+        ([{"label": "a"}], "v1.*without 'segment'"),
+        ([{"segment": [0, 1]}], "v1.*without 'label'"),
+        ([{"label": 3, "segment": [0, 1]}], "v1.*label 3, not text"),
+        ([[0, 1]], r"v1.*\[0, 1\], not an object"),
+        ({"segment": [0, 1]}, "v1.*where a list"),
+        ([], "no action is annotated in subset 'validation'"),
+    ],
+)
+def test_a_truth_that_cannot_be_used_is_refused_in_a_sentence(tmp_path, annotations, sentence):
+    with pytest.raises(BadInput, match=f"truth.json: .*{sentence}"):
+        read_truth(truth_file(tmp_path, annotations), "validation")
+
+
+def test_a_subset_that_is_not_there_is_refused_with_those_that_are(tmp_path):
+    with pytest.raises(BadInput, match="no video of subset 'Test'; there are 'test', 'validation'"):
+        read_truth(truth_file(tmp_path, []), "Test")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ({"results": {}}, "has 'results', so it is a file of detections; a file of annotations was expected"),
+        ({"database": []}, "has no object 'database'"),
+        ([], "has no object 'database'"),
+        ({"database": {"v1": []}}, r"video 'v1' is \[\], not an object"),
+        ({"database": {"v1": {"annotations": []}}}, "video 'v1' .*without 'subset'"),
+        ({"database": {"v1": {"subset": "test"}}}, "video 'v1' .*without 'annotations'"),
+        ({"database": {}}, "no video of subset 'test'; there are none"),
+    ],
+)
+def test_a_file_of_another_form_is_refused(tmp_path, content, sentence):
+    with pytest.raises(BadInput, match=f"truth.json: {sentence}"):
+        read_truth(write(tmp_path / "truth.json", content), "test")
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        ([{"score": 1, "segment": [0, 1]}], "v1.*these are proposals"),
+        ([{"label": None, "score": 1, "segment": [0, 1]}], "v1.*these are proposals"),
+        ([{"label": ["a"], "score": 1, "segment": [0, 1]}], r"v1.*label \['a'\], not text"),
+        ([{"label": "a", "score": math.nan, "segment": [0, 1]}], "v1.*nan in a score"),
+        ([{"label": "a", "score": [1], "segment": [0, 1]}], r"v1.*\[1\] in a score"),
+        ([{"label": "a", "segment": [0, 1]}], "v1.*without 'score'"),
+        (None, "v1.*None where a list"),
+    ],
+)
+def test_results_that_cannot_be_used_are_refused_in_a_sentence(tmp_path, found, sentence):
+    with pytest.raises(BadInput, match=f"results.json: .*{sentence}"):
+        read_results(results_file(tmp_path, found))
+
+
+def test_annotations_given_as_results_are_recognized(tmp_path):
+    with pytest.raises(BadInput, match="has 'database', so it is a file of annotations; a file of detections"):
+        read_results(truth_file(tmp_path, []))
+
+
+def test_evaluation_and_suppression_need_no_torch():
+    code = "import sys, untrimmed.suppress, untrimmed.evaluate.detection; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["anet12_autoloc_seconds", "thumos14_af669"])
+def test_published_results_score_what_the_official_program_gives(data, name):
+    expected, scores = golden(data / "evaluation", name)
+    assert (scores.counts["truth"], scores.counts["detections"]) == (expected["n_gt"], expected["n_pred"])
+    assert scores.map == pytest.approx(expected["mAP"], abs=1e-9)
+    assert scores.average_map == pytest.approx(expected["average_mAP"], abs=1e-9)
+    assert scores.per_class.keys() == expected["per_class_AP"].keys()
+    for label, precisions in expected["per_class_AP"].items():
+        assert scores.per_class[label] == pytest.approx(precisions, abs=1e-9), label
+
+
+@pytest.mark.data
+def test_results_with_many_equal_scores_score_what_the_official_program_gives_in_file_order(data):
+    expected, scores = golden(data / "evaluation", "thumos14_scnn_iou0.5")
+    spread = json.loads((data / "evaluation/expected/thumos14_scnn_iou0.5.tie_spread.json").read_text())
+    assert scores.map == pytest.approx(spread["stable_desc"], abs=1e-9)
+    assert (np.abs(np.subtract(scores.map, expected["mAP"])) <= spread["max_minus_min"]).all()
+
+
+def golden(folder: Path, name: str):
+    """What the official program gave, and what we give for the same files."""
+    expected = json.loads((folder / f"expected/{name}.det_anet.json").read_text())
+    truth, results = read_truth(folder / expected["gt"], expected["subset"]), read_results(folder / expected["pred"])
+    return expected, detection_map(truth, results, replace(ACTIVITYNET, tious=tuple(expected["tiou_thresholds"])))

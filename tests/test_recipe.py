@@ -1,0 +1,75 @@
+"""Recipes: every key known, every value bounded, every override heard."""
+
+from pathlib import Path
+
+import pytest
+
+from untrimmed.errors import BadInput
+from untrimmed.recipe import Recipe, build_recipe, read_recipe, recipe_tree, write_recipe
+
+RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(text):
+        path = tmp_path / "recipe.toml"
+        path.write_text(text)
+        return path
+
+    return written
+
+
+def test_an_empty_recipe_is_all_defaults(write):
+    assert read_recipe(write("")) == Recipe()
+
+
+def test_overrides_win_and_bare_words_are_strings(write):
+    recipe = read_recipe(
+        write("[train]\nsteps = 5\nbatch = 2"),
+        ["train.steps=7", "train.optimizer=adamw", "data.train=['a', 'b']", "suppress.nms=0.8", "data.features=a b"],
+    )
+    assert (recipe.train.steps, recipe.train.batch, recipe.train.optimizer) == (7, 2, "adamw")
+    assert recipe.data.train == ("a", "b")
+    assert recipe.suppress.nms == 0.8
+    assert recipe.data.features == "a b"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[train]\nstep = 5", r"recipe.toml: train.step is not a setting"),
+        ("[trian]\nsteps = 5", r"recipe.toml: trian is not a setting"),
+        ("[train]\nsteps = 'many'", r"train.steps = 'many'"),
+        ("[train]\nsteps = 0", r"train.steps = 0: must be at least 1"),
+        ("[model]\nlength = 100", r"model.length = 100"),
+        ("[model]\nname = 'other'", r"'other'"),
+        ("[train\n", r"is not TOML"),
+    ],
+)
+def test_a_bad_recipe_is_one_sentence(write, text, sentence):
+    with pytest.raises(BadInput, match=sentence) as caught:
+        read_recipe(write(text))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ["train.steps", "steps=3", "train.steps.x=1"])
+def test_a_bad_override_is_one_sentence(write, word):
+    with pytest.raises(BadInput, match=r"override|is a value"):
+        read_recipe(write("[train]\nsteps = 5"), [word])
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    recipe = build_recipe(
+        {"data": {"columns": [[0, 3]], "source": {"backbone": "b", "fps": 5, "streams": ["rgb"]}}}, "test"
+    )
+    write_recipe(tmp_path / "r.toml", recipe)
+    assert read_recipe(tmp_path / "r.toml") == recipe
+    assert build_recipe(recipe_tree(recipe), "again") == recipe
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_that_we_ship_is_valid(path, monkeypatch):
+    monkeypatch.setenv("UNTRIMMED_DATA", "/somewhere")
+    recipe = read_recipe(path)
+    recipe.model.build(4, 2)

@@ -1,0 +1,84 @@
+"""Actions keep their contract, and a timeline keeps its actions in order."""
+
+import math
+from dataclasses import FrozenInstanceError
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from untrimmed.timeline import Action, Timeline, classes_of
+
+times = st.floats(0, 1e5, allow_nan=False)
+
+
+@st.composite
+def actions(draw: st.DrawFn) -> Action:
+    start, end = sorted(draw(st.lists(times, min_size=2, max_size=2, unique=True)))
+    return Action(start, end, draw(st.sampled_from("abc")), draw(st.floats(0, 1)))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "score", "words"),
+    [
+        (-0.001, 1.0, 1.0, "starts before the video"),
+        (3.0, 2.0, 1.0, "is reversed"),
+        (2.0, 2.0, 1.0, "has no length"),
+        (math.nan, 2.0, 1.0, "not finite"),
+        (0.0, math.inf, 1.0, "not finite"),
+        (0.0, 1.0, math.nan, "score nan"),
+    ],
+)
+def test_an_action_that_cannot_be_is_refused(start: float, end: float, score: float, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Action(start, end, "jump", score)
+
+
+def test_an_action_knows_its_length_and_cannot_change() -> None:
+    action = Action(1.5, 4.0, "jump")
+    assert action.length == 2.5 and action.score == 1.0
+    with pytest.raises(FrozenInstanceError):
+        action.end = 5.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("duration", [0.0, -1.0, math.nan, math.inf])
+def test_a_timeline_needs_a_length(duration: float) -> None:
+    with pytest.raises(ValueError, match="not a positive number of seconds"):
+        Timeline(duration)
+
+
+@given(st.lists(actions()), st.randoms())
+def test_the_order_in_which_actions_come_does_not_matter(some: list[Action], random) -> None:
+    shuffled = list(some)
+    random.shuffle(shuffled)
+    timeline = Timeline(1e5, tuple(some))
+    assert Timeline(1e5, tuple(shuffled)) == timeline
+    assert [action.start for action in timeline.actions] == sorted(action.start for action in some)
+
+
+@given(st.lists(actions()), st.integers(0, 5))
+def test_the_best_score_no_less_than_the_rest(some: list[Action], count: int) -> None:
+    timeline = Timeline(1e5, tuple(some))
+    best = timeline.best(count).actions
+    rest = list(timeline.actions)
+    for action in best:
+        rest.remove(action)
+    assert len(best) == min(count, len(some))
+    assert all(kept.score >= left.score for kept in best for left in rest)
+
+
+def test_of_equal_scores_the_earlier_is_the_best() -> None:
+    timeline = Timeline(9.0, (Action(5, 6, "late", 0.5), Action(1, 2, "early", 0.5), Action(3, 4, "low", 0.1)))
+    assert timeline.best(1).labels == ("early",)
+
+
+def test_a_floor_keeps_the_score_that_meets_it() -> None:
+    timeline = Timeline(9.0, (Action(0, 1, "a", 0.3), Action(1, 2, "b", 0.5), Action(2, 3, "c", 0.7)))
+    assert timeline.above(0.5).labels == ("b", "c")
+    assert timeline.above(0.5).duration == 9.0
+
+
+def test_classes_are_every_label_once_and_sorted() -> None:
+    one = Timeline(9.0, (Action(0, 1, "run"), Action(1, 2, "jump"), Action(2, 3, "run")))
+    assert one.labels == ("jump", "run")
+    assert classes_of([one, Timeline(2.0, (Action(0, 1, "dive"),)), Timeline(2.0)]) == ("dive", "jump", "run")
