@@ -1,6 +1,5 @@
-"""Raw numbers read from files, and detection mAP against a plain version and against the official program."""
+"""Detection mAP against a plain version and against the official program."""
 
-import gzip
 import json
 import math
 import subprocess
@@ -14,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from untrimmed.errors import BadInput
-from untrimmed.evaluate.detection import ACTIVITYNET, THUMOS14, Protocol, detection_map
-from untrimmed.evaluate.instances import Instances, from_timelines, read_results, read_truth
-from untrimmed.timeline import Action, Timeline
+from untrimmed.evaluate.detection import detection_map
+from untrimmed.evaluate.instances import Instances
+from untrimmed.evaluate.protocol import ACTIVITYNET, THUMOS14, DetectionProtocol
+from untrimmed.evaluate.reading import read_results, read_truth
 
 Row = tuple[str, str, float, float, float]  # video, label, start, end, score
 
@@ -69,7 +69,7 @@ detections = rows("abx", 0, st.integers(0, 4).map(float))
 @settings(max_examples=200, deadline=None)
 @given(truths, detections)
 def test_every_ap_is_that_of_the_plain_version(truth, results):
-    protocol = Protocol("some", (0.25, 0.5, 0.75, 1.0))
+    protocol = DetectionProtocol(name="some", tious=(0.25, 0.5, 0.75, 1.0))
     scores = detection_map(instances(truth), instances(results), protocol)
     assert set(scores.per_class) == {row[1] for row in truth}
     for label, precisions in scores.per_class.items():
@@ -97,7 +97,8 @@ def test_neither_the_scale_of_scores_nor_the_order_of_the_file_matters(truth, re
 
 def ap(truth: list[Row], results: list[Row], tiou: float = 0.5) -> float:
     """Mean AP at one threshold."""
-    return detection_map(instances(truth), instances(results), Protocol("one", (tiou,))).average_map
+    protocol = DetectionProtocol(name="one", tious=(tiou,))
+    return detection_map(instances(truth), instances(results), protocol).average_map
 
 
 def test_a_detection_falls_through_to_the_next_best_free_truth():
@@ -153,8 +154,8 @@ def test_what_the_files_hold_beside_the_ordinary_is_counted_and_noted():
     assert scores.counts == {"videos": 1, "classes": 2, "truth": 3, "detections": 2, "ignored": 1}
     assert scores.notes == [
         "detections ignored because the annotations lack their class (x): 1",
-        "classes without a detection, AP 0: 1",
         "detections in videos outside the annotations, false positives: 1",
+        "classes without a detection, AP 0: 1",
         "annotated segments that repeat another, counted: 1",
         "detections that tie in score with the one before, ranked as in the file: 1",
     ]
@@ -186,126 +187,7 @@ def test_the_named_thresholds_are_those_of_the_official_program():
 @pytest.mark.parametrize("tious", [(), (0.0,), (0.5, 1.1), (math.nan,)])
 def test_thresholds_that_cannot_be_are_refused(tious):
     with pytest.raises(ValueError, match="thresholds"):
-        Protocol("some", tious)
-
-
-def write(path: Path, value: object) -> Path:
-    path.write_text(json.dumps(value))
-    return path
-
-
-def truth_file(path: Path, annotations: object, **entry: object) -> Path:
-    entry = {"subset": "validation", "annotations": annotations, **entry}
-    return write(path / "truth.json", {"database": {"v1": entry, "v2": {"subset": "test", "annotations": []}}})
-
-
-def results_file(path: Path, found: object) -> Path:
-    return write(path / "results.json", {"results": {"v1": found}})
-
-
-def test_the_truth_is_read_raw(tmp_path):
-    segments = [[4, 4], [5, 2.5], [4, 4], ["18.6", "24.8"]]
-    path = truth_file(tmp_path, [{"label": "b" if s[0] == 5 else "a", "segment": s} for s in segments])
-    truth = read_truth(path, "validation")
-    assert (truth.videos, truth.labels, truth.subset) == (("v1",), ("a", "b"), "validation")
-    assert truth.label.tolist() == [0, 1, 0, 0]
-    assert list(zip(truth.start, truth.end, strict=True)) == [(4, 4), (5, 2.5), (4, 4), (18.6, 24.8)]
-    assert truth.score.tolist() == [1, 1, 1, 1]
-
-
-def test_without_a_subset_every_video_is_read(tmp_path):
-    truth = read_truth(truth_file(tmp_path, [{"label": "a", "segment": [0, 1]}]))
-    assert (truth.videos, truth.subset) == (("v1", "v2"), None)
-
-
-def test_packed_results_are_read_in_the_order_of_the_file(tmp_path):
-    found = {"w": [{"label": "b", "score": 0.5, "segment": [1, 2]}], "v": [], "u": []}
-    found["u"] = [{"label": "a", "score": 1, "segment": [0, 1]}, {"label": "b", "score": 0, "segment": [3, 2]}]
-    path = tmp_path / "results.json.gz"
-    path.write_bytes(gzip.compress(json.dumps({"results": found}).encode()))
-    results = read_results(path)
-    assert (results.videos, results.labels) == (("w", "v", "u"), ("a", "b"))
-    assert (results.video.tolist(), results.label.tolist()) == ([0, 2, 2], [1, 0, 1])
-    assert (results.start.tolist(), results.score.tolist()) == ([1, 0, 3], [0.5, 1, 0])
-
-
-def test_a_file_without_detections_is_read(tmp_path):
-    assert len(read_results(write(tmp_path / "results.json", {"results": {}}))) == 0
-
-
-def test_timelines_give_what_their_file_gives(tmp_path):
-    path = results_file(tmp_path, [{"label": "a", "score": 0.3, "segment": [1, 2]}])
-    made, read = from_timelines({"v1": Timeline(9, (Action(1, 2, "a", 0.3),))}), read_results(path)
-    for name in ("videos", "labels", "video", "label", "start", "end", "score", "subset"):
-        assert np.array_equal(getattr(made, name), getattr(read, name)), name
-
-
-@pytest.mark.parametrize(
-    ("annotations", "sentence"),
-    [
-        ([{"label": "a", "segment": [0, math.nan]}], "v1.*nan in a segment"),
-        ([{"label": "a", "segment": [0, math.inf]}], "v1.*inf in a segment"),
-        ([{"label": "a", "segment": ["0", "soon"]}], "v1.*'soon' in a segment"),
-        ([{"label": "a", "segment": [0, True]}], "v1.*True in a segment"),
-        ([{"label": "a", "segment": [0, None]}], "v1.*None in a segment"),
-        ([{"label": "a", "segment": [0, 10**400]}], r"v1.*1000.*\.\.\. in a segment"),
-        ([{"label": "a", "segment": [0, 1, 2]}], r"v1.*\[0, 1, 2\]"),
-        ([{"label": "a", "segment": "01"}], "v1.*segment '01'"),
-        ([{"label": "a"}], "v1.*without 'segment'"),
-        ([{"segment": [0, 1]}], "v1.*without 'label'"),
-        ([{"label": 3, "segment": [0, 1]}], "v1.*label 3, not text"),
-        ([[0, 1]], r"v1.*\[0, 1\], not an object"),
-        ({"segment": [0, 1]}, "v1.*where a list"),
-        ([], "no action is annotated in subset 'validation'"),
-    ],
-)
-def test_a_truth_that_cannot_be_used_is_refused_in_a_sentence(tmp_path, annotations, sentence):
-    with pytest.raises(BadInput, match=f"truth.json: .*{sentence}"):
-        read_truth(truth_file(tmp_path, annotations), "validation")
-
-
-def test_a_subset_that_is_not_there_is_refused_with_those_that_are(tmp_path):
-    with pytest.raises(BadInput, match="no video of subset 'Test'; there are 'test', 'validation'"):
-        read_truth(truth_file(tmp_path, []), "Test")
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        ({"results": {}}, "has 'results', so it is a file of detections; a file of annotations was expected"),
-        ({"database": []}, "has no object 'database'"),
-        ([], "has no object 'database'"),
-        ({"database": {"v1": []}}, r"video 'v1' is \[\], not an object"),
-        ({"database": {"v1": {"annotations": []}}}, "video 'v1' .*without 'subset'"),
-        ({"database": {"v1": {"subset": "test"}}}, "video 'v1' .*without 'annotations'"),
-        ({"database": {}}, "no video of subset 'test'; there are none"),
-    ],
-)
-def test_a_file_of_another_form_is_refused(tmp_path, content, sentence):
-    with pytest.raises(BadInput, match=f"truth.json: {sentence}"):
-        read_truth(write(tmp_path / "truth.json", content), "test")
-
-
-@pytest.mark.parametrize(
-    ("found", "sentence"),
-    [
-        ([{"score": 1, "segment": [0, 1]}], "v1.*these are proposals"),
-        ([{"label": None, "score": 1, "segment": [0, 1]}], "v1.*these are proposals"),
-        ([{"label": ["a"], "score": 1, "segment": [0, 1]}], r"v1.*label \['a'\], not text"),
-        ([{"label": "a", "score": math.nan, "segment": [0, 1]}], "v1.*nan in a score"),
-        ([{"label": "a", "score": [1], "segment": [0, 1]}], r"v1.*\[1\] in a score"),
-        ([{"label": "a", "segment": [0, 1]}], "v1.*without 'score'"),
-        (None, "v1.*None where a list"),
-    ],
-)
-def test_results_that_cannot_be_used_are_refused_in_a_sentence(tmp_path, found, sentence):
-    with pytest.raises(BadInput, match=f"results.json: .*{sentence}"):
-        read_results(results_file(tmp_path, found))
-
-
-def test_annotations_given_as_results_are_recognized(tmp_path):
-    with pytest.raises(BadInput, match="has 'database', so it is a file of annotations; a file of detections"):
-        read_results(truth_file(tmp_path, []))
+        DetectionProtocol(name="some", tious=tious)
 
 
 def test_evaluation_and_suppression_need_no_torch():

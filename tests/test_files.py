@@ -1,13 +1,17 @@
 """Files are read or refused with one sentence, and written whole or not at all."""
 
 import gzip
+import json
+import math
 import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from untrimmed.errors import BadInput
-from untrimmed.files import read_json, read_text, whole, write_json, write_text
+from untrimmed.files import parse_json, read_json, read_text, whole, write_json, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -109,3 +113,37 @@ def test_json_beyond_all_bounds_and_a_spoiled_gzip_are_one_sentence(tmp_path):
     for name in ("deep.json", "long.json", "spoiled.json.gz"):
         with pytest.raises(BadInput, match=re.escape(name)):
             read_json(tmp_path / name)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(value=json_values, ascii=st.booleans())
+def test_the_fast_way_reads_what_the_json_module_reads(value: object, ascii: bool) -> None:
+    text = json.dumps(value, ensure_ascii=ascii)
+    content = text.encode("utf-8", "surrogatepass")
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return  # half of a surrogate pair that is not escaped is no UTF-8
+    # What has NaN in it is equal to nothing; its text is, and keeps the order of keys and the sign of zeros.
+    assert json.dumps(parse_json(Path("value.json"), content)) == json.dumps(json.loads(text))
+
+
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [
+        (b"\xef\xbb\xbf[1]", [1]),
+        (b"[Infinity, -Infinity]", [math.inf, -math.inf]),
+        (b"[1e999, 18446744073709551617]", [math.inf, 18446744073709551617]),
+        (b'["\\ud800"]', ["\ud800"]),
+        (b'{"a": 1, "b": 2, "a": 3}', {"a": 3, "b": 2}),
+    ],
+)
+def test_json_beside_the_standard_is_read(tmp_path: Path, content: bytes, value: object) -> None:
+    (tmp_path / "value.json").write_bytes(content)
+    assert read_json(tmp_path / "value.json") == value

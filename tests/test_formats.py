@@ -331,9 +331,9 @@ def test_durations_are_read_from_a_table_by_name(tmp_path: Path) -> None:
     [
         ("", "has no columns 'filename' and 'video-duration'"),
         ("filename,seconds\nt1,3\n", "has no columns"),
-        ("filename,video-duration\nt1,3\nt2\n", "line 3 has duration None"),
-        ("filename,video-duration\nt1,-3\n", "line 2 has duration '-3'"),
-        ("filename,video-duration\nt1,soon\n", "line 2 has duration 'soon'"),
+        ("filename,video-duration\nt1,3\nt2\n", "line 3 has video-duration None"),
+        ("filename,video-duration\nt1,-3\n", "line 2 has video-duration '-3'"),
+        ("filename,video-duration\nt1,soon\n", "line 2 has video-duration 'soon'"),
     ],
 )
 def test_a_table_without_durations_is_refused(tmp_path: Path, text: str, words: str) -> None:

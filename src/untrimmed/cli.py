@@ -2,7 +2,7 @@
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +26,9 @@ app.add_typer(study, name="study")
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1; auto takes a GPU where there is one.")]
 JsonOut = Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file too.")]
+Subset = Annotated[str | None, typer.Option(help="Judge these videos only, as the truth calls them.")]
+Tious = Annotated[str | None, typer.Option(help="Other thresholds: 0.5 or 0.3,0.5 or 0.3:0.7:0.1.")]
+VideoList = Annotated[Path | None, typer.Option(help="Judge only the videos in this file, one a line.")]
 Overrides = Annotated[list[str] | None, typer.Argument(help="Settings over the recipe's: train.steps=500")]
 
 
@@ -150,32 +153,70 @@ def detect(
 
 @command(app)
 def evaluate(
-    truth: Annotated[Path, typer.Argument(help="Annotations in ActivityNet's JSON form; .gz too.")],
-    results: Annotated[Path, typer.Argument(help="Detections in ActivityNet's JSON form; .gz too.")],
-    protocol: Annotated[str, typer.Option(help="activitynet, thumos14 or segments.")] = "activitynet",
-    subset: Annotated[str | None, typer.Option(help="Judge these videos only, as the truth calls them.")] = None,
-    tiou: Annotated[str | None, typer.Option(help="Other thresholds: 0.5 or 0.3,0.5 or 0.3:0.7:0.1.")] = None,
+    truth: Annotated[Path, typer.Argument(help="ActivityNet's JSON, or the folder of THUMOS'14 text annotations.")],
+    results: Annotated[Path, typer.Argument(help="ActivityNet's JSON, or lines as the THUMOS'14 kit reads them.")],
+    protocol: Annotated[str, typer.Option(help="Which rules; a wrong name lists them.")] = "activitynet",
+    subset: Subset = None,
+    tiou: Tious = None,
+    videos: VideoList = None,
+    fps: Annotated[str | None, typer.Option(help="For protocols in frames: a number, or a table of videos.")] = None,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for 95 % intervals, say 1000.")] = 0,
+    ties: Annotated[bool, typer.Option("--ties", help="Also the range over orders among equal scores.")] = False,
     json: JsonOut = None,
+    html: Annotated[Path | None, typer.Option(help="Write curves, tables and a diagnosis to this page.")] = None,
 ) -> None:
-    """Judge detections: mean average precision.
+    """Judge detections, proposals, video labels or dense labels, by a protocol that says what it does.
 
-    Example: `untrimmed evaluate annotations.json runs/demo/results.json --subset validation --tiou 0.5`
+    Example: `untrimmed evaluate annotations.json runs/demo/results.json --subset validation --tiou 0.3:0.7:0.1`
     """
-    from dataclasses import replace
-
-    from untrimmed.evaluate.detection import PROTOCOLS, detection_map, parse_tious
-    from untrimmed.evaluate.instances import read_results, read_truth
+    from untrimmed.evaluate.protocol import parse_tious
+    from untrimmed.evaluation import Question, find_protocol, parse_rates
+    from untrimmed.evaluation import answer as answer_question
+    from untrimmed.evaluation_tables import tables_of
     from untrimmed.files import write_json
 
-    if protocol not in PROTOCOLS:
-        raise BadInput(f"protocol {protocol!r}: there are {', '.join(PROTOCOLS)}")
-    chosen = PROTOCOLS[protocol]
-    if tiou:
-        chosen = replace(chosen, tious=parse_tious(tiou))
-    scores = detection_map(read_truth(truth, subset), read_results(results), chosen)
+    rules = find_protocol(protocol, parse_tious(tiou) if tiou else None)
+    rates = parse_rates(fps) if fps else None
+    question = Question(truth=truth, results=results, protocol=rules, subset=subset, videos=videos, rates=rates)
+    answer = answer_question(question, resamples=bootstrap, ties=ties)
     if json:
-        write_json(json, scores.to_json())
-    show_scores(scores)
+        write_json(json, answer.to_json())
+    for table in tables_of(answer.scores):
+        show_table(table.caption, table.header, table.rows)
+    show_notes(answer.scores.notes)
+    if html:
+        from untrimmed.evaluation_page import write_evaluation
+
+        print(write_evaluation(html, answer))
+
+
+@command(app)
+def compare(
+    first: Annotated[Path, typer.Argument(help="What `evaluate --json` wrote, or a file of detections.")],
+    second: Annotated[Path, typer.Argument(help="The same of another detector.")],
+    truth: Annotated[Path | None, typer.Option(help="For files of detections: the annotations.")] = None,
+    protocol: Annotated[str, typer.Option(help="For files of detections: which rules.")] = "activitynet",
+    subset: Subset = None,
+    tiou: Tious = None,
+    bootstrap: Annotated[int, typer.Option(min=10, help="Resamples of the videos.")] = 1000,
+    json: JsonOut = None,
+) -> None:
+    """Say by how much one detector is ahead of another, and how sure that is: both on the same resampled videos.
+
+    Example: `untrimmed compare first.json second.json`
+    """
+    from untrimmed.evaluate.protocol import parse_tious
+    from untrimmed.evaluation import compare_files, find_protocol, question_of
+    from untrimmed.evaluation_tables import class_table, comparison_table
+    from untrimmed.files import write_json
+
+    rules = find_protocol(protocol, parse_tious(tiou) if tiou else None)
+    questions = [question_of(file, truth, rules, subset) for file in (first, second)]
+    comparison = compare_files(questions[0], questions[1], bootstrap)
+    if json:
+        write_json(json, comparison.to_json())
+    for table in (class_table(comparison), comparison_table(comparison)):
+        show_table(table.caption, table.header, table.rows)
 
 
 @command(app)
@@ -229,6 +270,7 @@ def folds(
 
     Example: `untrimmed study folds recipes/salads50_ctcn.toml --out runs/salads50_folds`
     """
+    from untrimmed.evaluation_tables import map_table
     from untrimmed.recipe import read_recipe
     from untrimmed.studies.folds import cross_validate
 
@@ -236,24 +278,26 @@ def folds(
     names = over.split(",") if over else sorted({*settings.data.train, *settings.data.test})
     folder = out or Path("runs") / f"{recipe.stem}_folds"
     study = cross_validate(settings, names, folder, device=device, quiet=quiet)
-    rows = {**study.folds, "pooled, scored once": study.pooled}
-    show_table(
-        "mAP (%) at tIoU",
-        ["", *(f"{tiou:.3g}".lstrip("0") for tiou in study.pooled.tious), "mean"],
-        [[name, *percent([*scores.map, scores.average_map])] for name, scores in rows.items()],
-    )
+    table = map_table({**study.folds, "pooled, scored once": study.pooled})
+    show_table(table.caption, table.header, table.rows)
 
 
 def show_scores(scores: "DetectionScores") -> None:
     """Print mean average precision, in percent, and AP of each class."""
-    header = ["", *(f"{tiou:.3g}".lstrip("0") for tiou in scores.tious), "mean"]
-    rows = [[name, *percent(precisions)] for name, precisions in scores.rows()]
-    show_table(f"AP (%) by tIoU, protocol {scores.protocol}", header, rows)
-    for note in scores.notes:
+    from untrimmed.evaluation_tables import detection_tables
+
+    for table in detection_tables(scores):
+        show_table(table.caption, table.header, table.rows)
+    show_notes(scores.notes)
+
+
+def show_notes(notes: list[str]) -> None:
+    """Print what bears on the numbers."""
+    for note in notes:
         print(f"note: {note}")
 
 
-def show_table(caption: str, header: list[str], rows: list[list[str]]) -> None:
+def show_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str | float]]) -> None:
     """Print a table; the first column holds words, the others numbers."""
     from rich import box
     from rich.console import Console
@@ -264,15 +308,10 @@ def show_table(caption: str, header: list[str], rows: list[list[str]]) -> None:
     for place, name in enumerate(header):
         table.add_column(name, justify="right" if place else "left", no_wrap=not place)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(str, row))
     if caption:
         print(caption)
     Console().print(table)
-
-
-def percent(fractions: list[float]) -> list[str]:
-    """Fractions as percentages with one digit."""
-    return [f"{100 * value:.1f}" for value in fractions]
 
 
 def shown(value: Any) -> str:

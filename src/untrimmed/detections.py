@@ -7,9 +7,8 @@ from rich.progress import track
 
 from untrimmed.corpus import open_features
 from untrimmed.detector import Detector
-from untrimmed.draw.report import Panel, Table, write_report
+from untrimmed.draw.report import Panel, write_report
 from untrimmed.errors import BadInput, missing
-from untrimmed.evaluate.detection import DetectionScores
 from untrimmed.extract import config_of, extract_video, find_videos
 from untrimmed.feature_folder import ENDINGS, MANIFEST
 from untrimmed.formats.activitynet import read_annotations, read_detections, write_results
@@ -80,13 +79,6 @@ def panel(video: str, detected: Timeline, annotated: Timeline | None, file: Path
     rows = {"truth": annotated} if annotated else {}
     duration = annotated.duration if annotated else detected.duration
     return Panel(video, duration, {**rows, "detections": detected}, file)
-
-
-def score_table(scores: DetectionScores) -> Table:
-    """AP of each class and their mean, in percent."""
-    header = ("class", *(f"{tiou:g}" for tiou in scores.tious), "mean")
-    rows = [(name, *(f"{100 * value:.1f}" for value in precisions)) for name, precisions in scores.rows()]
-    return Table("average precision (%) by tIoU", header, rows)
 
 
 def _write(file: Path, timelines: Mapping[str, Timeline]) -> None:

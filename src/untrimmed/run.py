@@ -13,8 +13,9 @@ from torch import Tensor
 from untrimmed.corpus import Corpus
 from untrimmed.detector import Detector, prepare
 from untrimmed.errors import BadInput
-from untrimmed.evaluate.detection import PROTOCOLS, DetectionScores, detection_map
+from untrimmed.evaluate.detection import DetectionScores, detection_map
 from untrimmed.evaluate.instances import from_timelines
+from untrimmed.evaluate.protocol import DETECTION_PROTOCOLS
 from untrimmed.files import read_bytes, whole, write_json, write_text
 from untrimmed.formats.activitynet import write_results
 from untrimmed.models.base import Model
@@ -159,7 +160,7 @@ def score(corpus: Corpus, results: dict[str, Timeline]) -> DetectionScores | Non
     truth = {video: corpus.dataset.truth[video] for video in results}
     if not any(timeline.actions for timeline in truth.values()):
         return None
-    return detection_map(from_timelines(truth), from_timelines(results), PROTOCOLS[corpus.dataset.protocol])
+    return detection_map(from_timelines(truth), from_timelines(results), DETECTION_PROTOCOLS[corpus.dataset.protocol])
 
 
 def refuse_other(path: Path, recipe: Recipe) -> None:

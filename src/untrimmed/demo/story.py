@@ -8,9 +8,10 @@ from typing import NamedTuple
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from untrimmed.demo.videos import ANNOTATIONS, DemoConfig, render
-from untrimmed.detections import panel, score_table
+from untrimmed.detections import panel
 from untrimmed.draw.report import write_report
 from untrimmed.evaluate.detection import DetectionScores
+from untrimmed.evaluation_tables import detection_tables
 from untrimmed.extract import ExtractConfig, extract, find_videos
 from untrimmed.recipe import Recipe, read_recipe
 from untrimmed.train import train
@@ -54,7 +55,7 @@ def tell(
         raise RuntimeError("the demo's held-out videos hold no action")
     notes = [f"{len(results)} held-out videos; the detector learned from the other {config.videos - len(results)}."]
     report = out / "report.html"
-    write_report(report, "untrimmed: the demo", panels, [score_table(scores)], notes)
+    write_report(report, "untrimmed: the demo", panels, detection_tables(scores), notes)
     return Story(scores, report)
 
 

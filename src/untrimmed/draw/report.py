@@ -1,14 +1,11 @@
 """One HTML file that shows what was found where: tables, and each video with its timelines, with no network."""
 
 import base64
-import hashlib
-import html
 import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
@@ -18,6 +15,7 @@ import av
 from av.error import FFmpegError
 
 from untrimmed.config import Config
+from untrimmed.draw.page import Table, digest, escaped, part, write_notes, write_tables
 from untrimmed.draw.svg import palette, printable
 from untrimmed.errors import missing
 from untrimmed.files import whole
@@ -53,23 +51,6 @@ class Panel:
             raise ValueError(f"duration {self.duration} of {self.name!r} is not a positive number of seconds")
 
 
-@dataclass(frozen=True)
-class Table:
-    """Rows of cells under a header; numbers are written with four digits, text as it is.
-
-    Raises ValueError for a row that is longer or shorter than the header.
-    """
-
-    caption: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str | float]]
-
-    def __post_init__(self) -> None:
-        for row in self.rows:
-            if len(row) != len(self.header):
-                raise ValueError(f"row {list(row)} has {len(row)} cells, but the header has {len(self.header)}")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Embedding(Config):
     """Which videos are put into the report itself; the others are linked by their relative path."""
@@ -97,15 +78,15 @@ def write_report(
     # In the order of the panels, which decides what finds room; a video of two panels is placed once.
     videos = dict.fromkeys(panel.video for panel in panels if panel.video is not None)
     placed = _place(list(videos), path.parent, embedding)
-    head, _, tail = _read("report.html").partition(_VIDEOS_GO_HERE)
-    style, script = _read("report.css"), _script()
+    head, _, tail = part("report.html").partition(_VIDEOS_GO_HERE)
+    style, script = part("report.css"), _script()
     values = {
         "policy": _policy(style, script),
-        "title": _text(title),
+        "title": escaped(title),
         "style": style,
         "script": script,
-        "notes": "\n".join(f'<p class="note">{_text(note)}</p>' for note in notes),
-        "tables": _tables(tables),
+        "notes": write_notes(notes),
+        "tables": write_tables(tables),
         "data": _inert(_data(panels, placed)),
     }
     with whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
@@ -219,62 +200,11 @@ def _inert(value: Any) -> str:
 def _policy(style: str, script: str) -> str:
     """A Content-Security-Policy: only this style and this script, nothing from a network but linked videos."""
     return (
-        f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src {_digest(style)}; "
-        f"script-src {_digest(script)}; img-src data: blob:; connect-src data:; media-src 'self' file: blob:"
+        f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src {digest(style)}; "
+        f"script-src {digest(script)}; img-src data: blob:; connect-src data:; media-src 'self' file: blob:"
     )
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _tables(tables: Sequence[Table]) -> str:
-    if not tables:
-        return ""
-    return '<section class="tables" aria-label="Results">\n' + "\n".join(map(_table, tables)) + "\n</section>"
-
-
-def _table(table: Table) -> str:
-    numeric = [all(_is_number(row[i]) for row in table.rows) and bool(table.rows) for i in range(len(table.header))]
-    head = "".join(_cell("th", name, number, "col") for name, number in zip(table.header, numeric, strict=True))
-    body = "\n".join(f"<tr>{_body_row(row, numeric)}</tr>" for row in table.rows)
-    # A wide table scrolls, and what scrolls must be within reach of the keyboard.
-    return (
-        f'<div class="table" role="region" tabindex="0" aria-label="{_text(table.caption)}">\n<table>\n'
-        f"<caption>{_text(table.caption)}</caption>\n<thead><tr>{head}</tr></thead>\n"
-        f"<tbody>\n{body}\n</tbody>\n</table>\n</div>"
-    )
-
-
-def _body_row(row: Sequence[str | float], numeric: Sequence[bool]) -> str:
-    cells = [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row]
-    first, *rest = (_cell("td", cell, number) for cell, number in zip(cells, numeric, strict=True))
-    if not numeric[0]:
-        first = _cell("th", cells[0], False, "row")
-    return "".join([first, *rest])
-
-
-def _cell(tag: str, text: str, number: bool, scope: str = "") -> str:
-    attributes = (f' scope="{scope}"' if scope else "") + (' class="number"' if number else "")
-    return f"<{tag}{attributes}>{_text(text)}</{tag}>"
-
-
-def _is_number(cell: str | float) -> bool:
-    try:
-        float(str(cell).strip().removesuffix("%"))
-    except ValueError:
-        return False
-    return True
-
-
-def _text(text: str) -> str:
-    return html.escape(printable(text))
 
 
 def _script() -> str:
     # One block, so that the parts share their names with each other and with nothing else.
-    return '"use strict";\n{\n' + "\n".join(map(_read, _SCRIPTS)) + "}\n"
-
-
-def _read(name: str) -> str:
-    return files("untrimmed.draw").joinpath(name).read_text(encoding="utf-8")
+    return '"use strict";\n{\n' + "\n".join(map(part, _SCRIPTS)) + "}\n"

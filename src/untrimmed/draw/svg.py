@@ -143,7 +143,7 @@ class _Plot(NamedTuple):
 
 
 def _plot(duration: float, rows: Mapping[str, Timeline], width: int, colours: Mapping[str, str]) -> _Plot:
-    names = max((_text_width(printable(name), _TEXT + 1) for name in rows), default=0.0)
+    names = max((text_width(printable(name), _TEXT + 1) for name in rows), default=0.0)
     gutter = min(names + 14, width * 0.22)
     ends = [action.end for timeline in rows.values() for action in timeline.actions]
     return _Plot(_MARGIN + gutter, width - _MARGIN, max([duration, *ends]), duration, colours)
@@ -169,7 +169,7 @@ def _row(plot: _Plot, name: str, timeline: Timeline, top: float) -> tuple[list[s
     count = max(chosen, default=0) + 1
     lane = max(_LOWEST_LANE, min(_TALLEST_LANE, _ROW_HEIGHT / count))
     height = count * lane + 6
-    shown = _fitted(name, _TEXT + 1, plot.left - _MARGIN - 10)
+    shown = fitted(name, _TEXT + 1, plot.left - _MARGIN - 10)
     picture = [
         f'<rect class="untrimmed-track" x="{plot.left:.2f}" y="{top:.2f}" width="{plot.right - plot.left:.2f}" '
         f'height="{height:.2f}" rx="5"/>',
@@ -194,7 +194,7 @@ def _bar(action: Action, colour: str, span: tuple[float, float], top: float, lan
     yield f'<g class="untrimmed-bar"><title>{escape(tooltip)}</title>'
     yield f'<rect {box} fill="{colour}" fill-opacity="{opacity:.2f}"/>'
     yield f'<rect class="untrimmed-edge" {box} stroke-width="{gap / 2}"/>'
-    shown = _fitted(label, _TEXT, end - start - 10) if lane >= _LOWEST_LANE_WITH_TEXT else ""
+    shown = fitted(label, _TEXT, end - start - 10) if lane >= _LOWEST_LANE_WITH_TEXT else ""
     if shown:
         day = ink(_mixed(colour, _TRACK_BY_DAY, opacity))
         night = ink(_mixed(colour, _TRACK_BY_NIGHT, opacity))
@@ -227,8 +227,8 @@ def _legend(plot: _Plot, labels: Sequence[str], top: float) -> tuple[list[str], 
         return [], 0.0
     picture, x, y = [], plot.left, top + 16.0
     for label in labels:
-        shown = _fitted(printable(label), _TEXT, min(220, plot.right - plot.left - 18))
-        room = 18 + _text_width(shown, _TEXT) + 14
+        shown = fitted(printable(label), _TEXT, min(220, plot.right - plot.left - 18))
+        room = 18 + text_width(shown, _TEXT) + 14
         if x > plot.left and x + room > plot.right:
             x, y = plot.left, y + _LEGEND_LINE
         picture += [
@@ -244,7 +244,7 @@ def _legend(plot: _Plot, labels: Sequence[str], top: float) -> tuple[list[str], 
 
 def ink(background: str) -> str:
     """`black` or `white`, whichever is read better on the colour: never under 4.5 to 1."""
-    red, green, blue = (_linear(channel / 255) for channel in _channels(background))
+    red, green, blue = (_linear(channel / 255) for channel in channels(background))
     # Relative luminance of WCAG 2.2; at 0.179 black and white are equally far.
     return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "white"
 
@@ -253,7 +253,7 @@ def _linear(channel: float) -> float:
     return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
 
 
-def _channels(colour: str) -> tuple[int, ...]:
+def channels(colour: str) -> tuple[int, ...]:
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
         raise ValueError(f"colour {colour!r} is not of the form #rrggbb")
     return tuple(bytes.fromhex(colour[1:]))
@@ -261,7 +261,7 @@ def _channels(colour: str) -> tuple[int, ...]:
 
 def _mixed(over: str, under: str, opacity: float) -> str:
     """The colour that one colour of some opacity makes over another."""
-    pairs = zip(_channels(over), _channels(under), strict=True)
+    pairs = zip(channels(over), channels(under), strict=True)
     return "#" + "".join(f"{round(opacity * a + (1 - opacity) * b):02x}" for a, b in pairs)
 
 
@@ -282,16 +282,16 @@ def _round_number(least: float) -> float:
     return next(power * digit for digit in (1, 2, 5, 10) if power * digit >= least)
 
 
-def _text_width(text: str, size: float) -> float:
+def text_width(text: str, size: float) -> float:
     """About how wide a text is; no font can be measured here, so a little more than most need."""
     return size * sum(1.05 if east_asian_width(letter) in "WF" else 0.6 for letter in text)
 
 
-def _fitted(text: str, size: float, room: float) -> str:
+def fitted(text: str, size: float, room: float) -> str:
     """The text, or its beginning and an ellipsis, or nothing when fewer than three letters fit."""
-    if _text_width(text, size) <= room:
+    if text_width(text, size) <= room:
         return text
     kept = min(len(text), int(room / (0.6 * size)) + 1)
-    while kept and _text_width(text[:kept], size) + size > room:
+    while kept and text_width(text[:kept], size) + size > room:
         kept -= 1
     return text[:kept].rstrip() + "…" if kept >= 3 else ""

@@ -1,59 +1,45 @@
-"""Average precision of detected actions, by the rules of the official ActivityNet detection program."""
+"""Average precision of detected actions, by any of the detection protocols."""
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple, no_type_check
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int
-from numba import njit
+from jaxtyping import Bool, Float, Int
 
 from untrimmed.errors import BadInput
 from untrimmed.evaluate.instances import Instances
+from untrimmed.evaluate.matching import average_precisions
+from untrimmed.evaluate.protocol import ACTIVITYNET, DetectionProtocol
+from untrimmed.evaluate.ranking import Ranked, kept, match, places, recall_among_best
 
-# Kernels carry `no_type_check` because numba compiles the function itself, not one that checks its shapes.
+# MATLAB's 0:0.1:1, whose fourth number is not quite 0.3.
+_ELEVEN = np.array([0.0, 0.1, 0.2, 3 * 0.1, 0.4, 0.5, 0.6, 1 - 3 * 0.1, 0.8, 0.9, 1.0])
+# The recalls at which precision is read, as `average_precisions` takes them.
+_POINTS = {"all points": np.empty(0), "11 points": _ELEVEN, "none": np.array([np.nan])}
+
+
+class Interval(NamedTuple):
+    """From the lowest to the highest value; fractions."""
+
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """How detections are judged: the rules of the ActivityNet program, at these temporal overlaps.
+class Spread:
+    """A range for every figure: of bootstrap resamples, or of orders among equal scores."""
 
-    The detections of a class over all videos take their turn by score, of equal scores in the order of the
-    file. Each hits the free truth of its video and class that it overlaps most, if by `tious` or more, and
-    takes it; else it is a false positive. That is decided for every threshold apart. AP is the area under
-    precision, made monotone, over recall at every point (as in PASCAL VOC since 2010); the mean runs over the
-    classes of the truth.
-    """
+    map: tuple[Interval, ...]
+    """One a threshold."""
+    average_map: Interval
+    per_class: dict[str, list[Interval]] = field(default_factory=dict)
 
-    name: str
-    tious: tuple[float, ...]
-    """Thresholds, each in (0, 1]."""
-
-    def __post_init__(self) -> None:
-        if not self.tious or not all(0 < tiou <= 1 for tiou in self.tious):
-            raise ValueError(f"thresholds {self.tious} are not one or more numbers in (0, 1]")
-
-
-# As np.linspace makes them, so that an overlap on the edge falls as it does in the official program.
-ACTIVITYNET = Protocol("activitynet", tuple(np.linspace(0.5, 0.95, 10).tolist()))
-THUMOS14 = Protocol("thumos14", tuple(np.linspace(0.3, 0.7, 5).tolist()))
-# For small sets that come with no program of their own.
-SEGMENTS = Protocol("segments", (0.1, 0.3, 0.5, 0.7))
-PROTOCOLS = {protocol.name: protocol for protocol in (ACTIVITYNET, THUMOS14, SEGMENTS)}
-
-
-def parse_tious(text: str) -> tuple[float, ...]:
-    """Thresholds from words: `0.5`, `0.3,0.5,0.7`, or `first:last:step` with the last one in, as `0.3:0.7:0.1`."""
-    try:
-        if ":" in text:
-            first, last, step = map(float, text.split(":"))
-            # As np.linspace makes them, like the official programs.
-            tious = tuple(np.linspace(first, last, round((last - first) / step) + 1).tolist())
-        else:
-            tious = tuple(map(float, text.split(",")))
-        Protocol("", tious)
-    except (ValueError, ZeroDivisionError, OverflowError):
-        raise BadInput(f"tIoU {text!r}: give numbers in (0, 1] as 0.5 or 0.3,0.5 or 0.3:0.7:0.1") from None
-    return tious
+    def to_json(self) -> dict[str, Any]:
+        """The fields under their names; an interval is [low, high]."""
+        value = {"map": [list(pair) for pair in self.map], "average_map": list(self.average_map)}
+        per_class = {label: [list(pair) for pair in pairs] for label, pairs in self.per_class.items()}
+        return value | ({"per_class": per_class} if per_class else {})
 
 
 @dataclass(frozen=True)
@@ -73,6 +59,12 @@ class DetectionScores:
     """Of `videos`, `classes` and `truth` segments judged on; of `detections` judged, and `ignored`."""
     notes: list[str]
     """Sentences on whatever in the files bears on the numbers."""
+    recall_at: dict[str, list[float]] = field(default_factory=dict)
+    """Recall at k times the number of truths, by `1x`, `5x`; one a threshold, mean over the classes."""
+    confidence: Spread | None = None
+    """95 % intervals over bootstrap resamples of the videos, where they were asked for."""
+    ties: Spread | None = None
+    """The range over orders among equal scores, where it was asked for."""
 
     def rows(self) -> list[tuple[str, list[float]]]:
         """AP of each class and then of all together: one a threshold, and their mean."""
@@ -80,8 +72,8 @@ class DetectionScores:
         return [(name, [*precisions, sum(precisions) / len(precisions)]) for name, precisions in named]
 
     def to_json(self) -> dict[str, Any]:
-        """The fields under their names, for `write_json`."""
-        return {
+        """The fields under their names, for `write_json`; those that were not asked for are left out."""
+        value: dict[str, Any] = {
             "protocol": self.protocol,
             "subset": self.subset,
             "tious": list(self.tious),
@@ -91,153 +83,153 @@ class DetectionScores:
             "counts": self.counts,
             "notes": self.notes,
         }
+        if self.recall_at:
+            value["recall_at"] = self.recall_at
+        for name, spread in (("confidence", self.confidence), ("ties", self.ties)):
+            if spread:
+                value[name] = spread.to_json()
+        return value
 
 
-class Ranked(NamedTuple):
-    """Detections of the classes of the truth, class by class and best first, and what each of them hit."""
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Detections held against truth: everything that AP and its uncertainty are made of."""
 
-    row: Int[np.ndarray, " detections"]
-    """Row in the results."""
-    label: Int[np.ndarray, " detections"]
-    """Class, as an index into the labels of the truth."""
-    hit: Bool[np.ndarray, "detections tious"]
-    """Whether it hit a truth, at each threshold."""
+    protocol: DetectionProtocol
+    truth: Instances
+    """What the protocol left of the truth."""
+    results: Instances
+    ranked: Ranked
+    dropped: dict[str, int]
+    """How many truths the protocol dropped, by reason."""
+
+    def precisions(
+        self, draws: Iterable[Int[np.ndarray, " videos"]] | None = None
+    ) -> Float[np.ndarray, "draws classes tious"]:
+        """AP of every class of the truth, once or for every draw.
+
+        A draw says how often each video of the truth counts. Videos that only the results have count once always.
+        NaN for a class without truth in a draw.
+        """
+        truth, ranked = self.truth, self.ranked
+        bounds = np.searchsorted(ranked.label, np.arange(len(truth.labels) + 1))
+        pointers, hits = _hits_by_class(ranked.truth >= 0, bounds)
+        video = places(self.results.videos, truth.videos)[self.results.video[ranked.row]]
+        anchors, points = self._anchors(), _POINTS[self.protocol.interpolation]
+        weights = np.ones(len(truth.videos) + len(self.results.videos))
+        made = []
+        for draw in [np.ones(len(truth.videos), np.int64)] if draws is None else draws:
+            weights[: len(draw)] = draw
+            positives = np.bincount(truth.label, draw[truth.video], len(truth.labels))
+            made.append(
+                average_precisions(pointers, hits, anchors, ranked.counted, video, bounds, weights, positives, points)
+            )
+        return np.stack(made)
+
+    @property
+    def classes(self) -> Int[np.ndarray, " present"]:
+        """The labels of the truth, as indices, that have any action."""
+        return np.flatnonzero(np.bincount(self.truth.label, minlength=len(self.truth.labels)))
+
+    def _anchors(self) -> Int[np.ndarray, " detections"]:
+        """For each detection, the one before which false positives outrank it."""
+        rank = np.arange(len(self.ranked.row))
+        if self.protocol.equal_scores != "hits first":
+            return rank
+        score, label = self.results.score[self.ranked.row], self.ranked.label
+        begins = np.ones(len(rank), bool)
+        begins[1:] = (score[1:] != score[:-1]) | (label[1:] != label[:-1])
+        return np.maximum.accumulate(np.where(begins, rank, 0))
 
 
-def detection_map(truth: Instances, results: Instances, protocol: Protocol = ACTIVITYNET) -> DetectionScores:
-    """Judge detections: AP of every class at every threshold, and their means.
+def detection_map(truth: Instances, results: Instances, protocol: DetectionProtocol = ACTIVITYNET) -> DetectionScores:
+    """AP of every class at every threshold, and their means.
 
-    Equal to the official program to rounding, except among equal scores, whose order there is arbitrary, and in
-    two places where it stops with an error: a class without detections has AP 0, and detections of a class that
-    the truth does not have are ignored and noted. Raises BadInput when the truth is empty.
+    By `ACTIVITYNET` equal to the official program to rounding, except among equal scores, whose order there is
+    arbitrary, and in two places where it stops with an error: a class without detections has AP 0, and detections of
+    a class that the truth does not have are ignored and noted. Raises BadInput when the truth is empty.
     """
-    if not len(truth):
+    return scores_of(judge(truth, results, protocol))
+
+
+def judge(truth: Instances, results: Instances, protocol: DetectionProtocol = ACTIVITYNET) -> Judged:
+    """Hold detections against truth; BadInput when no truth is there, or a class is unknown that may not be."""
+    if truth.unit != results.unit:
+        raise BadInput(f"the annotations are in {truth.unit} and the detections in {results.unit}; give both in one")
+    unknown = sorted(set(results.labels) - set(truth.labels))
+    if unknown and protocol.unknown_classes == "refused":
+        raise BadInput(f"the detections hold class {unknown[0]!r}, which the annotations lack; rename or remove it")
+    counted, dropped = kept(truth, protocol)
+    if not len(counted):
         raise BadInput("the annotations hold no action, so nothing can be judged; choose another subset or file")
-    ranked = match(truth, results, protocol.tious)
-    truths = np.bincount(truth.label, minlength=len(truth.labels))
-    bounds = np.searchsorted(ranked.label, np.arange(len(truth.labels) + 1))
-    precisions = _average_precisions(ranked.hit, bounds, truths)
-    present = np.flatnonzero(truths)
-    means = precisions[present].mean(axis=0)
+    return Judged(protocol, counted, results, match(counted, results, protocol), dropped)
+
+
+def scores_of(judged: Judged) -> DetectionScores:
+    """The figures of judged detections."""
+    truth, protocol, ranked = judged.truth, judged.protocol, judged.ranked
+    precisions = judged.precisions()[0, judged.classes]
+    means = precisions.mean(axis=0)
     return DetectionScores(
         protocol=protocol.name,
         subset=truth.subset,
         tious=protocol.tious,
         map=tuple(means.tolist()),
         average_map=float(means.mean()),
-        per_class={truth.labels[label]: precisions[label].tolist() for label in present},
+        per_class={truth.labels[c]: row.tolist() for c, row in zip(judged.classes, precisions, strict=True)},
         counts={
             "videos": len(truth.videos),
-            "classes": len(present),
+            "classes": len(judged.classes),
             "truth": len(truth),
             "detections": len(ranked.row),
-            "ignored": len(results) - len(ranked.row),
+            "ignored": len(judged.results) - len(ranked.row),
         },
-        notes=_notes(truth, results, ranked),
+        notes=_notes(judged),
+        recall_at=recall_among_best(truth, judged.results, ranked, protocol),
     )
 
 
-def match(truth: Instances, results: Instances, tious: tuple[float, ...]) -> Ranked:
-    """Rank the detections and find which of them hit, at each threshold."""
-    label = _translated(results.labels, truth.labels)[results.label]
-    video = _translated(results.videos, truth.videos)[results.video]
-    known = np.flatnonzero(label >= 0)
-    row = known[np.lexsort((-results.score[known], label[known]))]
-    order = np.lexsort((truth.video, truth.label))
-    places = truth.label[order] * len(truth.videos) + truth.video[order]
-    place = np.where(video[row] >= 0, label[row] * len(truth.videos) + video[row], -1)
-    hit = _hits(
-        results.start[row],
-        results.end[row],
-        np.searchsorted(places, place, side="left"),
-        np.searchsorted(places, place, side="right"),
-        truth.start[order],
-        truth.end[order],
-        np.array(tious, np.float64),
-    )
-    return Ranked(row, label[row], hit)
+def _hits_by_class(
+    hit: Bool[np.ndarray, "detections tious"], bounds: Int[np.ndarray, " bounds"]
+) -> tuple[Int[np.ndarray, "classes pointers"], Int[np.ndarray, " hits"]]:
+    """The detections that hit, threshold by threshold, and where those of each class begin and end among them.
+
+    Of class c at threshold k: from `pointers[c, k]` to `pointers[c, k + 1]`.
+    """
+    label = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+    detection, tiou = np.nonzero(hit)
+    place = label[detection] * hit.shape[1] + tiou
+    order = np.argsort(place, kind="stable")
+    until = np.searchsorted(place[order], np.arange((len(bounds) - 1) * hit.shape[1] + 1))
+    pointers = until[np.arange(len(bounds) - 1)[:, None] * hit.shape[1] + np.arange(hit.shape[1] + 1)]
+    return pointers, detection[order]
 
 
-def _translated(names: tuple[str, ...], into: tuple[str, ...]) -> Int[np.ndarray, " names"]:
-    """The index of each name among others; -1 where it is not there."""
-    index = {name: number for number, name in enumerate(into)}
-    return np.array([index.get(name, -1) for name in names], np.int64)
-
-
-@njit(cache=True)
-@no_type_check
-def _hits(starts, ends, first, last, truth_starts, truth_ends, tious):
-    """Which detections hit, at each threshold; the candidates of detection i are truths `first[i]:last[i]`."""
-    hit = np.zeros((starts.size, tious.size), np.bool_)
-    taken = np.zeros((truth_starts.size, tious.size), np.bool_)
-    overlaps = np.empty(truth_starts.size)
-    for i in range(starts.size):
-        for j in range(first[i], last[i]):
-            overlaps[j] = _tiou(starts[i], ends[i], truth_starts[j], truth_ends[j])
-        for k in range(tious.size):
-            best = -1
-            for j in range(first[i], last[i]):
-                # Of equal overlaps the later truth, which is what a reversed ascending sort puts first.
-                if overlaps[j] >= tious[k] and not taken[j, k] and (best < 0 or overlaps[j] >= overlaps[best]):
-                    best = j
-            if best >= 0:
-                hit[i, k] = taken[best, k] = True
-    return hit
-
-
-@njit(cache=True)
-@no_type_check
-def _tiou(start, end, other_start, other_end):
-    """Temporal intersection over union; infinite for 0 / 0, which the official program counts as a hit."""
-    overlap = max(min(end, other_end) - max(start, other_start), 0.0)
-    union = (other_end - other_start) + (end - start) - overlap
-    if union == 0:
-        return np.inf
-    return overlap / union
-
-
-@njit(cache=True)
-@no_type_check
-def _average_precisions(hit, bounds, truths):
-    """AP of each class at each threshold; the detections of class c are `bounds[c]:bounds[c + 1]`."""
-    precisions = np.zeros((truths.size, hit.shape[1]))
-    for label in range(truths.size):
-        for k in range(hit.shape[1]):
-            hits = 0
-            for i in range(bounds[label], bounds[label + 1]):
-                hits += hit[i, k]
-            # From the last rank up, so that `best` is the highest precision at this recall or beyond.
-            best, area = 0.0, 0.0
-            for i in range(bounds[label + 1] - 1, bounds[label] - 1, -1):
-                best = max(best, hits / (i - bounds[label] + 1))
-                if hit[i, k]:
-                    area += best
-                    hits -= 1
-            if truths[label]:
-                precisions[label, k] = area / truths[label]
-    return precisions
-
-
-def _notes(truth: Instances, results: Instances, ranked: Ranked) -> list[str]:
+def _notes(judged: Judged) -> list[str]:
     """What a reader of the numbers should know of the two files."""
+    truth, results, ranked, protocol = judged.truth, judged.results, judged.ranked, judged.protocol
     unknown = sorted(set(results.labels) - set(truth.labels))
     names = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
-    silent = len(np.setdiff1d(truth.label, ranked.label))
-    outside = _translated(results.videos, truth.videos)[results.video[ranked.row]] < 0
+    strange = np.isin(results.label, [place for place, label in enumerate(results.labels) if label in set(unknown)])
+    outside = places(results.videos, truth.videos, strangers=False)[results.video] < 0
     segments = np.stack([truth.video, truth.label, truth.start, truth.end])
-    repeated = len(truth) - np.unique(segments, axis=1).shape[1]
     score = results.score[ranked.row]
     ties = (score[1:] == score[:-1]) & (ranked.label[1:] == ranked.label[:-1])
-    found = {
-        f"detections ignored because the annotations lack their class ({names})": len(results) - len(ranked.row),
-        "classes without a detection, AP 0": silent,
-        "detections in videos outside the annotations, false positives": outside.sum(),
-        "annotated segments without length or reversed, counted; the same detected is a hit": _flat(truth).sum(),
+    hit = {"hit by its equal": "counted; the same detected is a hit", "never hit": "counted and never hit"}
+    found = judged.dropped | {
+        f"detections ignored because the annotations lack their class ({names})": strange.sum(),
+        f"detections in videos outside the annotations, {protocol.outside}": (outside & ~strange).sum(),
+        "classes without a detection, AP 0": len(np.setdiff1d(truth.label, ranked.label)),
+        f"annotated segments without length or reversed, {hit.get(protocol.zero_length)}": _flat(truth).sum(),
         "detected segments without length or reversed, counted": _flat(results)[ranked.row].sum(),
-        "annotated segments that repeat another, counted": repeated,
-        "detections that tie in score with the one before, ranked as in the file": ties.sum(),
+        "annotated segments that repeat another, counted": len(truth) - np.unique(segments, axis=1).shape[1],
+        "detections that touch an Ambiguous mark, no false positives": (~ranked.counted).sum(),
+        f"detections that tie in score with the one before, ranked {_TIES[protocol.equal_scores]}": ties.sum(),
     }
     return [f"{what}: {count}" for what, count in found.items() if count]
+
+
+_TIES = {"file order": "as in the file", "by video": "by the name of the video", "hits first": "hits first"}
 
 
 def _flat(instances: Instances) -> Bool[np.ndarray, " rows"]:

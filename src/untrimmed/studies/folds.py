@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from untrimmed.corpus import hold_out, open_dataset
 from untrimmed.errors import BadInput
-from untrimmed.evaluate.detection import PROTOCOLS, DetectionScores, detection_map
+from untrimmed.evaluate.detection import DetectionScores, detection_map
 from untrimmed.evaluate.instances import from_timelines
+from untrimmed.evaluate.protocol import DETECTION_PROTOCOLS
 from untrimmed.files import write_json
 from untrimmed.formats.activitynet import write_results
 from untrimmed.recipe import Recipe
@@ -44,7 +45,8 @@ def cross_validate(
         if trained.scores:
             scores[fold] = trained.scores
     dataset = open_dataset(recipe.data).only(results)
-    pooled = detection_map(from_timelines(dataset.truth), from_timelines(results), PROTOCOLS[dataset.protocol])
+    protocol = DETECTION_PROTOCOLS[dataset.protocol]
+    pooled = detection_map(from_timelines(dataset.truth), from_timelines(results), protocol)
     write_results(out / RESULTS, results)
     per_fold = {fold: fold_scores.to_json() for fold, fold_scores in scores.items()}
     write_json(out / SCORES, {**pooled.to_json(), "folds": per_fold})
