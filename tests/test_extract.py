@@ -143,9 +143,14 @@ def test_ctrl_c_ends_workers_and_all(tmp_path: Path) -> None:
     run = subprocess.Popen([sys.executable, script], start_new_session=True, stderr=subprocess.PIPE)
     _wait_for(lambda: len(_members(run.pid)) >= 4)  # itself, Python's keeper of resources and two workers
     os.kill(run.pid, signal.SIGINT)
-    _, complaints = run.communicate(timeout=20)
+    try:
+        # Long enough for a machine that is busy with other things; what is tested is that it ends at all.
+        _, complaints = run.communicate(timeout=90)
+        _wait_for(lambda: not _members(run.pid))
+    finally:
+        for process in _members(run.pid):
+            os.kill(process, signal.SIGKILL)
     assert b"KeyboardInterrupt" in complaints
-    _wait_for(lambda: not _members(run.pid))
     assert not list(tmp_path.glob("out/*"))
 
 
