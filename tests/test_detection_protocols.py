@@ -233,6 +233,7 @@ def test_what_cleaning_dropped_is_noted_in_counts():
         "annotated segments without length or reversed, dropped: 1",
         "annotated segments shorter than 0.001 s, dropped: 1",
         "annotated segments that repeat another, dropped: 1",
+        "annotated videos without a detection, all missed (was a subset meant?): 1",
         "classes without a detection, AP 0: 1",
     ]
 

@@ -162,6 +162,12 @@ def test_what_the_files_hold_beside_the_ordinary_is_counted_and_noted():
     assert scores.per_class == {"a": [0.5] * 10, "b": [0.0] * 10}
 
 
+def test_annotated_videos_without_any_detection_are_noted_since_a_subset_may_have_been_meant():
+    truth = instances([("v", "a", 0, 1, 1), ("w", "a", 0, 1, 1), ("x", "a", 0, 1, 1)])
+    notes = detection_map(truth, instances([("v", "a", 0, 1, 1)])).notes
+    assert notes == ["annotated videos without a detection, all missed (was a subset meant?): 2"]
+
+
 def test_ordinary_files_need_no_note():
     assert detection_map(instances([("v", "a", 0, 1, 1)]), instances([("v", "a", 0, 2, 1)])).notes == []
 

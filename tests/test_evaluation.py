@@ -159,6 +159,13 @@ def test_a_file_that_changed_since_it_was_judged_is_not_compared(files):
     assert "which was judged, is not there" in run("compare", "scores.json", "scores.json", code=2).replace("\n", " ")
 
 
+def test_no_figure_is_cut_in_a_narrow_terminal(files, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    output = run("evaluate", "truth.json", "found.json", "--subset", "val")
+    assert "…" not in output
+    assert "mean" in output
+
+
 @pytest.mark.parametrize(
     ("name", "titles"),
     [

@@ -147,3 +147,8 @@ def test_the_fast_way_reads_what_the_json_module_reads(value: object, ascii: boo
 def test_json_beside_the_standard_is_read(tmp_path: Path, content: bytes, value: object) -> None:
     (tmp_path / "value.json").write_bytes(content)
     assert read_json(tmp_path / "value.json") == value
+
+
+def test_a_folder_in_place_of_a_file_is_said(tmp_path):
+    with pytest.raises(BadInput, match="is a folder, not a file; name the file in it"):
+        read_json(tmp_path)

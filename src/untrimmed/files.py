@@ -60,6 +60,8 @@ def read_bytes(path: Path) -> bytes:
         return gzip.decompress(content) if Path(path).suffix == ".gz" else content
     except FileNotFoundError:
         raise missing(Path(path), "file") from None
+    except IsADirectoryError:
+        raise BadInput(f"{path}: is a folder, not a file; name the file in it") from None
     except (OSError, EOFError, zlib.error) as error:
         raise BadInput(f"{path}: cannot be read ({error}); check the file") from None
 

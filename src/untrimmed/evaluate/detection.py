@@ -211,7 +211,9 @@ def _notes(judged: Judged) -> list[str]:
     unknown = sorted(set(results.labels) - set(truth.labels))
     names = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
     strange = np.isin(results.label, [place for place, label in enumerate(results.labels) if label in set(unknown)])
-    outside = places(results.videos, truth.videos, strangers=False)[results.video] < 0
+    video = places(results.videos, truth.videos, strangers=False)[results.video]
+    outside = video < 0
+    silent = len(np.setdiff1d(truth.video, video[video >= 0]))
     segments = np.stack([truth.video, truth.label, truth.start, truth.end])
     score = results.score[ranked.row]
     ties = (score[1:] == score[:-1]) & (ranked.label[1:] == ranked.label[:-1])
@@ -219,6 +221,7 @@ def _notes(judged: Judged) -> list[str]:
     found = judged.dropped | {
         f"detections ignored because the annotations lack their class ({names})": strange.sum(),
         f"detections in videos outside the annotations, {protocol.outside}": (outside & ~strange).sum(),
+        "annotated videos without a detection, all missed (was a subset meant?)": silent,
         "classes without a detection, AP 0": len(np.setdiff1d(truth.label, ranked.label)),
         f"annotated segments without length or reversed, {hit.get(protocol.zero_length)}": _flat(truth).sum(),
         "detected segments without length or reversed, counted": _flat(results)[ranked.row].sum(),
