@@ -26,6 +26,23 @@ def test_paper_ratios_follow_equation_2():
     assert boxes.anchor_ratios(7, "paper", True) == pytest.approx([2 / 3 + m / 21 for m in range(7)])
 
 
+def test_ssd_ratios_are_square_roots_of_its_aspect_ratios():
+    expected = (1, math.sqrt(1 * 2), math.sqrt(2), 1 / math.sqrt(2), math.sqrt(3), 1 / math.sqrt(3))
+    for coarsest in (True, False):
+        assert boxes.anchor_ratios(6, "ssd", coarsest) == pytest.approx(expected)
+    with pytest.raises(ValueError, match=r"model\.anchors = 7"):
+        boxes.anchor_ratios(7, "ssd", False)
+
+
+@pytest.mark.parametrize("count", [3, 5, 7, 9, 11, 13])
+@pytest.mark.parametrize("rule", ["release", "paper"])
+def test_every_number_of_anchors_of_table_3_makes_distinct_ones(count, rule):
+    made = boxes.pyramid_anchors(512, CELLS, count, rule)
+    assert len(made.unique(dim=0)) == 255 * count
+    widths = made[-count:, 1]
+    assert widths.min() > 512 / 3 and widths.max() <= 512 + 1e-3  # at the coarsest level none outlasts the window
+
+
 def test_the_released_rule_refuses_an_even_number():
     with pytest.raises(ValueError, match=r"model\.anchors = 6"):
         boxes.anchor_ratios(6, "release", False)
@@ -116,6 +133,26 @@ def test_coders_are_those_of_paper_and_release():
     anchor, segment = torch.tensor([[10.0, 4.0]]), torch.tensor([[9.0, 17.0]])
     assert boxes.encode(segment, anchor, "paper")[0].tolist() == pytest.approx([3 / 4, math.log(2)])
     assert boxes.encode(segment, anchor, "release")[0].tolist() == pytest.approx([3 / 4 / 0.1, (2 - 1) / 0.2])
+
+
+def slow_decode(shift, size, centre, width, coder):
+    """One anchor's segment, from the formulas of Eq. 7 and of the released code."""
+    if coder == "paper":
+        c, w = centre + width * shift, width * math.exp(size)
+    else:
+        c, w = centre + 0.1 * width * shift, width * max(0.0, 1 + 0.2 * size)
+    return [c - w / 2, c + w / 2]
+
+
+@pytest.mark.parametrize("coder", ["release", "paper"])
+def test_decoding_equals_the_slow_version(coder):
+    anchors = boxes.pyramid_anchors(64, (16, 8, 4), 3, "release")
+    offsets = (torch.rand(len(anchors), 2) - 0.5) * 12
+    expected = [
+        slow_decode(*offset, *anchor, coder)
+        for offset, anchor in zip(offsets.tolist(), anchors.tolist(), strict=True)
+    ]
+    assert torch.allclose(boxes.decode(offsets, anchors, coder), torch.tensor(expected), rtol=1e-4, atol=1e-4)
 
 
 def test_hardest_negatives_are_three_for_each_positive_of_their_window():

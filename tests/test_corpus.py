@@ -62,12 +62,31 @@ def test_videos_without_features_are_refused_or_dropped_with_a_note(folder, conf
     assert "video00" not in corpus.train and len(corpus.notes) == 1
 
 
+def test_features_may_be_a_list_of_streams(folder, config):
+    both = open_corpus(replace(config, features=(config.features, config.features)))
+    one = open_corpus(config)
+    assert both.source.streams == ("noise", "noise")
+    assert both.features["video00"].channels == 2 * one.features["video00"].channels
+    with pytest.raises(BadInput, match="nowhere: no such file or folder"):
+        open_corpus(replace(config, features=(config.features, str(folder / "nowhere"))))
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.25])
+def test_features_at_a_wrong_rate_are_refused(folder, config, factor):
+    (folder / "features" / "manifest.json").unlink()
+    wrong = replace(synthetic.SOURCE, fps=synthetic.SOURCE.fps * factor)
+    with pytest.raises(BadInput, match=r"video00: \d+ snippets of synthetic .* end at .* s, but the video at .* s"):
+        open_corpus(replace(config, source=wrong))
+    assert open_corpus(replace(config, source=synthetic.SOURCE)).train
+
+
 def test_unknown_splits_data_sets_and_empty_paths_are_named(config):
     for changes, sentence in (
         ({"train": ("trainnig",)}, "no split 'trainnig'; there are"),
         ({"dataset": "thumos41"}, "'thumos41': there are activitynet, thumos14"),
         ({"annotations": ""}, "data.annotations is empty"),
         ({"features": ""}, "data.features is empty"),
+        ({"layout": "tps"}, "data.layout = 'tps': there are actionformer-i3d"),
     ):
         with pytest.raises(BadInput, match=sentence):
             open_corpus(replace(config, **changes))

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from untrimmed.errors import BadInput
-from untrimmed.feature_folder import FeatureFolder, FeatureWriter, read_array
+from untrimmed.feature_files import read_array
+from untrimmed.feature_folder import FeatureFolder, FeatureWriter
+from untrimmed.feature_streams import FeatureStreams
 from untrimmed.features import FeatureSource, Grid, VideoFeatures, check_finite
 
 SOURCE = FeatureSource(backbone="sensor", fps=10.0, stride=5, window=8, streams=("rgb", "flow"), start=0.2)
@@ -172,7 +174,7 @@ def test_a_bare_folder_is_read_with_a_source_and_ends_with_its_last_snippet(tmp_
 
 
 def test_a_bare_folder_without_a_source_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"has no manifest.json.*give data\.source"):
+    with pytest.raises(BadInput, match=r"has no manifest.json.*give data\.layout or data\.source"):
         FeatureFolder(folder_of(tmp_path / "bare", a=some()))
 
 
@@ -190,13 +192,15 @@ def test_an_npz_and_tables_and_one_file_give_what_a_folder_gives(tmp_path: Path)
 
 def test_columns_are_kept_in_the_order_asked_for(tmp_path: Path) -> None:
     path = folder_of(tmp_path / "bare", clip=some())
-    assert np.array_equal(FeatureFolder(path, SOURCE, columns=((2, 4), (0, 1)))["clip"].values, some()[:, [2, 3, 0]])
+    assert np.array_equal(
+        FeatureStreams([path], SOURCE, columns=((2, 4), (0, 1)))["clip"].values, some()[:, [2, 3, 0]]
+    )
     with pytest.raises(BadInput, match="clip has 4 channels, but columns reach to 5"):
-        FeatureFolder(path, SOURCE, columns=((3, 5),))["clip"]
+        FeatureStreams([path], SOURCE, columns=((3, 5),))["clip"]
 
 
 def test_a_folder_averages_and_its_source_says_so(tmp_path: Path) -> None:
-    folder = FeatureFolder(folder_of(tmp_path / "bare", clip=some(7)), SOURCE, average=3)
+    folder = FeatureStreams([folder_of(tmp_path / "bare", clip=some(7))], SOURCE, average=3)
     assert folder["clip"].source == folder.source == SOURCE.averaged(3)
     assert folder["clip"].grid == folder.source.grid
     # the seventh snippet is left out of the mean, yet it is part of the video
@@ -225,13 +229,43 @@ def test_a_video_without_features_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "array",
-    [np.ones(5, np.float32), np.ones((2, 3, 4), np.float32), np.ones((5, 2), int), np.ones((0, 4), np.float32)],
-    ids=["one axis", "three axes", "integers", "no time"],
+    [np.ones(5, np.float32), np.ones((2, 3, 4), np.float32), np.ones((5, 2), int)],
+    ids=["one axis", "three axes", "integers"],
 )
 def test_an_array_that_is_not_time_by_channels_of_floats_is_refused(tmp_path: Path, array: np.ndarray) -> None:
     folder = FeatureFolder(folder_of(tmp_path / "bare", clip=array), SOURCE)
-    with pytest.raises(BadInput, match=r"clip\.npy: clip has shape .*time x channels of floats was expected"):
+    with pytest.raises(BadInput, match=r"clip\.npy: has shape .*time x channels of floats was expected"):
         folder["clip"]
+    np.savez(tmp_path / "all.npz", clip=array)
+    with pytest.raises(BadInput, match=r"all\.npz: clip: has shape .*time x channels of floats was expected"):
+        FeatureFolder(tmp_path / "all.npz", SOURCE)["clip"]
+
+
+def test_a_video_without_snippets_is_refused(tmp_path: Path) -> None:
+    path = folder_of(tmp_path / "bare", clip=np.ones((0, 4), np.float32))
+    for opened in (FeatureFolder(path, SOURCE), FeatureStreams([path], SOURCE)):
+        with pytest.raises(BadInput, match="bare: clip has no snippets"):
+            opened["clip"]
+
+
+@pytest.mark.parametrize(
+    ("file", "asked"),
+    [("v_abc", "abc"), ("abc", "v_abc"), ("v_v_abc", "v_abc"), ("match.mp4", "match"), ("match", "match.MKV")],
+)
+def test_a_video_is_found_with_and_without_prefix_and_ending(tmp_path: Path, file: str, asked: str) -> None:
+    path = folder_of(tmp_path / "bare", **{file: some(), "other": some(2)})
+    folder = FeatureFolder(path, SOURCE, durations={asked: 9.0})
+    assert asked in folder and len(folder[asked]) == 6 and folder[asked].duration == 9.0
+    assert set(folder) == {file, "other"}
+
+
+def test_the_exact_name_goes_before_the_alike_and_two_alike_are_no_answer(tmp_path: Path) -> None:
+    both = FeatureFolder(folder_of(tmp_path / "both", v_abc=some(3), abc=some(4)), SOURCE)
+    assert (len(both["v_abc"]), len(both["abc"])) == (3, 4)
+    two = FeatureFolder(folder_of(tmp_path / "two", **{"a.mp4": some(), "a.avi": some()}), SOURCE)
+    assert "a" not in two and "a.mp4" in two and "a.mkv" not in two
+    # a full stop is not always an ending
+    assert "a" not in FeatureFolder(folder_of(tmp_path / "stop", **{"a.b": some()}), SOURCE)
 
 
 @pytest.mark.parametrize("keep", [0, 5, 100, 150])
@@ -339,7 +373,7 @@ def test_files_that_are_not_what_they_seem_are_one_sentence(tmp_path):
     with pytest.raises(BadInput, match="no row of numbers"):
         FeatureFolder(tmp_path / "header.csv", SOURCE)["header"]
     with pytest.raises(BadInput, match="fewer than 9 to average"):
-        FeatureFolder(tmp_path / "a.npy", SOURCE, average=9)["a"]
+        FeatureStreams([tmp_path / "a.npy"], SOURCE, average=9)["a"]
 
 
 def test_a_source_without_a_rate_is_refused():

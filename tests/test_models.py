@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from untrimmed.describe import describe_recipe
 from untrimmed.errors import BadInput
 from untrimmed.models.base import Standardize, Targets
-from untrimmed.models.ctcn import BLOCKS, CTC, CTCNConfig
+from untrimmed.models.ctcn import CTCNConfig
+from untrimmed.models.pyramid import BLOCKS, CTC
 from untrimmed.recipe import ModelConfig, Recipe
 
 CHANNELS, CLASSES = 5, 3

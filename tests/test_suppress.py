@@ -152,8 +152,44 @@ def test_numbers_that_are_not_finite_are_refused(bad):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"sigma": 0.0}, {"tiou": 1.1}, {"nms": 0.0}, {"keep": 0}, {"floor": -1.0}, {"end_floor": math.nan}]
+    "wrong",
+    [
+        {"sigma": 0.0},
+        {"tiou": 1.1},
+        {"nms": 0.0},
+        {"vote": 0.0},
+        {"keep": 0},
+        {"floor": -1.0},
+        {"end_floor": math.nan},
+    ],
 )
 def test_settings_without_sense_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         SuppressConfig(**wrong)
+
+
+@settings(deadline=None)
+@given(candidates(), st.booleans())
+def test_voting_moves_segments_to_the_plain_weighed_mean_and_nothing_else(drawn, per_class):
+    segments, scores = drawn
+    plain = suppress(segments, scores, SuppressConfig(per_class=per_class))
+    voted = suppress(segments, scores, SuppressConfig(per_class=per_class, vote=0.5))
+    assert (voted.labels == plain.labels).all()
+    assert (voted.scores == plain.scores).all()
+    for kept, moved, label in zip(plain.segments, voted.segments, plain.labels, strict=True):
+        best = np.where(scores[:, label] >= 0.001, scores[:, label], 0)
+        if not per_class:
+            best = np.where(scores.max(1) >= 0.001, scores.max(1), 0)
+        overlaps = tiou(kept[None], segments)[0]
+        weights = np.where(overlaps >= 0.5, best * overlaps, 0)
+        if weights.sum():
+            assert moved == pytest.approx((weights[:, None] * segments).sum(0) / weights.sum())
+        else:
+            assert (moved == kept).all()
+
+
+def test_two_candidates_vote_by_their_scores():
+    segments, scores = np.array([[0.0, 10.0], [0.0, 8.0]]), np.array([[0.6], [0.2]])
+    result = suppress(segments, scores, SuppressConfig(method="hard", tiou=0.5, vote=0.5))
+    # 0.6 of weight 1 at 10, and 0.2 of weight 0.8 at 8.
+    assert result.segments.tolist() == [[0, pytest.approx((0.6 * 10 + 0.16 * 8) / 0.76)]]

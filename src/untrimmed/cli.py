@@ -134,19 +134,31 @@ def detect(
     detector: Annotated[Path, typer.Argument(help="A detector file.")],
     source: Annotated[Path, typer.Argument(help="A video, a feature file, or a folder of either.")],
     out: Annotated[Path, typer.Option(help="Ends in .json, .csv or .srt; '{video}' in it writes a file a video.")],
+    also: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="DETECTOR SOURCE", help="Fuse with a second detector, which sees its own features."),
+    ] = None,
+    weight: Annotated[float, typer.Option(min=0, max=1, help="The second detector's share; flow had 0.667.")] = 0.5,
     score: Annotated[float | None, typer.Option(help="Least score [default: 0.3 in .srt, else 0].")] = None,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Find the actions of videos.
+    """Find the actions of videos; with `--also`, what two detectors agree on (late fusion).
 
     Example: `untrimmed detect runs/demo/detector.safetensors match.mp4 --out match.srt`
     """
-    from untrimmed.detections import check_output, find_actions, write_detections
+    from untrimmed.detections import check_output, find_actions, find_fused_actions, write_detections
     from untrimmed.detector import Detector, pick_device
+    from untrimmed.fusion import Fusion
 
     check_output(out)
-    timelines = find_actions(Detector.load(detector, pick_device(device)), source, quiet=quiet)
+    place = pick_device(device)
+    first = Detector.load(detector, place)
+    if also:
+        fusion = Fusion((first, Detector.load(also[0], place)), (1 - weight, weight))
+        timelines = find_fused_actions(fusion, (source, also[1]), quiet=quiet)
+    else:
+        timelines = find_actions(first, source, quiet=quiet)
     for file in write_detections(out, timelines, score):
         print(file)
 
@@ -282,6 +294,27 @@ def folds(
     show_table(table.caption, table.header, table.rows)
 
 
+@command(study)
+def ctcn(
+    table: Annotated[list[str], typer.Option(help="1, 3, 4, 5 or D; may be given several times.")],
+    data: Annotated[str, typer.Option(help="vts_kinematics or salads50_scores.")] = "vts_kinematics",
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each row.")] = 1,
+    scale: Annotated[str, typer.Option(help="small: minutes of a core a row; full: the paper's network.")] = "small",
+    out: Annotated[Path | None, typer.Option(help="Folder for the runs [default: runs/ctcn_DATA_SCALE].")] = None,
+    page: Annotated[Path, typer.Option(help="The page to write.")] = Path("docs/studies/ctcn.md"),
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Train the rows of the C-TCN paper's tables on other data, and say which of its claims hold there.
+
+    Example: `untrimmed study ctcn --table 1 --data vts_kinematics --seeds 3`
+    """
+    from untrimmed.studies.ctcn import study
+
+    folder = out or Path("runs") / f"ctcn_{data}_{scale}"
+    print(study(table, data, scale, seeds, folder, page, device=device, quiet=quiet))
+
+
 def show_scores(scores: "DetectionScores") -> None:
     """Print mean average precision, in percent, and AP of each class."""
     from untrimmed.evaluation_tables import detection_tables
@@ -311,7 +344,11 @@ def show_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str 
         table.add_row(*map(str, row))
     if caption:
         print(caption)
-    Console().print(table)
+    console = Console()
+    # A number that is cut is worse than a line that wraps.
+    room = console.options.update(max_width=10_000)
+    console.width = max(console.width, console.measure(table, options=room).maximum)
+    console.print(table)
 
 
 def shown(value: Any) -> str:

@@ -1,7 +1,7 @@
 """What a run learns from and is tested on: a data set and its features, matched and checked."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -10,8 +10,15 @@ from untrimmed.config import Config
 from untrimmed.datasets.base import Dataset, refuse_dropped
 from untrimmed.datasets.table import DATASETS
 from untrimmed.errors import BadInput
-from untrimmed.feature_folder import FeatureFolder
-from untrimmed.features import FeatureSource, VideoFeatures
+from untrimmed.feature_folder import reach
+from untrimmed.feature_layouts import find_layout
+from untrimmed.feature_streams import FeatureStreams
+from untrimmed.features import FeatureSource, VideoFeatures, describe
+from untrimmed.timeline import Timeline
+
+RATE_VIDEOS = 16
+RATE_LEEWAY = 0.1
+"""Share of a video's length by which its features may end too soon or too late."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +32,19 @@ class DataConfig(Config):
     """A row of the table of data sets; `activitynet` reads any file of ActivityNet's JSON form."""
     annotations: str = ""
     """File or folder of annotations."""
-    features: str = ""
-    """Folder of feature files, or one `.npz`."""
+    features: str | tuple[str, ...] = ""
+    """Folder of feature files, or one `.npz`; or a list of such, one for each stream, to be put side by side.
+
+    With a `*` in it, a path stands for all the folders that it matches.
+    """
+    layout: str = ""
+    """The name of a public set of feature files, which says where they come from: `actionformer-i3d`, `tsp`, ..."""
+    streams: tuple[str, ...] = ()
+    """Which of the layout's streams to use, such as `rgb`; all, when empty."""
     source: FeatureSource | None = None
-    """Where the features come from, if their folder has no manifest."""
+    """Where the features come from, if their folder has no manifest and no layout fits."""
     columns: tuple[tuple[int, int], ...] = ()
-    """Half-open ranges of channels to use; all, when empty."""
+    """Half-open ranges of channels to use, counted over all paths; all, when empty."""
     average: int = 1
     """Consecutive snippets to average into one."""
     train: tuple[str, ...] = ("training",)
@@ -73,11 +87,12 @@ def open_corpus(config: DataConfig) -> Corpus:
     if lost := [video for video in (*train, *test) if video not in features]:
         sentence = f"{len(lost)} of {len(train) + len(test)} videos have no features, the first is {lost[0]}"
         if config.unusable == "refuse":
-            raise BadInput(f'{config.features}: {sentence}; extract them or set data.unusable = "drop"')
+            raise BadInput(f'{named(config)}: {sentence}; extract them or set data.unusable = "drop"')
         notes.append(sentence)
     train, test = (tuple(v for v in videos if v in features) for videos in (train, test))
     if not any(dataset.truth[video].actions for video in train):
         raise BadInput(f"{config.annotations}: no action in any video of {', '.join(config.train)}; nothing to learn")
+    refuse_wrong_rate(features, dataset.truth, train)
     return Corpus(dataset, features, train, test, tuple(notes))
 
 
@@ -92,12 +107,56 @@ def open_dataset(config: DataConfig) -> Dataset:
 
 def open_features(
     config: DataConfig, durations: Mapping[str, float] | None = None, path: Path | None = None
-) -> FeatureFolder:
+) -> FeatureStreams:
     """The features that a recipe names, or those at `path` treated alike."""
     if not (path or config.features):
         raise BadInput("data.features is empty: give the folder or file of features")
-    path = path or _filled_in("features", config.features)
-    return FeatureFolder(path, config.source, columns=config.columns, average=config.average, durations=durations)
+    layout = find_layout(config.layout) if config.layout else None
+    if layout and layout.spread and durations is None:
+        durations = {video: timeline.duration for video, timeline in open_dataset(config).truth.items()}
+    return FeatureStreams(
+        [path] if path else [_filled_in("features", text) for text in _texts(config)],
+        config.source,
+        layout=layout,
+        streams=config.streams,
+        columns=config.columns,
+        average=config.average,
+        durations=durations,
+    )
+
+
+def refuse_wrong_rate(
+    features: Mapping[str, VideoFeatures], truth: Mapping[str, Timeline], videos: Sequence[str]
+) -> None:
+    """Refuse features that end, in most of some videos, long before or after the video does: a wrong frame rate.
+
+    Single videos may well differ, as ActivityNet's with missing frames do.
+    """
+    looked_at = videos[:: max(1, len(videos) // RATE_VIDEOS)][:RATE_VIDEOS]
+    odd = [video for video in looked_at if not _ends_with(features[video], truth[video].duration)]
+    if len(odd) * 2 <= len(looked_at):
+        return
+    seen, duration = features[odd[0]], truth[odd[0]].duration
+    raise BadInput(
+        f"{odd[0]}: {len(seen)} snippets of {describe(seen.source)} end at {reach(seen.grid, len(seen)):.1f} s, but "
+        f"the video at {duration:.1f} s, and {len(odd)} of {len(looked_at)} videos are like it; set data.layout or "
+        "data.source to the rate at which they were extracted"
+    )
+
+
+def named(config: DataConfig) -> str:
+    """The features' paths as the recipe has them."""
+    return ", ".join(_texts(config))
+
+
+def _texts(config: DataConfig) -> tuple[str, ...]:
+    return (config.features,) if isinstance(config.features, str) else config.features
+
+
+def _ends_with(features: VideoFeatures, duration: float) -> bool:
+    grid = features.grid
+    rest = 2 * grid.step + grid.span  # what does not fill a snippet is left out at the end
+    return abs(reach(grid, len(features)) - duration) <= max(RATE_LEEWAY * duration, rest)
 
 
 def hold_out(config: DataConfig, split: str) -> DataConfig:

@@ -1,6 +1,6 @@
 """Detections as files: found in whatever a user points at, written as JSON, CSV or SRT, shown as a page."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.progress import track
@@ -9,11 +9,15 @@ from untrimmed.corpus import open_features
 from untrimmed.detector import Detector
 from untrimmed.draw.report import Panel, write_report
 from untrimmed.errors import BadInput, missing
-from untrimmed.extract import config_of, extract_video, find_videos
-from untrimmed.feature_folder import ENDINGS, MANIFEST
+from untrimmed.extract import ExtractConfig, config_of, extract_video, find_videos
+from untrimmed.feature_files import ENDINGS
+from untrimmed.feature_folder import MANIFEST
+from untrimmed.feature_streams import FeatureStreams, stream_folders
+from untrimmed.features import VideoFeatures
 from untrimmed.formats.activitynet import read_annotations, read_detections, write_results
 from untrimmed.formats.subtitles import write_srt
 from untrimmed.formats.tables import write_csv
+from untrimmed.fusion import Fusion
 from untrimmed.timeline import Timeline
 
 FORMATS = (".json", ".csv", ".srt")
@@ -24,23 +28,58 @@ SUBTITLE_SCORE = 0.3
 
 def find_actions(detector: Detector, source: Path, *, quiet: bool = False) -> dict[str, Timeline]:
     """The actions in a video, a feature file, or every one of a folder of either."""
-    if not source.exists():
+    seen = open_source(detector, source)
+    rows = ((video, detector.detect(seen[video], f"{source}: {video}")) for video in seen)
+    return dict(track(rows, "detecting", total=len(seen), disable=quiet))
+
+
+def find_fused_actions(fusion: Fusion, sources: Sequence[Path], *, quiet: bool = False) -> dict[str, Timeline]:
+    """The same of several detectors, each with its own source of the same videos."""
+    several = [open_source(detector, source) for detector, source in zip(fusion.detectors, sources, strict=True)]
+    first = several[0]
+    for other, source in zip(several[1:], sources[1:], strict=True):
+        if lost := [video for video in first if video not in other]:
+            raise BadInput(
+                f"{source}: lacks {len(lost)} of the {len(first)} videos of {sources[0]}, such as {lost[0]}; "
+                "give both detectors the same videos"
+            )
+    rows = ((video, fusion.detect([seen[video] for seen in several], f"{sources[0]}: {video}")) for video in first)
+    return dict(track(rows, "detecting", total=len(first), disable=quiet))
+
+
+def open_source(detector: Detector, source: Path) -> "FeatureStreams | Videos":
+    """The features that a detector is to be given of a video, a feature file, or a folder of either."""
+    if "*" not in source.name and not source.exists():
         raise missing(source, "video, feature file or folder")
-    if holds_features(source):
-        features = open_features(detector.recipe.data, path=source)
-        rows: Iterator[tuple[str, Timeline]] = (
-            (video, detector.detect(features[video], f"{source}: {video}")) for video in features
-        )
-        count = len(features)
-    else:
-        videos, config = find_videos(source), config_of(detector.source)
-        rows = ((video.stem, detector.detect(extract_video(video, config), str(video))) for video in videos)
-        count = len(videos)
-    return dict(track(rows, "detecting", total=count, disable=quiet))
+    if holds_features(source, detector.source.streams):
+        return open_features(detector.recipe.data, path=source)
+    return Videos(find_videos(source), config_of(detector.source))
 
 
-def holds_features(source: Path) -> bool:
+class Videos:
+    """The features of videos by name, each made when asked for and not before."""
+
+    def __init__(self, videos: Sequence[Path], config: ExtractConfig) -> None:
+        self._videos = {video.stem: video for video in videos}
+        self._config = config
+
+    def __getitem__(self, video: str) -> VideoFeatures:
+        return extract_video(self._videos[video], self._config)
+
+    def __contains__(self, video: object) -> bool:
+        return video in self._videos
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._videos)
+
+    def __len__(self) -> int:
+        return len(self._videos)
+
+
+def holds_features(source: Path, streams: Sequence[str] = ()) -> bool:
     """Whether a path is of features rather than of videos."""
+    if stream_folders(source, streams) or "*" in source.name:
+        return True
     if source.is_dir():
         return (source / MANIFEST).exists() or any(file.name.endswith(ENDINGS) for file in source.iterdir())
     return source.name.endswith((*ENDINGS, ".npz"))

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -38,16 +40,24 @@ class Detector:
     def detect(self, features: VideoFeatures, name: str = "the video") -> Timeline:
         """The actions of a video, best `suppress.keep` of them. Raises BadInput for features of another kind."""
         self.check(features, name)
-        segments, scores = self._candidates(features)
+        return self.timeline(*self.candidates(features), features.duration)
+
+    def timeline(
+        self,
+        segments: Float[np.ndarray, "candidates 2"],
+        scores: Float[np.ndarray, "candidates classes"],
+        duration: float,
+    ) -> Timeline:
+        """What suppression leaves of candidates, in a video of so many seconds."""
         kept = suppress(segments, scores, self.recipe.suppress)
         # Only here are segments cut to the video: where they reach beyond it, overlaps count all the same.
-        bounds = kept.segments.clip(0, features.duration)
+        bounds = kept.segments.clip(0, duration)
         actions = tuple(
             Action(float(start), float(end), self.classes[label], float(score))
             for (start, end), label, score in zip(bounds, kept.labels, kept.scores, strict=True)
             if end > start
         )
-        return Timeline(features.duration, actions)
+        return Timeline(duration, actions)
 
     def check(self, features: VideoFeatures, name: str = "the video") -> None:
         """Refuse features that the model was not trained on."""
@@ -63,15 +73,22 @@ class Detector:
             )
         check_finite(name, features)
 
+    @cached_property
+    def _network(self) -> Model:
+        """The model as it detects fastest, with the weights that it has at the first detection."""
+        return self.model.folded()
+
     @torch.inference_mode()
-    def _candidates(self, features: VideoFeatures) -> tuple[np.ndarray, np.ndarray]:
+    def candidates(
+        self, features: VideoFeatures
+    ) -> tuple[Float[np.ndarray, "candidates 2"], Float[np.ndarray, "candidates classes"]]:
         """Segments in seconds and scores per class of all windows, before suppression."""
-        self.model.eval()
-        device = next(self.model.parameters()).device
+        network = self._network
+        device = network.standardize.mean.device
         segments, scores = [], []
-        for several in batched(windows(features, self.recipe.windows, self.model.length), BATCH):
+        for several in batched(windows(features, self.recipe.windows, network.length), BATCH):
             batch = stack(several)
-            decoded = self.model.decode(self.model(batch.x.to(device), batch.mask.to(device)))
+            decoded = network.decode(network(batch.x.to(device), batch.mask.to(device)))
             for window, proposals in zip(several, decoded, strict=True):
                 segments.append(window.grid.seconds(proposals.segments.double().cpu().numpy()))
                 scores.append(proposals.scores.double().cpu().numpy())

@@ -1,4 +1,4 @@
-"""Folders of features: read lazily from `.npy`, `.csv` or `.npz`, written whole, with a manifest."""
+"""Folders of features: read lazily, a file a video or one `.npz`, and written whole, with a manifest."""
 
 import zipfile
 import zlib
@@ -9,36 +9,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from untrimmed.errors import BadInput, missing
-from untrimmed.features import FeatureSource, VideoFeatures, describe
-from untrimmed.files import read_bytes, read_json, whole, write_json
+from untrimmed.feature_files import ENDINGS, checked, read_features, video_of
+from untrimmed.features import FeatureSource, Grid, VideoFeatures, describe
+from untrimmed.files import read_json, whole, write_json
+from untrimmed.video import ENDINGS as VIDEO_ENDINGS
 
 MANIFEST = "manifest.json"
-ENDINGS = (".npy", ".csv", ".csv.gz")
+PREFIX = "v_"
+"""What stands before a video's name in the files that go round for ActivityNet."""
 
 
-class FeatureFolder(Mapping[str, VideoFeatures]):
-    """The features of many videos, read when asked for: a folder of `.npy` or `.csv` files, or one `.npz`.
+class FeatureFolder:
+    """The features of many videos by name, read when asked for: a folder of feature files, one file, or one `.npz`.
 
     A folder that `FeatureWriter` made carries a manifest. Any other needs `source`, to say how its snippets lie
-    in time. `columns` are half-open ranges of channels to keep (all, when empty), `average` the number of
-    snippets to average into one, `durations` the videos' lengths in seconds where a manifest does not give them.
-    Raises BadInput with the file's name for anything unreadable.
+    in time. `durations` are the videos' lengths in seconds where a manifest does not give them. A video is found
+    by the name of its file, also where just one of the two has a `v_` before it, as ActivityNet's files do, or a
+    video's ending after it. Raises BadInput with the file's name for anything unreadable.
     """
 
     def __init__(
-        self,
-        path: Path,
-        source: FeatureSource | None = None,
-        *,
-        columns: tuple[tuple[int, int], ...] = (),
-        average: int = 1,
-        durations: Mapping[str, float] | None = None,
+        self, path: Path, source: FeatureSource | None = None, *, durations: Mapping[str, float] | None = None
     ) -> None:
         self.path = Path(path)
-        self.columns = columns
-        self.average = average
         if not self.path.exists():
             raise missing(self.path, "file or folder of features")
         manifest = _read_manifest(self.path)
@@ -50,14 +46,11 @@ class FeatureFolder(Mapping[str, VideoFeatures]):
             )
         chosen = manifest.source or source
         if chosen is None:
-            raise BadInput(f"{self.path}: has no {MANIFEST}, so its frame rate is unknown; give data.source")
-        self._stored_source = chosen
+            raise BadInput(
+                f"{self.path}: has no {MANIFEST}, so its frame rate is unknown; give data.layout or data.source"
+            )
+        self.source = chosen
         self._files = manifest.files
-
-    @property
-    def source(self) -> FeatureSource:
-        """The source of what this folder gives, averaging included."""
-        return self._stored_source.averaged(self.average)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -66,18 +59,35 @@ class FeatureFolder(Mapping[str, VideoFeatures]):
         return len(self._names)
 
     def __contains__(self, video: object) -> bool:
-        return video in self._names
+        return isinstance(video, str) and self.find(video) is not None
 
     def __getitem__(self, video: str) -> VideoFeatures:
-        if video not in self._names:
+        values = self.read(video)
+        if not len(values):
+            raise BadInput(f"{self.path}: {video} has no snippets; extract it again or leave it out")
+        grid = self.source.grid
+        return VideoFeatures(values, grid, self.duration(video) or reach(grid, len(values)), self.source)
+
+    def find(self, video: str) -> str | None:
+        """The name that a video has here, None where it has none."""
+        for spelling in (video, PREFIX + video, video.removeprefix(PREFIX)):
+            if spelling in self._names:
+                return spelling
+            if len(several := self._plain.get(_without_ending(spelling), ())) == 1:
+                return several[0]
+        return None
+
+    def duration(self, video: str) -> float | None:
+        """The length of a video in seconds, None where nobody said it."""
+        return self._durations.get(video) or self._durations.get(self.find(video) or video)
+
+    def read(self, video: str) -> Float[np.ndarray, "time channels"]:
+        """The snippets of a video as they are stored, perhaps none."""
+        name = self.find(video)
+        if name is None:
             raise BadInput(f"{self.path}: has no features of {video!r}; extract it or leave it out")
-        values = self._select(video, self._read(video))
-        grid = self._stored_source.grid
-        # Without a stated length, a video ends where its last snippet does.
-        duration = self._durations.get(video) or grid.start + (len(values) - 1) * grid.step + grid.span
-        if len(values) < self.average:
-            raise BadInput(f"{self.path}: {video} has {len(values)} snippets, fewer than {self.average} to average")
-        return VideoFeatures(values, grid, duration, self._stored_source).averaged(self.average)
+        file = self._names[name]
+        return self._from_archive(name) if file.suffix == ".npz" else read_features(file)
 
     @cached_property
     def _names(self) -> dict[str, Path]:
@@ -86,13 +96,21 @@ class FeatureFolder(Mapping[str, VideoFeatures]):
         if self._files:
             return {video: self.path / file for video, file in self._files.items()}
         if self.path.is_file():
-            return {_video_of(self.path): self.path}
+            return {video_of(self.path): self.path}
         names: dict[str, Path] = {}
         for file in sorted(file for file in self.path.iterdir() if file.name.endswith(ENDINGS)):
-            if (video := _video_of(file)) in names:
+            if (video := video_of(file)) in names:
                 raise BadInput(f"{self.path}: {names[video].name} and {file.name} are both of {video}; remove one")
             names[video] = file
         return names
+
+    @cached_property
+    def _plain(self) -> dict[str, list[str]]:
+        """Names by what they are without a video's ending."""
+        plain: dict[str, list[str]] = {}
+        for name in self._names:
+            plain.setdefault(_without_ending(name), []).append(name)
+        return plain
 
     @cached_property
     def _archive(self) -> Any:
@@ -103,33 +121,17 @@ class FeatureFolder(Mapping[str, VideoFeatures]):
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise BadInput(f"{self.path}: is not a readable .npz file ({error}); write it again") from None
 
-    def _read(self, video: str) -> np.ndarray:
-        file = self._names[video]
-        if file.suffix == ".npz":
-            values = self._from_archive(video)
-        elif file.suffix == ".npy":
-            values = read_array(file)
-        else:
-            values = _read_csv(file)
-        if values.ndim != 2 or 0 in values.shape or not np.issubdtype(values.dtype, np.floating):
-            raise BadInput(
-                f"{file}: {video} has shape {values.shape} of {values.dtype}; time x channels of floats was expected"
-            )
-        return values
-
-    def _from_archive(self, video: str) -> np.ndarray:
+    def _from_archive(self, name: str) -> np.ndarray:
         try:
-            return self._archive[video]
+            values = self._archive[name]
         except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-            raise BadInput(f"{self.path}: {video} cannot be read ({error}); write the file again") from None
+            raise BadInput(f"{self.path}: {name} cannot be read ({error}); write the file again") from None
+        return checked(values, f"{self.path}: {name}")
 
-    def _select(self, video: str, values: np.ndarray) -> np.ndarray:
-        if not self.columns:
-            return values
-        widest = max(last for _, last in self.columns)
-        if widest > values.shape[1]:
-            raise BadInput(f"{self.path}: {video} has {values.shape[1]} channels, but columns reach to {widest}")
-        return np.concatenate([values[:, first:last] for first, last in self.columns], axis=1)
+
+def reach(grid: Grid, count: int) -> float:
+    """When the last of `count` snippets ends, in seconds: the end of a video whose length nobody said."""
+    return grid.start + (count - 1) * grid.step + grid.span
 
 
 class FeatureWriter:
@@ -170,16 +172,6 @@ class FeatureWriter:
         write_json(self.path / MANIFEST, manifest)
 
 
-def read_array(file: Path) -> np.ndarray:
-    """A memory-mapped `.npy` file, its length checked against its header."""
-    try:
-        return np.load(file, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise missing(file, "file") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise BadInput(f"{file}: is not a readable .npy file ({error}); write it again") from None
-
-
 @dataclass(frozen=True)
 class _Manifest:
     source: FeatureSource | None = None
@@ -205,28 +197,6 @@ def _read_manifest(path: Path) -> _Manifest:
     return _Manifest(source, files, durations)
 
 
-def _read_csv(file: Path) -> np.ndarray:
-    lines = read_bytes(file).decode("utf-8", "replace").splitlines()
-    first = lines[0].replace(",", " ").split() if lines else []
-    header = 0 if all(map(_is_number, first)) else 1
-    if len(lines) <= header:
-        raise BadInput(f"{file}: holds no row of numbers; replace it")
-    try:
-        return np.loadtxt(lines[header:], delimiter=",", ndmin=2, dtype=np.float32)
-    except ValueError as error:
-        raise BadInput(f"{file}: is not a table of numbers ({error}); mend or replace it") from None
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
-def _video_of(file: Path) -> str:
-    for ending in ENDINGS:
-        if file.name.endswith(ending):
-            return file.name.removesuffix(ending)
-    raise BadInput(f"{file}: is no feature file; {', '.join(ENDINGS)} or .npz was expected")
+def _without_ending(name: str) -> str:
+    stem, dot, ending = name.rpartition(".")
+    return stem if dot and f".{ending.lower()}" in VIDEO_ENDINGS else name

@@ -45,7 +45,7 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{path}: is not TOML ({error}); mend it") from None
     for word in overrides:
-        _override(tree, word)
+        override(tree, word)
     return build_recipe(tree, str(path))
 
 
@@ -67,7 +67,8 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
     write_text(path, tomli_w.dumps(recipe_tree(recipe)))
 
 
-def _override(tree: dict[str, Any], word: str) -> None:
+def override(tree: dict[str, Any], word: str) -> None:
+    """Put one `section.key=value` over a recipe as nested dicts; BadInput for a word of another form."""
     key, equals, text = word.partition("=")
     names = key.strip().split(".")
     if not equals or len(names) < 2:

@@ -37,6 +37,9 @@ class SuppressConfig(Config):
     """`method` acts at this overlap or more, and never on candidates that do not overlap at all."""
     end_floor: float = 0.001
     """Candidates that score less after `method` are dropped."""
+    vote: float | None = None
+    """Each segment that remains becomes the mean of all candidates of its class that overlap it by this or more,
+    weighed by score times overlap; None leaves it as it is."""
     keep: int = 200
     """The most that remain of one video, best first, all classes together."""
     per_class: bool = True
@@ -51,6 +54,8 @@ class SuppressConfig(Config):
             raise ValueError(f"tiou {self.tiou} is not in [0, 1]")
         if self.nms is not None and not 0 < self.nms <= 1:
             raise ValueError(f"nms {self.nms} is not in (0, 1]; leave it out for none")
+        if self.vote is not None and not 0 < self.vote <= 1:
+            raise ValueError(f"vote {self.vote} is not in (0, 1]; leave it out for none")
         if self.keep < 1:
             raise ValueError(f"keep {self.keep} is less than 1")
 
@@ -81,10 +86,12 @@ def suppress(
     boxes, labels = _candidates(scores, config)
     chosen = np.ascontiguousarray(segments[boxes], np.float64)
     values = scores[boxes, labels].astype(np.float64)
+    groups = labels if config.per_class else np.zeros_like(labels)
+    before = values.copy()
     picked = _pick(
         chosen,
         values,
-        labels if config.per_class else np.zeros_like(labels),
+        groups,
         scores.shape[1] if config.per_class else 1,
         config.keep,
         _NEVER if config.nms is None else config.nms,
@@ -93,7 +100,8 @@ def suppress(
         _NEVER if config.method == "none" else config.tiou,
         config.end_floor,
     )
-    return Suppressed(chosen[picked], labels[picked], values[picked])
+    kept = chosen[picked] if config.vote is None else _voted(chosen, before, groups, picked, config.vote)
+    return Suppressed(kept, labels[picked], values[picked])
 
 
 def _candidates(
@@ -153,6 +161,27 @@ def _pick(segments, scores, groups, group_count, keep, nms, method, sigma, tiou,
             heap[0] = heap[size]
         _sink(heap, size, scores, 0)
     return picks[:found]
+
+
+@njit(cache=True)
+@no_type_check
+def _voted(segments, scores, groups, picks, least):
+    """The picked segments, each moved to the weighed mean of those around it; without length it stays."""
+    voted = segments[picks]
+    for n in range(picks.size):
+        pick, weight, start, end = picks[n], 0.0, 0.0, 0.0
+        for pair in range(scores.size):
+            if groups[pair] != groups[pick]:
+                continue
+            overlap = _tiou(segments, pick, pair)
+            if overlap >= least:
+                share = scores[pair] * overlap
+                start += share * segments[pair, 0]
+                end += share * segments[pair, 1]
+                weight += share
+        if weight > 0:
+            voted[n, 0], voted[n, 1] = start / weight, end / weight
+    return voted
 
 
 @njit(cache=True)

@@ -11,12 +11,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-AnchorRule = Literal["release", "paper"]
+AnchorRule = Literal["release", "paper", "ssd"]
 Coder = Literal["release", "paper"]
 
 # The variances of the released code, as in SSD: targets are divided by them.
 CENTRE_VARIANCE = 0.1
 WIDTH_VARIANCE = 0.2
+
+SSD_RATIOS = tuple(square**0.5 for square in (1, 2, 2, 1 / 2, 3, 1 / 3))
 
 
 def anchor_ratios(count: int, rule: AnchorRule, coarsest: bool) -> tuple[float, ...]:
@@ -24,9 +26,15 @@ def anchor_ratios(count: int, rule: AnchorRule, coarsest: bool) -> tuple[float, 
 
     `paper` is Eq. 2: `count` equal steps up from 2/3 of the base size, over a range of 2/3 of it, or 1/3 at the
     coarsest level, where an action cannot outlast the video. `release` is the rule of the released code: 1 and
-    1 ± 0.3 p / n for p = 1..n, `count` = 2 n + 1; at the coarsest level none is above 1. Raises ValueError for
-    an even count under `release`.
+    1 ± 0.3 p / n for p = 1..n, `count` = 2 n + 1; at the coarsest level none is above 1. `ssd` are the widths of
+    SSD's six boxes (Liu et al., ECCV 2016, section 2.2): 1, the geometric mean with the next level, and the roots
+    of the aspect ratios 2, 1/2, 3, 1/3; as sizes double from level to level, the second equals the third.
+    Raises ValueError for an even count under `release`, and for any but 6 under `ssd`.
     """
+    if rule == "ssd":
+        if count != len(SSD_RATIOS):
+            raise ValueError(f"model.anchors = {count}: SSD's rule has {len(SSD_RATIOS)}; set that many")
+        return SSD_RATIOS
     if rule == "paper":
         reach = 1 / 3 if coarsest else 2 / 3
         return tuple(2 / 3 + reach * m / count for m in range(count))

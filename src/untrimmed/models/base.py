@@ -1,11 +1,16 @@
 """What every model is: a network, its loss and its decoding, over windows of snippets."""
 
+import copy
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+M = TypeVar("M", bound="Model")
+NORMS = nn.BatchNorm1d | nn.BatchNorm2d
 
 
 class Targets(NamedTuple):
@@ -78,3 +83,18 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def decode(self, outputs: Any) -> list[Proposals]:
         """Candidates of each window before suppression; their number may vary."""
+
+    def folded(self: M) -> M:
+        """A copy for inference alone, with every batch norm made part of the convolution before it.
+
+        Its outputs are the model's in `eval` up to rounding. It has other weights and is never saved; what it did
+        not have to change it shares with the model, and it does not follow the model's later training.
+        """
+        shared = {id(tensor): tensor for tensor in (*self.parameters(), *self.buffers())}
+        result = copy.deepcopy(self, shared).eval()
+        for layers in [module for module in result.modules() if isinstance(module, nn.Sequential)]:
+            for place in range(len(layers) - 1):
+                convolution, norm = layers[place], layers[place + 1]
+                if isinstance(convolution, nn.Conv1d | nn.Conv2d) and isinstance(norm, NORMS):
+                    layers[place], layers[place + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+        return result

@@ -1,11 +1,11 @@
-"""C-TCN: concept-wise temporal convolution on a feature pyramid.
+"""C-TCN: concept-wise temporal convolution on a feature pyramid, and the family that it is compared with.
 
 Li et al., "Deep Concept-wise Temporal Convolutional Networks for Action Localization" (ACM MM 2020), with the
-readings of the released code that docs/fidelity.md lists. A map is [batch, potentials, concepts, time]; every
-kernel is 1 x k, so concepts never mix, and all share one set of filters, until the prediction layers.
+readings of the released code that docs/fidelity.md lists. The concepts are split into groups that never mix until
+the prediction layers. As many groups as concepts, with filters that all share, is C-TCN; one group is the
+conventional temporal convolutional network (TCN); the paper's Tables 1 and D lie between.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -17,19 +17,18 @@ from torch import Tensor, nn
 from untrimmed.config import Config
 from untrimmed.models import anchors as boxes
 from untrimmed.models.base import Level, Model, Proposals, Standardize, Targets
-
-Depth = Literal[15, 30, 45, 60]
-
-# Residual blocks of C2..C5. Three convolutions a block and three more give 15, 30 and 45; the paper's 60 counts
-# the stem, P6-P9, the laterals and the heads as well (docs/fidelity.md).
-BLOCKS: dict[Depth, tuple[int, int, int, int]] = {
-    15: (1, 1, 1, 1),
-    30: (2, 2, 3, 2),
-    45: (3, 4, 4, 3),
-    60: (3, 4, 6, 3),
-}
-STEM_STRIDE = 4
-STAGES = 4
+from untrimmed.models.pyramid import (
+    BLOCKS,
+    STAGES,
+    STEM_STRIDE,
+    Backbone,
+    Depth,
+    Filters,
+    Head,
+    LevelHeads,
+    Pyramid,
+    initialize,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +40,33 @@ class CTCNConfig(Config):
     """Snippets of a window."""
     levels: int = 8
     """Scales of the pyramid from P2 on; the coarsest has length / 2^(levels + 1) cells."""
+    finest: Literal[2, 3] = 2
+    """The finest scale; 3 leaves P2 out (Table 5, "reduce scale number")."""
     concepts: int = 256
     """Concepts that a learned linear layer makes of the features; 0 takes the features as the concepts."""
+    groups: int = 0
+    """Groups that the concepts are split into: 0 is one each (C-TCN), 1 the conventional TCN (Tables 1 and D)."""
+    shared: bool = True
+    """One set of filters for all groups; else each has its own, and the widths are split over the groups."""
     depth: Depth = 60
     width: float = 1.0
     """Multiplies the potentials of every layer."""
+    inner: int = 64
+    """Potentials inside the first stage's blocks, doubled from stage to stage; 128 is Table A's other column."""
+    square_kernels: bool = False
+    """Kernels of 3 along time span three concepts too (Table 5)."""
+    square_strides: bool = False
+    """From P3 up every scale has half the concepts of the one below (Table 5)."""
+    top_down: bool = True
+    """Coarser maps are added to finer ones; else P2..P5 are projections of C2..C5 alone (Table 5)."""
     class_head: int = 256
     """Potentials of the class head's hidden layer (the released code has 512)."""
     box_head: int = 256
     """Potentials of the box head's hidden layer."""
+    head_relu: bool = False
+    """ReLU between a head's two layers."""
+    shared_heads: bool = True
+    """One head for all scales; else one each."""
     dropout: float = 0.5
     """Share of a pyramid map's values that each head drops in training."""
     anchors: int = 7
@@ -58,6 +75,8 @@ class CTCNConfig(Config):
     coder: boxes.Coder = "release"
     bound: float = 5.0
     """Regressed offsets stay within plus and minus this; 0 leaves them free, as in the paper."""
+    regression: bool = True
+    """Detections are anchors moved by their offsets; else the anchors themselves (Table 5; training is the same)."""
     match_tiou: float = 0.5
     """An anchor that overlaps a truth so much is positive."""
     force_match: bool = True
@@ -66,6 +85,8 @@ class CTCNConfig(Config):
     """Hardest negatives for each positive."""
     box_weight: float = 2.0
     """Weight of the localisation loss."""
+    checkpoint: bool = False
+    """Training keeps only what lies between blocks and computes the rest again: less memory, a third more time."""
 
     def __post_init__(self) -> None:
         least = 2 ** (self.levels + 1)
@@ -75,18 +96,38 @@ class CTCNConfig(Config):
             raise ValueError(
                 f"model.length = {self.length}: {self.levels} levels need a multiple of {least} snippets"
             )
-        if min(self.concepts, self.dropout, self.bound, self.negatives) < 0 or min(self.width, self.anchors) <= 0:
-            raise ValueError(
-                "model: concepts, dropout, bound and negatives are at least 0, width and anchors above 0"
-            )
+        if min(self.concepts, self.groups, self.dropout, self.bound, self.negatives) < 0:
+            raise ValueError("model: concepts, groups, dropout, bound and negatives are at least 0")
+        if min(self.width, self.inner, self.anchors) <= 0:
+            raise ValueError("model: width, inner and anchors are above 0")
+        boxes.anchor_ratios(self.anchors, self.anchor_rule, coarsest=False)  # refuses what has no anchors
+        if (self.square_kernels or self.square_strides) and not self.shared:
+            raise ValueError("model.shared = false: square kernels and strides reach over groups; share the filters")
+        if self.square_strides and self.shared_heads:
+            raise ValueError("model.square_strides = true: scales differ in concepts; set model.shared_heads = false")
+        if self.concepts:
+            self.groups_of(self.concepts)
 
     def build(self, channels: int, classes: int) -> "CTCN":
-        """The network for features of `channels` channels and `classes` action classes."""
+        """The network for features of `channels` channels and `classes` classes; ValueError if groups do not fit."""
         return CTCN(self, channels, classes)
 
-    def potentials(self, number: int) -> int:
-        """A layer's potentials after the width multiplier."""
-        return max(1, round(number * self.width))
+    def groups_of(self, concepts: int) -> int:
+        """Groups that so many concepts are split into. Raises ValueError where they cannot be split evenly."""
+        groups = self.groups or concepts
+        if concepts % groups:
+            raise ValueError(f"model.groups = {groups}: does not divide the {concepts} concepts; take a divisor")
+        return groups
+
+    def potentials(self, number: int, own: int = 1) -> int:
+        """A layer's potentials after the width multiplier, rounded up to a multiple of the groups' own filters."""
+        return -(-max(1, round(number * self.width)) // own) * own
+
+
+# Released: the ActivityNet model, for which 31 % average mAP is reported. Its concepts are 402 class scores.
+RELEASE = CTCNConfig(concepts=0, class_head=512)
+# As the paper has it (Eqs. 2 and 5-8): offsets are free, and no truth is forced on an anchor.
+PAPER = CTCNConfig(anchor_rule="paper", coder="paper", bound=0.0, force_match=False, box_weight=1.0)
 
 
 class Outputs(NamedTuple):
@@ -95,93 +136,6 @@ class Outputs(NamedTuple):
     logits: Float[Tensor, "batch anchors classes_and_background"]
     offsets: Float[Tensor, "batch anchors 2"]
     real: Bool[Tensor, "batch anchors"]
-
-
-class CTC(nn.Sequential):
-    """A concept-wise temporal convolution with batch norm and, unless it ends a residual, ReLU (section 3.2)."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, relu: bool = True) -> None:
-        convolution = temporal(inputs, outputs, kernel, stride, bias=False)
-        layers: list[nn.Module] = [convolution, nn.BatchNorm2d(outputs)]
-        super().__init__(*layers, *([nn.ReLU(inplace=True)] if relu else []))
-
-
-class Bottleneck(nn.Module):
-    """The residual block of Table A: 1 x 1, 1 x 3 with the stride, 1 x 1, and a shortcut."""
-
-    def __init__(self, inputs: int, inner: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.residual = nn.Sequential(
-            CTC(inputs, inner, 1), CTC(inner, inner, 3, stride), CTC(inner, outputs, 1, relu=False)
-        )
-        same = inputs == outputs and stride == 1
-        self.shortcut = nn.Identity() if same else CTC(inputs, outputs, 1, stride, relu=False)
-
-    def forward(self, x: Float[Tensor, "batch potentials concepts time"]) -> Float[Tensor, "batch p concepts t"]:
-        return F.relu(self.residual(x) + self.shortcut(x))
-
-
-class Backbone(nn.Module):
-    """Stem and four residual stages; gives C2..C5 (Table A, with the widths of its output column)."""
-
-    def __init__(self, config: CTCNConfig) -> None:
-        super().__init__()
-        stem = [config.potentials(32), config.potentials(64)]
-        self.stem = nn.Sequential(CTC(1, stem[0], 7, 2), CTC(stem[0], stem[1], 7, 2))
-        self.widths = [config.potentials(256 * 2**stage) for stage in range(STAGES)]
-        self.stages = nn.ModuleList()
-        inputs = stem[1]
-        for stage, blocks in enumerate(BLOCKS[config.depth]):
-            inner, outputs = config.potentials(64 * 2**stage), self.widths[stage]
-            strides = [1 if stage == 0 else 2] + [1] * (blocks - 1)
-            layers = [Bottleneck(inputs if i == 0 else outputs, inner, outputs, s) for i, s in enumerate(strides)]
-            self.stages.append(nn.Sequential(*layers))
-            inputs = outputs
-
-    def forward(self, x: Float[Tensor, "batch 1 concepts time"]) -> list[Float[Tensor, "batch _ concepts _"]]:
-        x = self.stem(x)
-        maps = []
-        for stage in self.stages:
-            x = stage(x)
-            maps.append(x)
-        return maps
-
-
-class Pyramid(nn.Module):
-    """P2 and up: lateral and top-down connections down to P2, strided convolutions up from P6 (Table B)."""
-
-    def __init__(self, widths: Sequence[int], width: int, levels: int) -> None:
-        super().__init__()
-        self.laterals = nn.ModuleList(temporal(inputs, width, 1) for inputs in widths)
-        self.smoothings = nn.ModuleList(temporal(width, width, 3) for _ in widths[:-1])
-        above = [widths[-1]] + [width] * (levels - len(widths))
-        self.coarser = nn.ModuleList(temporal(inputs, width, 3, 2) for inputs in above[: levels - len(widths)])
-
-    def forward(self, maps: list[Float[Tensor, "batch _ concepts _"]]) -> list[Float[Tensor, "batch _ concepts _"]]:
-        merged = [self.laterals[-1](maps[-1])]
-        for lateral, finer in zip(reversed(self.laterals[:-1]), reversed(maps[:-1]), strict=True):
-            merged.append(lateral(finer) + upsample(merged[-1], finer.shape[-1]))
-        # P5 is not smoothed, and it is the unsmoothed maps that go down.
-        pyramid = [smoothing(x) for smoothing, x in zip(self.smoothings, reversed(merged[1:]), strict=True)]
-        pyramid.append(merged[0])
-        x = maps[-1]
-        for level, convolution in enumerate(self.coarser):
-            x = convolution(x if level == 0 else F.relu(x))
-            pyramid.append(x)
-        return pyramid
-
-
-class Head(nn.Module):
-    """A hidden concept-wise layer, then one that sees all concepts; shared by all levels (Table C)."""
-
-    def __init__(self, width: int, hidden: int, concepts: int, outputs: int, dropout: float) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.hidden = temporal(width, hidden, 3)
-        self.predict = nn.Conv1d(hidden * concepts, outputs, 1)
-
-    def forward(self, x: Float[Tensor, "batch w concepts t"]) -> Float[Tensor, "batch outputs t"]:
-        return self.predict(self.hidden(self.dropout(x)).flatten(1, 2))
 
 
 class CTCN(Model):
@@ -194,22 +148,40 @@ class CTCN(Model):
         self.config = config
         self.length = config.length
         self.classes = classes
-        self.standardize = Standardize(channels)
-        self.concepts = nn.Conv1d(channels, config.concepts, 1) if config.concepts else nn.Identity()
         concepts = config.concepts or channels
-        width = config.potentials(512)
-        self.backbone = Backbone(config)
-        self.pyramid = Pyramid(self.backbone.widths, width, config.levels)
-        outputs = config.anchors * (classes + 1)
-        self.class_head = Head(width, config.potentials(config.class_head), concepts, outputs, config.dropout)
-        self.box_head = Head(width, config.potentials(config.box_head), concepts, config.anchors * 2, config.dropout)
+        self.groups = config.groups_of(concepts)
+        own = 1 if config.shared else self.groups
+        filters = Filters(own, config.square_kernels, config.square_strides)
+        self.rows = self.groups if config.shared else 1
+        self.standardize = Standardize(channels)
+        self.concepts = nn.Conv1d(channels, concepts, 1) if config.concepts else nn.Identity()
+        stem = [config.potentials(width, own) for width in (32, 64)]
+        inner = [config.potentials(config.inner * 2**stage, own) for stage in range(STAGES)]
+        self.backbone = Backbone(concepts // self.rows, stem, inner, config.depth, filters, config.checkpoint)
+        width, dropped = config.potentials(512, own), config.finest - 2
+        coarser = config.levels - STAGES
+        self.pyramid = Pyramid(self.backbone.widths[dropped:], width, coarser, filters, config.top_down)
+        hidden = config.potentials(config.class_head, own), config.potentials(config.box_head, own)
+        self.class_head = self._head(width, hidden[0], config.anchors * (classes + 1), filters)
+        self.box_head = self._head(width, hidden[1], config.anchors * 2, filters)
         anchors = boxes.pyramid_anchors(config.length, self._cells, config.anchors, config.anchor_rule)
         self.register_buffer("anchors", anchors, persistent=False)
         self.apply(initialize)
 
+    def _head(self, width: int, hidden: int, outputs: int, filters: Filters) -> Head | LevelHeads:
+        """One head for all levels, or one a level, each for as many rows as the level has."""
+        config = self.config
+        thinned = range(config.finest - 2, config.levels) if config.square_strides else [0] * len(self._cells)
+        heads = (
+            Head(width, hidden, -(-self.rows // 2**times), outputs, config.dropout, filters, config.head_relu)
+            for times in thinned
+        )
+        return next(heads) if config.shared_heads else LevelHeads(list(heads))
+
     @property
     def _cells(self) -> tuple[int, ...]:
-        return tuple(self.length // STEM_STRIDE // 2**level for level in range(self.config.levels))
+        finest = self.config.finest - 2
+        return tuple(self.length // STEM_STRIDE // 2**level for level in range(finest, self.config.levels))
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -223,7 +195,8 @@ class CTCN(Model):
         for _ in range(self.config.levels - STAGES):
             field, step = field + 2 * step, step * 2
             fields.append(field)
-        return tuple(Level(cells, field) for cells, field in zip(self._cells, fields, strict=True))
+        kept = fields[self.config.finest - 2 :]
+        return tuple(Level(cells, field) for cells, field in zip(self._cells, kept, strict=True))
 
     @property
     def anchor_count(self) -> int:
@@ -231,14 +204,20 @@ class CTCN(Model):
 
     def forward(self, x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]) -> Outputs:
         concepts = self.concepts(self.standardize(x, mask)).masked_fill(~mask[:, None], 0)
-        maps = self.pyramid(self.backbone(concepts[:, None]))
-        logits = torch.cat([per_anchor(self.class_head(level), self.classes + 1) for level in maps], 1).float()
-        offsets = torch.cat([per_anchor(self.box_head(level), 2) for level in maps], 1).float()
+        maps = self.pyramid(self.backbone(in_groups(concepts, self.rows))[self.config.finest - 2 :])
+        logits = per_anchor(self.class_head(maps), self.classes + 1).float()
+        offsets = per_anchor(self.box_head(maps), 2).float()
         if bound := self.config.bound:
             offsets = 2 * bound * offsets.sigmoid() - bound
         # An anchor is real when its centre lies inside the video.
         real = self.anchors[None, :, 0] < mask.sum(1, keepdim=True)
         return Outputs(logits, offsets, real)
+
+    def folded(self) -> "CTCN":
+        """A copy for inference: batch norms folded, and each head's two layers made one where that is cheaper."""
+        result = super().folded()
+        result.class_head, result.box_head = self.class_head.merged(), self.box_head.merged()
+        return result.eval()
 
     def loss(self, outputs: Outputs, targets: list[Targets]) -> dict[str, Tensor]:
         """Eqs. 5-8: cross-entropy on positives and mined negatives, smooth L1 on the boxes of positives.
@@ -270,7 +249,9 @@ class CTCN(Model):
     def decode(self, outputs: Outputs) -> list[Proposals]:
         """Eq. 4 without the background, and the regressed segments of the real anchors."""
         scores = outputs.logits.softmax(-1)[..., 1:]
-        segments = boxes.decode(outputs.offsets, self.anchors.expand_as(outputs.offsets), self.config.coder)
+        anchors = self.anchors.expand_as(outputs.offsets)
+        moved = self.config.regression
+        segments = boxes.decode(outputs.offsets, anchors, self.config.coder) if moved else boxes.to_segments(anchors)
         return [Proposals(s[real], p[real]) for s, p, real in zip(segments, scores, outputs.real, strict=True)]
 
 
@@ -292,25 +273,11 @@ def pad(targets: list[Targets], device: torch.device) -> Truth:
     return Truth(segments.to(device), labels.to(device), real.to(device))
 
 
-def temporal(inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = True) -> nn.Conv2d:
-    """A 1 x kernel convolution that leaves concepts apart and, at stride 1, the length as it is."""
-    return nn.Conv2d(inputs, outputs, (1, kernel), (1, stride), (0, kernel // 2), bias=bias)
-
-
-def upsample(x: Float[Tensor, "batch p concepts t"], length: int) -> Float[Tensor, "batch p concepts length"]:
-    """Linear interpolation along time."""
-    return F.interpolate(x, size=(x.shape[2], length), mode="bilinear", align_corners=True)
+def in_groups(x: Float[Tensor, "batch concepts time"], rows: int) -> Float[Tensor, "batch inputs rows time"]:
+    """Concepts as the rows of a map, neighbours in one row when they outnumber the rows."""
+    return x.unflatten(1, (rows, -1)).transpose(1, 2)
 
 
 def per_anchor(x: Float[Tensor, "batch outputs t"], values: int) -> Float[Tensor, "batch anchors values"]:
     """A head's map as rows: cell by cell, anchor by anchor."""
     return x.transpose(1, 2).unflatten(2, (-1, values)).flatten(1, 2)
-
-
-def initialize(module: nn.Module) -> None:
-    """Weights uniform in ± sqrt(1 / fan_in), biases zero, as released."""
-    if isinstance(module, nn.Conv1d | nn.Conv2d):
-        bound = module.weight[0].numel() ** -0.5
-        nn.init.uniform_(module.weight, -bound, bound)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

@@ -1,0 +1,194 @@
+"""The full 60-layer C-TCN: seconds of detection and of training, beside the same network written plainly.
+
+    python benchmarks/ctcn.py
+
+The plain network is eager float32 in the usual layout: batch norm by itself, a head called on one level after
+another, nothing folded. Both run in turn, in one process, on the same input, and must give the same outputs.
+On a CPU a batch is one window and two threads compute; on a GPU a batch is 16 windows, in float32 and bfloat16.
+"""
+
+import argparse
+import resource
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from untrimmed.describe import describe_recipe
+from untrimmed.detector import prepare
+from untrimmed.models.base import Targets
+from untrimmed.models.ctcn import CTCN, CTCNConfig, Outputs, per_anchor
+from untrimmed.models.pyramid import Head, upsample
+from untrimmed.recipe import Recipe
+
+CHANNELS, CLASSES, CONCEPTS = 256, 20, 256
+
+
+class Plain(nn.Module):
+    """The network as one would first write it, with the weights of a model."""
+
+    def __init__(self, model: CTCN) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, mask: Tensor) -> Outputs:
+        """As the model's own."""
+        m = self.model
+        concepts = m.concepts(m.standardize(x, mask)) * mask[:, None]
+        maps = self.pyramid(self.backbone(concepts[:, None]))
+        logits = torch.cat([per_anchor(self.head(m.class_head, level), m.classes + 1) for level in maps], 1)
+        offsets = torch.cat([per_anchor(self.head(m.box_head, level), 2) for level in maps], 1)
+        real = m.anchors[None, :, 0] < mask.sum(1, keepdim=True)
+        return Outputs(logits, 2 * m.config.bound * offsets.sigmoid() - m.config.bound, real)
+
+    def backbone(self, x: Tensor) -> list[Tensor]:
+        """C2 to C5."""
+        for convolution, norm, _ in self.model.backbone.stem:
+            x = F.relu(norm(convolution(x)))
+        maps = []
+        for stage in self.model.backbone.stages:
+            for block in stage:
+                y = x
+                for convolution, norm, *_ in block.residual[:2]:
+                    y = F.relu(norm(convolution(y)))
+                convolution, norm = block.residual[2]
+                x = F.relu(norm(convolution(y)) + block.shortcut(x))
+            maps.append(x)
+        return maps
+
+    def pyramid(self, maps: list[Tensor]) -> list[Tensor]:
+        """P2 to P9."""
+        pyramid = self.model.pyramid
+        merged = [pyramid.laterals[3](maps[3])]
+        for level in (2, 1, 0):
+            lateral = pyramid.laterals[level](maps[level])
+            merged.insert(0, lateral + upsample(merged[0], lateral))
+        out = [smoothing(x) for smoothing, x in zip(pyramid.smoothings, merged[:3], strict=True)] + merged[3:]
+        x = maps[3]
+        for level, convolution in enumerate(pyramid.coarser):
+            x = convolution(F.relu(x) if level else x)
+            out.append(x)
+        return out
+
+    def head(self, head: Head, x: Tensor) -> Tensor:
+        """One level's outputs."""
+        return head.predict(head.hidden(head.dropout(x)).flatten(1, 2))
+
+
+class Timed(NamedTuple):
+    """The best of several runs, and how much memory they had at most."""
+
+    seconds: float
+    gigabytes: float
+
+
+def main() -> None:
+    """Print detection and training on the device that is here."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--batch", type=int, help="windows at once [default: 16 on a GPU, 1 on a CPU]")
+    parser.add_argument("--only", choices=("detect", "train"))
+    given = parser.parse_args()
+    torch.set_num_threads(2)
+    batch = given.batch or (16 if given.device.startswith("cuda") else 1)
+    torch.manual_seed(0)
+    model = CTCNConfig(concepts=CONCEPTS).build(CHANNELS, CLASSES).to(given.device)
+    x = torch.randn(batch, CHANNELS, model.length, device=given.device)
+    mask = torch.ones(batch, model.length, dtype=torch.bool, device=given.device)
+    peak = matrix_peak(given.device)
+    macs = batch * describe_recipe(Recipe(model=model.config), CHANNELS, CLASSES)["macs"]
+    print(f"{given.device}, batch {batch}, {macs / 1e9:.0f} GMac a forward")
+    print(f"matrices multiply at {peak / 1e9:.0f} GMac/s")
+    if given.only != "train":
+        detection(model.eval(), x, mask, macs, peak, given.repeats)
+    if given.only != "detect":
+        training(model.train(), x, mask, macs, peak, given.repeats)
+
+
+def detection(model: CTCN, x: Tensor, mask: Tensor, macs: float, peak: float, repeats: int) -> None:
+    """Forward alone."""
+    plain, started = Plain(model), time.perf_counter()
+    with torch.inference_mode():
+        expected = plain(x, mask)
+    ours = prepare(model.folded(), str(x.device))
+    folding = time.perf_counter() - started
+    with torch.inference_mode():
+        for mine, theirs in zip(ours(x, mask), expected, strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-3)
+        runs = {"plain": lambda: plain(x, mask), "ours": lambda: ours(x, mask)}
+        report("detect", in_turn(runs, x.device, repeats), macs, peak)
+    print(f"(folding, once, and the first plain forward: {folding:.1f} s)")
+
+
+def training(model: CTCN, x: Tensor, mask: Tensor, macs: float, peak: float, repeats: int) -> None:
+    """Forward, loss and gradients, whose multiplications are three forwards' worth."""
+    targets = [Targets(torch.tensor([[20.0, 60.0], [200.0, 420.0]]), torch.tensor([3, 7]))] * len(x)
+    plain = Plain(model.to(memory_format=torch.contiguous_format))
+
+    def step(network: nn.Module, half: bool = False) -> Callable[[], None]:
+        def run() -> None:
+            model.zero_grad()
+            with torch.autocast(x.device.type, torch.bfloat16) if half else nullcontext():
+                outputs = network(x, mask)
+            torch.stack(list(model.loss(outputs, targets).values())).sum().backward()
+
+        return run
+
+    timed = in_turn({"plain": step(plain)}, x.device, repeats)
+    prepare(model, str(x.device))
+    timed |= in_turn({"ours": step(model)}, x.device, repeats)
+    if x.is_cuda:
+        timed |= in_turn({"ours, bfloat16": step(model, half=True)}, x.device, repeats)
+    report("train", timed, 3 * macs, peak)
+
+
+def in_turn(runs: dict[str, Callable[[], object]], device: torch.device, repeats: int) -> dict[str, Timed]:
+    """Each run once to warm up, then all in turn, so that a busy moment of the machine hits all alike."""
+    best = {}
+    for turn in range(repeats + 1):
+        for name, run in runs.items():
+            if device.type == "cuda":
+                torch.cuda.reset_peak_memory_stats()
+                torch.cuda.synchronize()
+            started = time.perf_counter()
+            run()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            seconds = time.perf_counter() - started
+            if turn:
+                seconds = min(seconds, best[name].seconds) if name in best else seconds
+                best[name] = Timed(seconds, peak_memory(device))
+    return best
+
+
+def report(what: str, timed: dict[str, Timed], macs: float, peak: float) -> None:
+    """A line for each, the plain network first."""
+    plain = timed["plain"].seconds
+    for name, (seconds, gigabytes) in timed.items():
+        share = macs / seconds / peak
+        print(
+            f"{what}, {name}: {seconds:.2f} s, {plain / seconds:.2f} x, {share:.0%} of the peak, {gigabytes:.1f} GB"
+        )
+
+
+def peak_memory(device: torch.device) -> float:
+    """Gigabytes: on a GPU of the last run, on a CPU of the process so far."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated() / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def matrix_peak(device: str, size: int = 2048) -> float:
+    """Multiply-adds a second of a square product in float32."""
+    a, b = torch.randn(2, size, size, device=device)
+    timed = in_turn({"": lambda: a @ b}, a.device, repeats=5)
+    return size**3 / timed[""].seconds
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+"""The blocks of C-TCN and of the conventional and grouped networks that it is compared with.
+
+A map is [batch, potentials, groups, time]. Filters that all groups share run along time over the rows of the map;
+filters of a group's own are a grouped convolution over a map of one row, whose potentials lie group by group.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+Depth = Literal[15, 30, 45, 60]
+
+# Residual blocks of C2..C5. Three convolutions a block and three more give 15, 30 and 45; the paper's 60 counts
+# the stem, P6-P9, the laterals and the heads as well (docs/fidelity.md).
+BLOCKS: dict[Depth, tuple[int, int, int, int]] = {
+    15: (1, 1, 1, 1),
+    30: (2, 2, 3, 2),
+    45: (3, 4, 4, 3),
+    60: (3, 4, 6, 3),
+}
+STEM_STRIDE = 4
+STAGES = 4
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What every convolution of a network may see: its own group, and how much of the groups beside it."""
+
+    groups: int = 1
+    """Groups with filters of their own; 1 where all share."""
+    square_kernels: bool = False
+    """Kernels of 3 span three groups too (Table 5)."""
+    square_strides: bool = False
+    """Strides thin out the groups as they do time (Table 5)."""
+
+    def convolution(self, inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = True) -> nn.Conv2d:
+        """A convolution along time that, at stride 1, leaves the length as it is."""
+        height = kernel if self.square_kernels and kernel == 3 else 1
+        strides = (stride if self.square_strides else 1, stride)
+        padding = (height // 2, kernel // 2)
+        return nn.Conv2d(inputs, outputs, (height, kernel), strides, padding, groups=self.groups, bias=bias)
+
+
+class CTC(nn.Sequential):
+    """A concept-wise temporal convolution with batch norm and, unless it ends a residual, ReLU (section 3.2)."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, relu: bool = True, filters: Filters = Filters()
+    ) -> None:
+        convolution = filters.convolution(inputs, outputs, kernel, stride, bias=False)
+        layers: list[nn.Module] = [convolution, nn.BatchNorm2d(outputs)]
+        super().__init__(*layers, *([nn.ReLU(inplace=True)] if relu else []))
+
+
+class Bottleneck(nn.Module):
+    """The residual block of Table A: 1 x 1, 1 x 3 with the stride, 1 x 1, and a shortcut."""
+
+    def __init__(self, inputs: int, inner: int, outputs: int, stride: int, filters: Filters) -> None:
+        super().__init__()
+        self.residual = nn.Sequential(
+            CTC(inputs, inner, 1, filters=filters),
+            CTC(inner, inner, 3, stride, filters=filters),
+            CTC(inner, outputs, 1, relu=False, filters=filters),
+        )
+        same = inputs == outputs and stride == 1
+        self.shortcut = nn.Identity() if same else CTC(inputs, outputs, 1, stride, relu=False, filters=filters)
+
+    def forward(self, x: Float[Tensor, "batch potentials groups time"]) -> Float[Tensor, "batch p g t"]:
+        # In place: the sum is the largest map of a block, and nothing else holds it.
+        return self.residual(x).add_(self.shortcut(x)).relu_()
+
+
+class Backbone(nn.Module):
+    """Stem and four residual stages; gives C2..C5 (Table A)."""
+
+    def __init__(
+        self, inputs: int, stem: Sequence[int], inner: Sequence[int], depth: Depth, filters: Filters, recompute: bool
+    ) -> None:
+        """`stem` are the potentials of the two first layers, `inner` those inside the blocks of each stage."""
+        super().__init__()
+        self.recompute = recompute
+        # The finest map keeps every group: square strides begin above it.
+        first = replace(filters, square_strides=False)
+        self.stem = nn.Sequential(
+            CTC(inputs, stem[0], 7, 2, filters=first), CTC(stem[0], stem[1], 7, 2, filters=first)
+        )
+        self.widths = [4 * width for width in inner]
+        self.stages = nn.ModuleList()
+        before = stem[1]
+        for stage, blocks in enumerate(BLOCKS[depth]):
+            outputs = self.widths[stage]
+            strides = [1 if stage == 0 else 2] + [1] * (blocks - 1)
+            layers = [
+                Bottleneck(outputs if i else before, inner[stage], outputs, stride, filters)
+                for i, stride in enumerate(strides)
+            ]
+            self.stages.append(nn.Sequential(*layers))
+            before = outputs
+
+    def forward(self, x: Float[Tensor, "batch inputs groups time"]) -> list[Float[Tensor, "batch _ _ _"]]:
+        x = self._run(self.stem, x)
+        maps = []
+        for stage in self.stages:
+            for block in stage.children():
+                x = self._run(block, x)
+            maps.append(x)
+        return maps
+
+    def _run(self, block: nn.Module, x: Tensor) -> Tensor:
+        """The block's output; with `recompute` its inside is forgotten until the gradient needs it."""
+        if not (self.recompute and self.training and torch.is_grad_enabled()):
+            return block(x)
+
+        def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+            return nullcontext(), _statistics_kept(block)
+
+        return checkpoint(block, x, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
+
+
+@contextmanager
+def _statistics_kept(block: nn.Module) -> Iterator[None]:
+    """Batch norms normalise as before but count nothing: a batch that is computed twice is seen once."""
+    norms = [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]
+    before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+    for norm in norms:
+        norm.momentum, norm.num_batches_tracked = 0.0, None
+    try:
+        yield
+    finally:
+        for norm, (momentum, count) in zip(norms, before, strict=True):
+            norm.momentum, norm.num_batches_tracked = momentum, count
+
+
+class Pyramid(nn.Module):
+    """Lateral and top-down connections below P5, strided convolutions up from P6 (Table B)."""
+
+    def __init__(self, widths: Sequence[int], width: int, coarser: int, filters: Filters, top_down: bool) -> None:
+        """`widths` are the potentials of the backbone's maps, finest first; `coarser` scales lie above them."""
+        super().__init__()
+        self.laterals = nn.ModuleList(filters.convolution(inputs, width, 1) for inputs in widths)
+        smoothed = widths[:-1] if top_down else ()
+        self.smoothings = nn.ModuleList(filters.convolution(width, width, 3) for _ in smoothed)
+        above = [widths[-1]] + [width] * coarser
+        self.coarser = nn.ModuleList(filters.convolution(inputs, width, 3, 2) for inputs in above[:coarser])
+        self.top_down = top_down
+
+    def forward(self, maps: list[Float[Tensor, "batch _ _ _"]]) -> list[Float[Tensor, "batch _ _ _"]]:
+        pyramid = [lateral(x) for lateral, x in zip(self.laterals, maps, strict=True)]
+        if self.top_down:
+            # P5 is not smoothed, and it is the unsmoothed maps that go down.
+            for finer, coarser in zip(reversed(pyramid[:-1]), reversed(pyramid[1:]), strict=True):
+                finer.add_(upsample(coarser, finer))
+            for level, smoothing in enumerate(self.smoothings):
+                pyramid[level] = smoothing(pyramid[level])
+        x = maps[-1]
+        for level, convolution in enumerate(self.coarser):
+            x = convolution(x if level == 0 else F.relu(x))
+            pyramid.append(x)
+        return pyramid
+
+
+class Head(nn.Module):
+    """A hidden layer within groups, then one that sees all of them (Table C); for maps of equally many groups."""
+
+    def __init__(
+        self, width: int, hidden: int, rows: int, outputs: int, dropout: float, filters: Filters, relu: bool
+    ) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.hidden = filters.convolution(width, hidden, 3)
+        self.relu = nn.ReLU(inplace=True) if relu else nn.Identity()
+        self.predict = nn.Conv1d(hidden * rows, outputs, 1)
+
+    def forward(self, maps: list[Float[Tensor, "batch w groups _"]]) -> Float[Tensor, "batch outputs cells"]:
+        """The levels' cells in a row, finest level first."""
+        hidden = [self.relu(self.hidden(self.dropout(x))).flatten(1, 2) for x in maps]
+        # The weights over all concepts are by far the largest of the network: read once, not once a level.
+        return self.predict(torch.cat(hidden, 2))
+
+    def merged(self) -> "Head | MergedHead":
+        """For inference: both layers as one where that is the same and needs fewer multiplications."""
+        hidden, width, *kernel = self.hidden.weight.shape
+        outputs = self.predict.out_channels
+        linear = isinstance(self.relu, nn.Identity) and self.hidden.groups == 1 and kernel == [1, 3]
+        return MergedHead(self) if linear and 3 * width * outputs < hidden * (3 * width + outputs) else self
+
+
+class MergedHead(nn.Module):
+    """A head without ReLU, multiplied out: what each of the three taps along time makes of all concepts."""
+
+    @torch.no_grad()
+    def __init__(self, head: Head) -> None:
+        super().__init__()
+        taps, rows = head.hidden.weight[:, :, 0], head.predict.in_channels // head.hidden.out_channels
+        predict = head.predict.weight[..., 0].unflatten(1, (-1, rows))
+        weight = torch.einsum("ohr,hwk->kowr", predict, taps).flatten(2).flatten(0, 1)
+        self.weight = nn.Parameter(weight[..., None].contiguous(), requires_grad=False)
+        nothing = taps.new_zeros(1, taps.shape[1], rows, 1)
+        # What the head says of an empty map is the biases of both layers.
+        self.bias = nn.Parameter(head.predict(head.hidden(nothing).flatten(1, 2))[0, :, 0], requires_grad=False)
+
+    def forward(self, maps: list[Float[Tensor, "batch w groups _"]]) -> Float[Tensor, "batch outputs cells"]:
+        taps = F.conv1d(torch.cat([x.flatten(1, 2) for x in maps], 2), self.weight).unflatten(1, (3, -1))
+        levels = taps.split([x.shape[3] for x in maps], 3)
+        # A cell takes its left neighbour's first tap and its right neighbour's last; past a level's ends lies 0.
+        sums = [F.pad(t[:, 0, :, :-1], (1, 0)) + t[:, 1] + F.pad(t[:, 2, :, 1:], (0, 1)) for t in levels]
+        return torch.cat(sums, 2) + self.bias[:, None]
+
+
+class LevelHeads(nn.Module):
+    """A head for each level."""
+
+    def __init__(self, heads: Sequence[Head | MergedHead]) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(heads)
+
+    def forward(self, maps: list[Float[Tensor, "batch w _ _"]]) -> Float[Tensor, "batch outputs cells"]:
+        return torch.cat([head([x]) for head, x in zip(self.heads, maps, strict=True)], 2)
+
+    def merged(self) -> "LevelHeads":
+        """For inference: each head as one layer where that is cheaper."""
+        return LevelHeads([head.merged() for head in self.heads if isinstance(head, Head)])
+
+
+def upsample(
+    x: Float[Tensor, "batch p coarse_groups coarse_time"], to: Float[Tensor, "batch p groups time"]
+) -> Float[Tensor, "batch p groups time"]:
+    """Linear interpolation to the size of a finer map."""
+    return F.interpolate(x, size=to.shape[2:], mode="bilinear", align_corners=True)
+
+
+def initialize(module: nn.Module) -> None:
+    """Weights uniform in ± sqrt(1 / fan_in), biases zero, as released."""
+    if isinstance(module, nn.Conv1d | nn.Conv2d):
+        bound = module.weight[0].numel() ** -0.5
+        nn.init.uniform_(module.weight, -bound, bound)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
