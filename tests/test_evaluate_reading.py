@@ -172,7 +172,7 @@ def test_packed_results_are_read_in_the_order_of_the_file(tmp_path):
     found = {"w": [{"label": "b", "score": 0.5, "segment": [1, 2]}], "v": [], "u": []}
     found["u"] = [{"label": "a", "score": 1, "segment": [0, 1]}, {"label": "b", "score": 0, "segment": [3, 2]}]
     path = tmp_path / "results.json.gz"
-    path.write_bytes(gzip.compress(json.dumps({"results": found}).encode()))
+    path.write_bytes(gzip.compress(json.dumps({"results": found}).encode(), mtime=0))
     results = read_results(path)
     assert (results.videos, results.labels) == (("w", "v", "u"), ("a", "b"))
     assert (results.video.tolist(), results.label.tolist()) == ([0, 2, 2], [1, 0, 1])
@@ -308,9 +308,9 @@ def test_annotations_given_as_results_are_recognized(tmp_path):
     ("name", "content", "sentence"),
     [
         ("empty.json", b"", "is empty"),
-        ("blank.json.gz", gzip.compress(b" \n"), "is empty"),
+        ("blank.json.gz", gzip.compress(b" \n", mtime=0), "is empty"),
         ("cut.json", b'{"results": {"v": [{"label"', "is not JSON .line 1, column 28"),
-        ("cut.json.gz", gzip.compress(b'{"results": {}, "database": {}}' * 50)[:-9], "cannot be read"),
+        ("cut.json.gz", gzip.compress(b'{"results": {}, "database": {}}' * 50, mtime=0)[:-9], "cannot be read"),
         ("latin.json", b'{"results": {"\xe4": []}, "database": {}}', "byte 14 is not UTF-8"),
         ("deep.json", b'{"results": ' + b"[" * 100_000, "is JSON beyond all bounds"),
         ("deep_aside.json", b'{"aside": ' + b"[" * 100_000, "is JSON beyond all bounds"),
@@ -423,9 +423,9 @@ def test_lines_of_the_kit_that_cannot_be_used_are_refused_in_a_sentence(tmp_path
 
 
 def test_packed_texts_are_read_like_others(tmp_path):
-    (tmp_path / "results.txt.gz").write_bytes(gzip.compress(b"v 0 1 7 1\n"))
+    (tmp_path / "results.txt.gz").write_bytes(gzip.compress(b"v 0 1 7 1\n", mtime=0))
     assert rows_of(read_results(tmp_path / "results.txt.gz")) == [("v", "BaseballPitch", 0, 1, 1)]
-    (tmp_path / "truth.csv.gz").write_bytes(gzip.compress(b"video-name f-init f-end\nv 0 1\n"))
+    (tmp_path / "truth.csv.gz").write_bytes(gzip.compress(b"video-name f-init f-end\nv 0 1\n", mtime=0))
     assert rows_of(read_truth(tmp_path / "truth.csv.gz")) == [("v", "proposal", 0, 1, 1)]
 
 
@@ -436,7 +436,7 @@ def test_a_name_may_have_spaces_where_tabs_or_commas_part_the_columns(tmp_path):
 
 
 def test_a_broken_archive_of_lines_is_refused_in_a_sentence(tmp_path):
-    (tmp_path / "results.txt.gz").write_bytes(gzip.compress(b"v 0 1 7 0.25\n" * 99)[:-9])
+    (tmp_path / "results.txt.gz").write_bytes(gzip.compress(b"v 0 1 7 0.25\n" * 99, mtime=0)[:-9])
     with pytest.raises(BadInput, match=r"results\.txt\.gz: cannot be read"):
         read_results(tmp_path / "results.txt.gz")
 
