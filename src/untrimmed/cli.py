@@ -167,7 +167,9 @@ def detect(
 def evaluate(
     truth: Annotated[Path, typer.Argument(help="ActivityNet's JSON, or the folder of THUMOS'14 text annotations.")],
     results: Annotated[Path, typer.Argument(help="ActivityNet's JSON, or lines as the THUMOS'14 kit reads them.")],
-    protocol: Annotated[str, typer.Option(help="Which rules; docs/evaluation.md has them all, and a wrong name lists them.")] = "activitynet",
+    protocol: Annotated[
+        str, typer.Option(help="Which rules; docs/evaluation.md has them all, and a wrong name lists them.")
+    ] = "activitynet",
     subset: Subset = None,
     tiou: Tious = None,
     videos: VideoList = None,
