@@ -140,7 +140,10 @@ def test_ctrl_c_ends_workers_and_all(tmp_path: Path) -> None:
         f"if __name__ == '__main__': print('up', flush=True); extract([Path(p) for p in {list(map(str, videos))!r}], "
         f"Path({str(tmp_path / 'out')!r}), ExtractConfig(), workers=2)\n"
     )
-    run = subprocess.Popen([sys.executable, script], start_new_session=True, stderr=subprocess.PIPE)
+    # What runs in the background of a shell is born deaf to this signal, and so would its children be.
+    run = subprocess.Popen(
+        [sys.executable, script], start_new_session=True, stderr=subprocess.PIPE, preexec_fn=_hear_interruptions
+    )
     _wait_for(lambda: len(_members(run.pid)) >= 4)  # itself, Python's keeper of resources and two workers
     os.kill(run.pid, signal.SIGINT)
     try:
@@ -211,6 +214,10 @@ def test_a_real_video_is_extracted_to_its_end(data: Path) -> None:
     features = extract_video(data / "videos/asl_untrimmed.mp4", ExtractConfig())
     assert features.values.shape == (221, 1390) and np.isfinite(features.values).all()
     assert features.duration == pytest.approx(44.1, abs=0.01)
+
+
+def _hear_interruptions() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _members(group: int) -> list[int]:
