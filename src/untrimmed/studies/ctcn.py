@@ -109,8 +109,8 @@ def _page(known: Mapping[str, Table], data: str, scale: str, out: Path) -> str:
         "mAP (%), mean ± standard deviation over the seeds. The paper's figures are of THUMOS'14, ours of other data "
         "and at this scale of another size of network, so figures are not comparable, but the distances between rows "
         "show whether what the paper concludes holds here too. Distances and claims are at tIoU .5. Every row is "
-        f"trained for {train['steps']} updates of {train['batch']} windows with the same settings: none is tuned, and deep "
-        "ones may be far from done.\n\n"
+        f"trained for {train['steps']} updates of {train['batch']} windows with the same settings: none is tuned, "
+        "and deep ones may be far from done.\n\n"
         f"`untrimmed study ctcn --data {data} --scale {scale} --table {' --table '.join(found)}`\n\n"
     )
     return intro + "\n".join(describe_table(known[number], trials) for number, trials in found.items())
