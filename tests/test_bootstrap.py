@@ -8,26 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rows import instances
 from untrimmed.errors import BadInput
 from untrimmed.evaluate.bootstrap import compare, confidence, tie_range
 from untrimmed.evaluate.detection import judge
 from untrimmed.evaluate.instances import Instances
 from untrimmed.evaluate.protocol import ACTIVITYNET, SEGMENTS, THUMOS14_KIT_2014, THUMOS14_KIT_2015
 from untrimmed.evaluate.reading import read_results, read_truth
-
-Row = tuple[str, str, float, float, float]  # video, label, start, end, score
-
-
-def instances(rows: list[Row]) -> Instances:
-    videos, labels = (tuple(sorted({row[column] for row in rows})) for column in (0, 1))
-    columns = (np.array([row[column] for row in rows], np.float64) for column in (2, 3, 4))
-    return Instances(
-        videos,
-        labels,
-        np.array([videos.index(row[0]) for row in rows], np.int64),
-        np.array([labels.index(row[1]) for row in rows], np.int64),
-        *columns,
-    )
 
 
 def made(seed: int = 0, videos: int = 30, noise: float = 0.3) -> tuple[Instances, Instances]:

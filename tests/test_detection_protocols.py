@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rows import Marks, Row, instances
 from untrimmed.errors import BadInput
 from untrimmed.evaluate.detection import detection_map
-from untrimmed.evaluate.instances import Instances
 from untrimmed.evaluate.protocol import (
     ACTIONFORMER,
     ACTIVITYNET,
@@ -23,26 +22,6 @@ from untrimmed.evaluate.protocol import (
     DetectionProtocol,
 )
 from untrimmed.evaluate.reading import read_results, read_truth
-
-# video, label, start, end, score
-Row = tuple[str, str, float, float, float]
-Marks = Sequence[tuple[str, float, float]]
-
-
-def instances(rows: list[Row], marks: Marks = ()) -> Instances:
-    videos, labels = (tuple(sorted({row[column] for row in rows})) for column in (0, 1))
-    columns = (np.array([row[column] for row in rows], np.float64) for column in (2, 3, 4))
-    return Instances(
-        videos,
-        labels,
-        np.array([videos.index(row[0]) for row in rows], np.int64),
-        np.array([labels.index(row[1]) for row in rows], np.int64),
-        *columns,
-        marks={
-            video: np.array([mark[1:] for mark in marks if mark[0] == video], np.float64)
-            for video in sorted({mark[0] for mark in marks})
-        },
-    )
 
 
 def by_kit(truth: list[Row], found: list[Row], marks: Marks, label: str, tiou: float, eleven: bool) -> float:
@@ -145,7 +124,7 @@ TIOUS = (0.25, 0.5, 0.75, 1.0)
 @given(truths, detections, stretches)
 @pytest.mark.parametrize("protocol", [THUMOS14_KIT_2015, THUMOS14_KIT_2014], ids=lambda protocol: protocol.name)
 def test_every_ap_of_the_kits_is_that_of_the_plain_version(protocol, truth, found, marks):
-    scores = detection_map(instances(truth, marks), instances(found), replace(protocol, tious=TIOUS))
+    scores = detection_map(instances(truth, marks=marks), instances(found), replace(protocol, tious=TIOUS))
     eleven = protocol is THUMOS14_KIT_2014
     for label, precisions in scores.per_class.items():
         plain = [by_kit(truth, found, marks, label, tiou, eleven) for tiou in TIOUS]
@@ -186,7 +165,9 @@ A_TO_B = [("v", "a", 0.0, 10.0, 1.0)]
 def ap(
     protocol: DetectionProtocol, truth: list[Row], found: list[Row], tiou: float = 0.5, marks: Marks = ()
 ) -> float:
-    return detection_map(instances(truth, marks), instances(found), replace(protocol, tious=(tiou,))).average_map
+    return detection_map(
+        instances(truth, marks=marks), instances(found), replace(protocol, tious=(tiou,))
+    ).average_map
 
 
 def test_the_kit_lets_a_worse_scored_but_better_placed_detection_hit():

@@ -8,25 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rows import Row, instances
 from untrimmed.errors import BadInput
 from untrimmed.evaluate.detection import detection_map
 from untrimmed.evaluate.diagnosis import KINDS, THUMOS14_BINS, Bins, Diagnosis, diagnose, kinds
-from untrimmed.evaluate.instances import Instances
 from untrimmed.evaluate.overlaps import characteristics, judge
 from untrimmed.evaluate.protocol import DetectionProtocol
 from untrimmed.evaluate.reading import read_results, read_truth
 
-Row = tuple[str, str, float, float, float]  # video, label, start, end, score
 TIOUS = (0.4, 0.75)
-
-
-def instances(rows: list[Row], durations: dict[str, float] | None = None) -> Instances:
-    """Instances of rows."""
-    videos, labels = sorted({row[0] for row in rows}), sorted({row[1] for row in rows})
-    columns = np.array([row[2:] for row in rows], float).reshape(-1, 3).T
-    video = np.array([videos.index(row[0]) for row in rows], np.int64)
-    label = np.array([labels.index(row[1]) for row in rows], np.int64)
-    return Instances(tuple(videos), tuple(labels), video, label, *columns, durations=durations or {})
 
 
 def rows(labels: str, least: int, scores: st.SearchStrategy[float]) -> st.SearchStrategy[list[Row]]:

@@ -12,26 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rows import Row, instances
 from untrimmed.errors import BadInput
 from untrimmed.evaluate.detection import detection_map
-from untrimmed.evaluate.instances import Instances
 from untrimmed.evaluate.protocol import ACTIVITYNET, THUMOS14, DetectionProtocol
 from untrimmed.evaluate.reading import read_results, read_truth
-
-Row = tuple[str, str, float, float, float]  # video, label, start, end, score
-
-
-def instances(rows: list[Row]) -> Instances:
-    """Instances of rows."""
-    videos, labels = sorted({row[0] for row in rows}), sorted({row[1] for row in rows})
-    columns = np.array([row[2:] for row in rows], float).reshape(-1, 3).T
-    return Instances(
-        tuple(videos),
-        tuple(labels),
-        np.array([videos.index(row[0]) for row in rows], np.int64),
-        np.array([labels.index(row[1]) for row in rows], np.int64),
-        *columns,
-    )
 
 
 def slowly(truth: list[Row], results: list[Row], label: str, threshold: float) -> float:

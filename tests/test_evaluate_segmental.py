@@ -9,22 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rows import Row, instances
 from untrimmed.errors import BadInput
 from untrimmed.evaluate.instances import Instances
 from untrimmed.evaluate.reading import read_truth
 from untrimmed.evaluate.segmental import SEGMENTAL, SegmentalProtocol, SegmentalScores, segmental_scores
 
-Row = tuple[str, str, float, float, float]  # video, label, start, end, score
 ONE = replace(SEGMENTAL, rate=1.0)
-
-
-def instances(rows: list[Row], durations: dict[str, float] | None = None, videos: str = "") -> Instances:
-    """Instances of rows, of these videos and those of the rows."""
-    names, labels = sorted({row[0] for row in rows} | set(videos)), sorted({row[1] for row in rows})
-    columns = np.array([row[2:] for row in rows], float).reshape(-1, 3).T
-    video = np.array([names.index(row[0]) for row in rows], np.int64)
-    label = np.array([labels.index(row[1]) for row in rows], np.int64)
-    return Instances(tuple(names), tuple(labels), video, label, *columns, durations=durations or {})
 
 
 def dense(rows: list[Row], rate: float, length: float) -> list[str | None]:

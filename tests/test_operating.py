@@ -8,21 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rows import Row, instances
 from untrimmed.errors import BadInput
-from untrimmed.evaluate.instances import Instances
 from untrimmed.evaluate.operating import Curve, Point, calibration, confusion, curve, operating
 from untrimmed.evaluate.reading import read_results, read_truth
-
-Row = tuple[str, str, float, float, float]  # video, label, start, end, score
-
-
-def instances(rows: list[Row]) -> Instances:
-    """Instances of rows."""
-    videos, labels = sorted({row[0] for row in rows}), sorted({row[1] for row in rows})
-    columns = np.array([row[2:] for row in rows], float).reshape(-1, 3).T
-    video = np.array([videos.index(row[0]) for row in rows], np.int64)
-    label = np.array([labels.index(row[1]) for row in rows], np.int64)
-    return Instances(tuple(videos), tuple(labels), video, label, *columns)
 
 
 def rows(labels: str, least: int, scores: st.SearchStrategy[float]) -> st.SearchStrategy[list[Row]]:
