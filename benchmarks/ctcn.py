@@ -1,17 +1,22 @@
 """The full 60-layer C-TCN: seconds of detection and of training, beside the same network written plainly.
 
-    python benchmarks/ctcn.py
+    python benchmarks/ctcn.py --compile --out benchmarks/results/ctcn.json
 
 The plain network is eager float32 in the usual layout: batch norm by itself, a head called on one level after
 another, nothing folded. Both run in turn, in one process, on the same input, and must give the same outputs.
 On a CPU a batch is one window and two threads compute; on a GPU a batch is 16 windows, in float32 and bfloat16.
+Each figure is the best of several runs. A CPU that others use too gives ratios that mean little.
 """
 
 import argparse
+import copy
+import platform
 import resource
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -19,7 +24,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from untrimmed.describe import describe_recipe
-from untrimmed.detector import prepare
+from untrimmed.detector import compile_forward, prepare
+from untrimmed.files import write_json
 from untrimmed.models.base import Targets
 from untrimmed.models.ctcn import CTCN, CTCNConfig, Outputs, per_anchor
 from untrimmed.models.pyramid import Head, upsample
@@ -86,51 +92,91 @@ class Timed(NamedTuple):
     gigabytes: float
 
 
+class Row(NamedTuple):
+    """One line of the result: what ran how fast, beside the plain network and beside the product of matrices."""
+
+    what: str
+    network: str
+    seconds: float
+    times_plain: float
+    of_peak: float
+    gigabytes: float
+
+
+class Work(NamedTuple):
+    """What is measured: a model, its input, its multiply-adds and how fast the device multiplies."""
+
+    model: CTCN
+    x: Tensor
+    mask: Tensor
+    macs: float
+    peak: float
+
+
 def main() -> None:
     """Print detection and training on the device that is here."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--batch", type=int, help="windows at once [default: 16 on a GPU, 1 on a CPU]")
+    parser.add_argument("--concepts", type=int, default=CONCEPTS, help="fewer make a quicker, rougher comparison")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", choices=("detect", "train"))
+    parser.add_argument(
+        "--compile", action="store_true", help="compiled networks too; minutes before the first figure"
+    )
+    parser.add_argument("--out", type=Path, help="write the figures to this JSON file too")
     given = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(given.threads)
     batch = given.batch or (16 if given.device.startswith("cuda") else 1)
     torch.manual_seed(0)
-    model = CTCNConfig(concepts=CONCEPTS).build(CHANNELS, CLASSES).to(given.device)
+    model = CTCNConfig(concepts=given.concepts).build(CHANNELS, CLASSES).to(given.device)
     x = torch.randn(batch, CHANNELS, model.length, device=given.device)
     mask = torch.ones(batch, model.length, dtype=torch.bool, device=given.device)
-    peak = matrix_peak(given.device)
     macs = batch * describe_recipe(Recipe(model=model.config), CHANNELS, CLASSES)["macs"]
+    work = Work(model, x, mask, macs, matrix_peak(given.device))
     print(f"{given.device}, batch {batch}, {macs / 1e9:.0f} GMac a forward")
-    print(f"matrices multiply at {peak / 1e9:.0f} GMac/s")
-    if given.only != "train":
-        detection(model.eval(), x, mask, macs, peak, given.repeats)
-    if given.only != "detect":
-        training(model.train(), x, mask, macs, peak, given.repeats)
+    print(f"matrices multiply at {work.peak / 1e9:.0f} GMac/s")
+    rows = [] if given.only == "train" else detection(work, given.repeats, given.compile)
+    rows += [] if given.only == "detect" else training(work, given.repeats, given.compile)
+    if given.out:
+        settings = {"batch": batch, "concepts": given.concepts, "threads": given.threads, "repeats": given.repeats}
+        machine = {"device": device_name(x.device), "torch": torch.__version__, "peak_gmacs": work.peak / 1e9}
+        write_json(given.out, {**machine, **settings, "rows": [row._asdict() for row in rows]})
 
 
-def detection(model: CTCN, x: Tensor, mask: Tensor, macs: float, peak: float, repeats: int) -> None:
+def detection(work: Work, repeats: int, compiled: bool) -> list[Row]:
     """Forward alone."""
+    model, x, mask = work.model.eval(), work.x, work.mask
     plain, started = Plain(model), time.perf_counter()
     with torch.inference_mode():
         expected = plain(x, mask)
     ours = prepare(model.folded(), str(x.device))
     folding = time.perf_counter() - started
+    networks: dict[str, Callable[..., Outputs]] = {"plain": plain, "ours": ours}
+    if compiled:
+        networks["ours, compiled"] = compile_forward(ours, dynamic=True)
     with torch.inference_mode():
-        for mine, theirs in zip(ours(x, mask), expected, strict=True):
-            torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-3)
-        runs = {"plain": lambda: plain(x, mask), "ours": lambda: ours(x, mask)}
-        report("detect", in_turn(runs, x.device, repeats), macs, peak)
+        for network in networks.values():
+            for mine, theirs in zip(network(x, mask), expected, strict=True):
+                torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-3)
+        runs = {name: partial(network, x, mask) for name, network in networks.items()}
+        rows = report("detect", in_turn(runs, x.device, repeats), work.macs, work.peak)
     print(f"(folding, once, and the first plain forward: {folding:.1f} s)")
+    return rows
 
 
-def training(model: CTCN, x: Tensor, mask: Tensor, macs: float, peak: float, repeats: int) -> None:
-    """Forward, loss and gradients, whose multiplications are three forwards' worth."""
+def training(work: Work, repeats: int, compiled: bool) -> list[Row]:
+    """Forward, loss and gradients, whose multiplications are three forwards' worth.
+
+    The networks have copies of the weights in their own layouts, so that all can run in turn.
+    """
+    x, mask, model = work.x, work.mask, work.model.train()
     targets = [Targets(torch.tensor([[20.0, 60.0], [200.0, 420.0]]), torch.tensor([3, 7]))] * len(x)
+    mine = prepare(copy.deepcopy(model), str(x.device))
     plain = Plain(model.to(memory_format=torch.contiguous_format))
 
-    def step(network: nn.Module, half: bool = False) -> Callable[[], None]:
+    def step(network: Callable[..., Outputs], model: CTCN, half: bool = False) -> Callable[[], None]:
         def run() -> None:
             model.zero_grad()
             with torch.autocast(x.device.type, torch.bfloat16) if half else nullcontext():
@@ -139,12 +185,12 @@ def training(model: CTCN, x: Tensor, mask: Tensor, macs: float, peak: float, rep
 
         return run
 
-    timed = in_turn({"plain": step(plain)}, x.device, repeats)
-    prepare(model, str(x.device))
-    timed |= in_turn({"ours": step(model)}, x.device, repeats)
+    runs = {"plain": step(plain, model), "ours": step(mine, mine)}
+    if compiled:
+        runs["ours, compiled"] = step(compile_forward(mine, dynamic=False), mine)
     if x.is_cuda:
-        timed |= in_turn({"ours, bfloat16": step(model, half=True)}, x.device, repeats)
-    report("train", timed, 3 * macs, peak)
+        runs["ours, bfloat16"] = step(mine, mine, half=True)
+    return report("train", in_turn(runs, x.device, repeats), 3 * work.macs, work.peak)
 
 
 def in_turn(runs: dict[str, Callable[[], object]], device: torch.device, repeats: int) -> dict[str, Timed]:
@@ -166,14 +212,27 @@ def in_turn(runs: dict[str, Callable[[], object]], device: torch.device, repeats
     return best
 
 
-def report(what: str, timed: dict[str, Timed], macs: float, peak: float) -> None:
+def report(what: str, timed: dict[str, Timed], macs: float, peak: float) -> list[Row]:
     """A line for each, the plain network first."""
     plain = timed["plain"].seconds
-    for name, (seconds, gigabytes) in timed.items():
-        share = macs / seconds / peak
-        print(
-            f"{what}, {name}: {seconds:.2f} s, {plain / seconds:.2f} x, {share:.0%} of the peak, {gigabytes:.1f} GB"
-        )
+    rows = [
+        Row(what, name, seconds, plain / seconds, macs / seconds / peak, gigabytes)
+        for name, (seconds, gigabytes) in timed.items()
+    ]
+    for row in rows:
+        speed = f"{row.seconds:.2f} s, {row.times_plain:.2f} x, {row.of_peak:.0%} of the peak"
+        print(f"{what}, {row.network}: {speed}, {row.gigabytes:.1f} GB")
+    return rows
+
+
+def device_name(device: torch.device) -> str:
+    """What the vendor calls it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "CPU")
+    return platform.processor() or "CPU"
 
 
 def peak_memory(device: torch.device) -> float:

@@ -3,46 +3,20 @@
 import builtins
 import os
 import pickle
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from untrimmed.cli import app
-from untrimmed.corpus import DataConfig, open_corpus, open_features
-from untrimmed.datasets.thumos14 import CLASSES
-from untrimmed.describe import describe_recipe
+from public_sets import numbers, write
 from untrimmed.errors import BadInput
 from untrimmed.feature_folder import FeatureWriter
 from untrimmed.feature_layouts import LAYOUTS, find_layout
 from untrimmed.feature_streams import LEEWAY, FeatureStreams
 from untrimmed.features import FeatureSource, VideoFeatures
-from untrimmed.formats.activitynet import write_annotations
 from untrimmed.pickles import read_pickle
-from untrimmed.recipe import read_recipe
-from untrimmed.timeline import Action, Timeline
-from untrimmed.train import train
 
-RECIPES = Path(__file__).parent.parent / "recipes"
 SOURCE = FeatureSource(backbone="sensor", fps=10.0, streams=("rgb", "flow"))
-
-
-def numbers(count: int, channels: int, first: int = 0) -> np.ndarray:
-    return (first + np.arange(count * channels, dtype=np.float32)).reshape(count, channels)
-
-
-def write(file: Path, values: np.ndarray) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if file.suffix == ".npy":
-        np.save(file, values)
-    elif file.suffix == ".csv":
-        header = ",".join(f"f{i}" for i in range(values.shape[1]))
-        np.savetxt(file, values, delimiter=",", header=header, comments="", fmt="%g")
-    else:
-        file.write_bytes(pickle.dumps(values, protocol=2))
-    return file
 
 
 def opened(name: str, *paths: Path, durations: dict[str, float] | None = None, **settings) -> FeatureStreams:
@@ -333,130 +307,3 @@ def test_a_pickle_cannot_change_what_reads_the_next(tmp_path):
     with pytest.raises(BadInput, match="no attribute"):
         load(tmp_path, b"\x80\x02c_codecs\nencode\n}X\x04\x00\x00\x00moreNsb0].")
     assert np.array_equal(load(tmp_path, pickle.dumps(numbers(3, 2), 2)), numbers(3, 2))
-
-
-# Recipes and the data section
-
-
-def thumos14(folder: Path, fps: float, window: float, stride: float) -> dict[str, int]:
-    """Annotations of six small videos, four of them to train on; how many snippets each has."""
-    counts = {}
-    timelines, subsets = {}, {}
-    for number in range(6):
-        subset = "validation" if number < 4 else "test"
-        video = f"video_{subset}_{number:07}"
-        duration = 60.0 + number
-        counts[video] = int((duration * fps - window) // stride) + 1
-        actions = tuple(Action(at, at + 6.0, CLASSES[number % 2]) for at in (5.0, 25.0, 45.0))
-        timelines[video], subsets[video] = Timeline(duration, actions), subset
-    write_annotations(folder / "thumos14" / "annotations" / "annotations.json", timelines, subsets)
-    return counts
-
-
-def write_tsn(folder: Path) -> None:
-    random = np.random.default_rng(0)
-    for video, count in thumos14(folder, 5, 1, 1).items():
-        for stream, extra in (("rgb", 1), ("flow", 0)):
-            write(folder / "thumos14" / "tsn" / stream / f"{video}.npy", random.normal(size=(count + extra, 6)))
-
-
-def write_i3d(folder: Path) -> None:
-    random = np.random.default_rng(0)
-    for video, count in thumos14(folder, 30, 16, 4).items():
-        values = random.normal(size=(count, 2048)).astype(np.float32)
-        write(folder / "thumos14" / "i3d_features" / f"{video}.npy", values)
-
-
-def write_activitynet(folder: Path) -> None:
-    random = np.random.default_rng(0)
-    timelines, subsets = {}, {}
-    for number in range(6):
-        video, subset = f"video_{number}", "training" if number < 4 else "validation"
-        actions = tuple(Action(at, at + 9.0, f"class {number % 2}") for at in (5.0, 25.0))
-        timelines[video], subsets[video] = Timeline(40.0, actions), subset
-        for stream, prefix in (("rgb", "rgb-70.3-5seg-331data_331img"), ("flow", "flow-60.9-5seg-331data")):
-            part = {"training": "train", "validation": "val"}[subset]
-            scores = random.random((200 + (stream == "rgb"), 201)).astype(np.float32)
-            file = folder / "activitynet" / f"senet152-201cls-{prefix}_{part}" / f"v_{video}.pkl"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(pickle.dumps({"scores": scores}, 2))
-    write_annotations(folder / "activitynet" / "activity_net.v1-3.min.json", timelines, subsets)
-
-
-@pytest.mark.parametrize(
-    ("recipe", "write_features", "channels", "classes", "parameters", "multiply_adds"),
-    [
-        ("thumos14_ctcn", write_tsn, 12, 20, 37.1e6, 227e9),
-        ("thumos14_ctcn_i3d", write_i3d, 2048, 20, 37.1e6, 227e9),
-        ("activitynet_ctcn", write_activitynet, 402, 200, 318e6, 467e9),
-    ],
-)
-def test_a_paper_recipe_builds_the_paper_s_model_and_trains(
-    tmp_path, monkeypatch, recipe, write_features, channels, classes, parameters, multiply_adds
-):
-    path = RECIPES / f"{recipe}.toml"
-    full = describe_recipe(read_recipe(path), channels, classes)
-    linear = (channels + 1) * 256 if "thumos14" in recipe else 0
-    assert full["parameters"] - linear == pytest.approx(parameters, rel=2e-3)
-    assert full["macs"] - 512 * linear == pytest.approx(multiply_adds, rel=2e-3)
-    assert full["anchors"] == 1785
-
-    monkeypatch.setenv("UNTRIMMED_DATA", str(tmp_path))
-    write_features(tmp_path)
-    tiny = ["model.width=0.0625", "model.depth=15", "model.box_head=8", "model.class_head=8", "train.loaders=0"]
-    tiny += ["train.steps=2", "train.batch=2", "model.length=256", "model.levels=7"]
-    tiny += ["model.concepts=8"] if "thumos14" in recipe else []
-    settings = read_recipe(path, tiny)
-    corpus = open_corpus(settings.data)
-    assert (len(corpus.train), len(corpus.test), corpus.notes) == (4, 2, ())
-    assert corpus.features[corpus.train[0]].channels == channels
-    trained = train(settings, tmp_path / "run", device="cpu", quiet=True)
-    assert trained.detector.channels == channels and set(trained.results) == set(corpus.test)
-
-
-@pytest.mark.parametrize("streams", [["rgb"], ["flow"], ["rgb", "flow"]])
-def test_the_streams_of_table_2_are_a_word_on_the_line(tmp_path, monkeypatch, streams):
-    monkeypatch.setenv("UNTRIMMED_DATA", str(tmp_path))
-    write_i3d(tmp_path)
-    quoted = ", ".join(f'"{stream}"' for stream in streams)
-    data = read_recipe(RECIPES / "thumos14_ctcn_i3d.toml", [f"data.streams=[{quoted}]"]).data
-    corpus = open_corpus(data)
-    assert corpus.source.streams == tuple(streams)
-    assert corpus.features[corpus.train[0]].channels == 1024 * len(streams)
-
-
-def test_features_at_another_rate_than_stated_are_refused_with_both_lengths(tmp_path, monkeypatch):
-    monkeypatch.setenv("UNTRIMMED_DATA", str(tmp_path))
-    thumos14(tmp_path, 30, 16, 4)
-    for video in thumos14(tmp_path, 30, 16, 4):
-        write(tmp_path / "thumos14" / "i3d_features" / f"{video}.npy", numbers(225, 2048))  # stride 8
-    with pytest.raises(BadInput, match=r"225 snippets of i3d.*stride 4.* end at 30\.4 s, but the video at 60\.0 s"):
-        open_corpus(read_recipe(RECIPES / "thumos14_ctcn_i3d.toml").data)
-
-
-def test_one_odd_video_among_many_is_no_wrong_rate(tmp_path, monkeypatch):
-    monkeypatch.setenv("UNTRIMMED_DATA", str(tmp_path))
-    write_i3d(tmp_path)
-    write(tmp_path / "thumos14" / "i3d_features" / "video_validation_0000000.npy", numbers(100, 2048))
-    assert len(open_corpus(read_recipe(RECIPES / "thumos14_ctcn_i3d.toml").data).train) == 4
-
-
-def test_a_layout_that_needs_lengths_takes_them_from_the_annotations(tmp_path):
-    write(tmp_path / "features" / "v_abc.csv", numbers(10, 400))
-    write_annotations(tmp_path / "a.json", {"abc": Timeline(50.0, (Action(1, 2, "x"),))})
-    config = DataConfig(annotations=str(tmp_path / "a.json"), layout="bsn-tsn")
-    assert open_features(config, path=tmp_path / "features")["abc"].grid.step == 5.0
-    with pytest.raises(BadInput, match=r"data\.annotations is empty"):
-        open_features(replace(config, annotations=""), path=tmp_path / "features")
-
-
-def test_a_detector_of_two_streams_finds_actions_in_a_folder_of_both(tmp_path, monkeypatch):
-    monkeypatch.setenv("UNTRIMMED_DATA", str(tmp_path))
-    write_tsn(tmp_path)
-    tiny = ["model.width=0.0625", "model.depth=15", "model.concepts=8", "train.loaders=0", "train.steps=1"]
-    settings = read_recipe(RECIPES / "thumos14_ctcn.toml", [*tiny, "train.batch=2"])
-    train(settings, tmp_path / "run", device="cpu", quiet=True)
-    words = ["detect", str(tmp_path / "run" / "detector.safetensors"), str(tmp_path / "thumos14" / "tsn")]
-    done = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "{video}.csv"), "--quiet"])
-    assert done.exit_code == 0, done.output + done.stderr
-    assert len(list(tmp_path.glob("video_*.csv"))) == 6

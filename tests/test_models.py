@@ -11,17 +11,24 @@ from untrimmed.describe import describe_recipe
 from untrimmed.errors import BadInput
 from untrimmed.models.base import Standardize, Targets
 from untrimmed.models.ctcn import CTCNConfig
+from untrimmed.models.gtan import GTAN, GTANConfig
 from untrimmed.models.pyramid import BLOCKS, CTC
+from untrimmed.models.ssad import SSADConfig
 from untrimmed.recipe import ModelConfig, Recipe
 
 CHANNELS, CLASSES = 5, 3
 SMALL = {"length": 64, "levels": 5, "concepts": 4, "depth": 15, "width": 1 / 16}
-CONFIGS = get_args(ModelConfig) or (ModelConfig,)
+# A model without small settings here fails all that follows: none is left out of the contract.
+SETTINGS = {
+    CTCNConfig: SMALL,
+    GTANConfig: {"length": 64, "base": (16, 16), "layers": (8, 8, 16, 16)},
+    SSADConfig: {"length": 64, "base": (8, 8), "pool_stride": 2, "layers": (12, 12, 12)},
+}
 
 
-@pytest.fixture(params=CONFIGS, ids=lambda config: config.__name__)
+@pytest.fixture(params=get_args(ModelConfig), ids=lambda config: config.__name__)
 def model(request):
-    return request.param(**SMALL).build(CHANNELS, CLASSES).eval()
+    return request.param(**SETTINGS[request.param]).build(CHANNELS, CLASSES).eval()
 
 
 def inputs(model, windows=3):
@@ -48,7 +55,9 @@ def test_values_under_the_mask_never_matter(model):
 def test_candidates_lie_in_the_real_part_of_a_window(model):
     x, mask = inputs(model)
     counts = [len(proposals.scores) for proposals in model.decode(model(x, mask))]
-    assert counts[0] == model.anchor_count > counts[1] > counts[2] > 0
+    # Fewer than there may be only where there are places for merged kernels.
+    assert counts[0] == model.anchor_count or (isinstance(model, GTAN) and counts[0] < model.anchor_count)
+    assert counts[0] > counts[1] > counts[2] > 0
 
 
 def test_scores_are_probabilities_of_each_class(model):
@@ -68,7 +77,10 @@ def test_a_window_without_actions_has_a_finite_loss(model):
 
 def test_every_parameter_learns(model):
     model.train()
-    rows = targets([(3.0, 9.0, 0), (30.0, 60.0, 2)], [(0.0, 20.0, 1)], [(2.0, 8.0, 1)])
+    # An action on a cell of every scale, so that every head has something to find.
+    rows = targets(
+        [(0.0, 64.0, 0), (32.0, 64.0, 2), (16.0, 32.0, 1)], [(8.0, 16.0, 1), (0.0, 32.0, 0)], [(4.0, 8.0, 1)]
+    )
     torch.stack(list(model.loss(model(*inputs(model)), rows).values())).sum().backward()
     assert not [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
 

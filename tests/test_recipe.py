@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from untrimmed.errors import BadInput
-from untrimmed.recipe import Recipe, build_recipe, read_recipe, recipe_tree, write_recipe
+from untrimmed.models.ctcn import CTCNConfig
+from untrimmed.models.gtan import GTANConfig
+from untrimmed.recipe import Recipe, build_recipe, override, read_recipe, recipe_tree, write_recipe
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
 
@@ -73,3 +75,28 @@ def test_every_recipe_that_we_ship_is_valid(path, monkeypatch):
     monkeypatch.setenv("UNTRIMMED_DATA", "/somewhere")
     recipe = read_recipe(path)
     recipe.model.build(4, 2)
+
+
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        ({"name": "bmn"}, r"mine: model\.name = 'bmn': there are ctcn, gtan, ssad"),
+        ({"name": "gtan", "depth": 60}, r"mine: model\.depth is not a setting"),
+        ({"levels": "many"}, r"mine: model\.levels = 'many'"),
+    ],
+)
+def test_a_model_that_cannot_be_is_named_by_its_key_alone(model, sentence):
+    with pytest.raises(BadInput, match=sentence):
+        build_recipe({"model": model}, "mine")
+
+
+def test_a_model_without_a_name_is_ctcn():
+    assert build_recipe({"model": {"depth": 15}}, "mine").model == CTCNConfig(depth=15)
+    assert build_recipe({"model": {"name": "gtan"}}, "mine").model == GTANConfig()
+
+
+def test_a_word_without_a_value_takes_a_setting_out():
+    tree = {"data": {"source": {"fps": 5.0}, "average": 2}}
+    override(tree, "data.source=")
+    override(tree, "data.layout=")
+    assert tree == {"data": {"average": 2}}

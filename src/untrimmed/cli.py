@@ -139,6 +139,10 @@ def detect(
         typer.Option(metavar="DETECTOR SOURCE", help="Fuse with a second detector, which sees its own features."),
     ] = None,
     weight: Annotated[float, typer.Option(min=0, max=1, help="The second detector's share; flow had 0.667.")] = 0.5,
+    video_scores: Annotated[
+        Path | None, typer.Option(help="JSON {video: {label: score}} of a classifier, which weighs what is found.")
+    ] = None,
+    top_labels: Annotated[int, typer.Option(min=1, help="Labels a video lends to a detector of one class.")] = 2,
     score: Annotated[float | None, typer.Option(help="Least score [default: 0.3 in .srt, else 0].")] = None,
     device: Device = "auto",
     quiet: Quiet = False,
@@ -150,15 +154,17 @@ def detect(
     from untrimmed.detections import check_output, find_actions, find_fused_actions, write_detections
     from untrimmed.detector import Detector, pick_device
     from untrimmed.fusion import Fusion
+    from untrimmed.video_scores import read_video_scores
 
     check_output(out)
+    scores = read_video_scores(video_scores, top_labels) if video_scores else None
     place = pick_device(device)
     first = Detector.load(detector, place)
     if also:
         fusion = Fusion((first, Detector.load(also[0], place)), (1 - weight, weight))
-        timelines = find_fused_actions(fusion, (source, also[1]), quiet=quiet)
+        timelines = find_fused_actions(fusion, (source, also[1]), scores, quiet=quiet)
     else:
-        timelines = find_actions(first, source, quiet=quiet)
+        timelines = find_actions(first, source, scores, quiet=quiet)
     for file in write_detections(out, timelines, score):
         print(file)
 
@@ -296,14 +302,20 @@ def folds(
     show_table(table.caption, table.header, table.rows)
 
 
+Scale = Annotated[str, typer.Option(help="small: minutes of a core a row; full: the paper's network.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Trainings of each row.")]
+StudyData = Annotated[str, typer.Option(help="vts_kinematics or salads50_scores.")]
+StudyOut = Annotated[Path | None, typer.Option(help="Folder for the runs [default: runs/NAME_DATA_SCALE].")]
+
+
 @command(study)
 def ctcn(
-    table: Annotated[list[str], typer.Option(help="1, 3, 4, 5 or D; may be given several times.")],
-    data: Annotated[str, typer.Option(help="vts_kinematics or salads50_scores.")] = "vts_kinematics",
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each row.")] = 1,
-    scale: Annotated[str, typer.Option(help="small: minutes of a core a row; full: the paper's network.")] = "small",
-    out: Annotated[Path | None, typer.Option(help="Folder for the runs [default: runs/ctcn_DATA_SCALE].")] = None,
-    page: Annotated[Path, typer.Option(help="The page to write.")] = Path("docs/studies/ctcn.md"),
+    table: Annotated[list[str], typer.Option(help="1, 2, 3, 4, 5 or D; may be given several times.")],
+    data: StudyData = "vts_kinematics",
+    seeds: Seeds = 1,
+    scale: Scale = "small",
+    out: StudyOut = None,
+    page: Annotated[Path, typer.Option(help="The page to write a section of.")] = Path("docs/studies/ctcn.md"),
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
@@ -311,10 +323,29 @@ def ctcn(
 
     Example: `untrimmed study ctcn --table 1 --data vts_kinematics --seeds 3`
     """
-    from untrimmed.studies.ctcn import study
+    from untrimmed.studies.ctcn import CTCN
 
-    folder = out or Path("runs") / f"ctcn_{data}_{scale}"
-    print(study(table, data, scale, seeds, folder, page, device=device, quiet=quiet))
+    print(CTCN.run(table, data, scale, seeds, out, page, device=device, quiet=quiet))
+
+
+@command(study)
+def gtan(
+    table: Annotated[list[str], typer.Option(help="3, 4 or fig7; may be given several times.")],
+    data: StudyData = "vts_kinematics",
+    seeds: Seeds = 1,
+    scale: Scale = "small",
+    out: StudyOut = None,
+    page: Annotated[Path, typer.Option(help="The page to write a section of.")] = Path("docs/studies/gtan.md"),
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Train the rows of the GTAN paper's tables on other data, and say which of its claims hold there.
+
+    Example: `untrimmed study gtan --table 3 --table 4 --data vts_kinematics --seeds 3`
+    """
+    from untrimmed.studies.gtan import GTAN
+
+    print(GTAN.run(table, data, scale, seeds, out, page, device=device, quiet=quiet))
 
 
 def show_scores(scores: "DetectionScores") -> None:

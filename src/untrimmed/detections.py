@@ -1,6 +1,7 @@
 """Detections as files: found in whatever a user points at, written as JSON, CSV or SRT, shown as a page."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.progress import track
@@ -19,6 +20,7 @@ from untrimmed.formats.subtitles import write_srt
 from untrimmed.formats.tables import write_csv
 from untrimmed.fusion import Fusion
 from untrimmed.timeline import Timeline
+from untrimmed.video_scores import VideoScores
 
 FORMATS = (".json", ".csv", ".srt")
 PLACE = "{video}"
@@ -26,14 +28,16 @@ PLACE = "{video}"
 SUBTITLE_SCORE = 0.3
 
 
-def find_actions(detector: Detector, source: Path, *, quiet: bool = False) -> dict[str, Timeline]:
-    """The actions in a video, a feature file, or every one of a folder of either."""
-    seen = open_source(detector, source)
-    rows = ((video, detector.detect(seen[video], f"{source}: {video}")) for video in seen)
-    return dict(track(rows, "detecting", total=len(seen), disable=quiet))
+def find_actions(
+    detector: Detector, source: Path, scores: VideoScores | None = None, *, quiet: bool = False
+) -> dict[str, Timeline]:
+    """The actions in a video, a feature file, or every one of a folder of either; weighed where scores are given."""
+    return find_fused_actions(Fusion((detector,)), [source], scores, quiet=quiet)
 
 
-def find_fused_actions(fusion: Fusion, sources: Sequence[Path], *, quiet: bool = False) -> dict[str, Timeline]:
+def find_fused_actions(
+    fusion: Fusion, sources: Sequence[Path], scores: VideoScores | None = None, *, quiet: bool = False
+) -> dict[str, Timeline]:
     """The same of several detectors, each with its own source of the same videos."""
     several = [open_source(detector, source) for detector, source in zip(fusion.detectors, sources, strict=True)]
     first = several[0]
@@ -43,8 +47,24 @@ def find_fused_actions(fusion: Fusion, sources: Sequence[Path], *, quiet: bool =
                 f"{source}: lacks {len(lost)} of the {len(first)} videos of {sources[0]}, such as {lost[0]}; "
                 "give both detectors the same videos"
             )
-    rows = ((video, fusion.detect([seen[video] for seen in several], f"{sources[0]}: {video}")) for video in first)
+    if scores:
+        scores.check(list(first), fusion.detectors[0].classes)
+    rows = ((video, _find(fusion, several, video, f"{sources[0]}: {video}", scores)) for video in first)
     return dict(track(rows, "detecting", total=len(first), disable=quiet))
+
+
+def _find(
+    fusion: Fusion, several: Sequence["FeatureStreams | Videos"], video: str, name: str, scores: VideoScores | None
+) -> Timeline:
+    """The actions of one video, whose candidates are weighed by the video's own scores before suppression."""
+    features = [seen[video] for seen in several]
+    if scores is None:
+        return fusion.detect(features, name)
+    segments, found = fusion.candidates(features, name)
+    weighed = scores.weigh(video, fusion.detectors[0].classes, found)
+    return replace(fusion.detectors[0], classes=weighed.classes).timeline(
+        segments, weighed.scores, features[0].duration
+    )
 
 
 def open_source(detector: Detector, source: Path) -> "FeatureStreams | Videos":

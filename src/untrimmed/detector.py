@@ -1,17 +1,22 @@
 """A trained model with all that it needs to be used again: features in, a timeline out; one file."""
 
 import json
-from collections.abc import Iterator
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from untrimmed import __version__
 from untrimmed.errors import BadInput, missing
@@ -29,13 +34,18 @@ BATCH = 8
 
 @dataclass(frozen=True)
 class Detector:
-    """A model, the recipe that made it, and the features that it understands."""
+    """A model, the recipe that made it, and the features that it understands.
+
+    With `compiled` it detects with a compiled network: the same detections up to rounding, minutes for the first
+    ones, and BadInput at the first where there is no C++ compiler. `dataclasses.replace` turns it on and off.
+    """
 
     model: Model
     recipe: Recipe
     channels: int
     classes: tuple[str, ...]
     source: FeatureSource
+    compiled: bool = False
 
     def detect(self, features: VideoFeatures, name: str = "the video") -> Timeline:
         """The actions of a video, best `suppress.keep` of them. Raises BadInput for features of another kind."""
@@ -78,6 +88,11 @@ class Detector:
         """The model as it detects fastest, with the weights that it has at the first detection."""
         return self.model.folded()
 
+    @cached_property
+    def _forward(self) -> Callable[..., Any]:
+        # The batches of short videos have another size: one program is made for all sizes, and one for size 1.
+        return compile_forward(self._network, dynamic=True) if self.compiled else self._network
+
     @torch.inference_mode()
     def candidates(
         self, features: VideoFeatures
@@ -88,7 +103,7 @@ class Detector:
         segments, scores = [], []
         for several in batched(windows(features, self.recipe.windows, network.length), BATCH):
             batch = stack(several)
-            decoded = network.decode(network(batch.x.to(device), batch.mask.to(device)))
+            decoded = network.decode(self._forward(batch.x.to(device), batch.mask.to(device)))
             for window, proposals in zip(several, decoded, strict=True):
                 segments.append(window.grid.seconds(proposals.segments.double().cpu().numpy()))
                 scores.append(proposals.scores.double().cpu().numpy())
@@ -108,7 +123,7 @@ class Detector:
             save_file(weights, temporary, metadata={HEADER: json.dumps(header)})
 
     @classmethod
-    def load(cls, path: Path, device: str = "cpu") -> "Detector":
+    def load(cls, path: Path, device: str = "cpu", compiled: bool = False) -> "Detector":
         """Read a detector; nothing in the file is run. Raises BadInput for a file that is cut or is none."""
         if not Path(path).is_file():
             raise missing(Path(path), "detector file")
@@ -124,12 +139,24 @@ class Detector:
         except (SafetensorError, KeyError, TypeError, json.JSONDecodeError, RuntimeError, OSError) as error:
             reason = str(error).splitlines()[0]
             raise BadInput(f"{path}: is not a whole detector file ({reason}); copy or train it again") from None
-        return cls(model.eval(), recipe, channels, classes, source)
+        return cls(model.eval(), recipe, channels, classes, source, compiled)
 
 
 def prepare(model: Model, device: str) -> Model:
     """The model on its device, in the memory layout that its convolutions are fastest in."""
     return model.to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def compile_forward(network: nn.Module, dynamic: bool | None = None) -> Callable[..., Any]:
+    """The network's forward as a program that torch compiles at the first call; its weights stay the network's own.
+
+    `dynamic` is torch.compile's. Raises BadInput where there is no C++ compiler, which a GPU's launchers need too.
+    """
+    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    compiler = os.environ.get("CXX", usual)
+    if not shutil.which(compiler):
+        raise BadInput(f"{compiler!r}: no such C++ compiler; install g++, name yours in CXX, or do not compile")
+    return torch.compile(network, dynamic=dynamic)
 
 
 def pick_device(name: str) -> str:

@@ -1,5 +1,6 @@
 """The features of videos whose streams, such as RGB and flow, lie in one place or several: joined and chosen."""
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -15,6 +16,9 @@ from untrimmed.features import FeatureSource, VideoFeatures, describe
 
 LEEWAY = 8
 """Snippets by which the streams of a video may differ in length; they are cut to the shorter."""
+
+KEPT_BYTES = 2**29
+"""Features that had to be unpacked are kept for the next look up to so many bytes, the latest ones."""
 
 # Not by the names of their axes: those would have to be the same numbers before and after columns are chosen.
 Values = Float[np.ndarray, "_ _"]
@@ -53,6 +57,7 @@ class FeatureStreams(Mapping[str, VideoFeatures]):
             raise BadInput("data.streams chooses among those of a data.layout, and none is given; use data.columns")
         self.layout, self.columns, self.average = layout, columns, average
         self.paths = _per_stream(paths, source.streams if source else ())
+        self._kept: OrderedDict[str, VideoFeatures] = OrderedDict()
         self._stands = [_Stand(path, source, durations or {}, alone=len(self.paths) == 1) for path in self.paths]
         self._stored_source = source or _joined([stand.source for stand in self._stands], self.paths)
         if layout and len(self.paths) not in (1, len(self._stored_source.streams)):
@@ -76,6 +81,22 @@ class FeatureStreams(Mapping[str, VideoFeatures]):
         return isinstance(video, str) and all(video in stand for stand in self._stands)
 
     def __getitem__(self, video: str) -> VideoFeatures:
+        if video in self._kept:
+            self._kept.move_to_end(video)
+            return self._kept[video]
+        features = self._read(video)
+        # A memory-mapped file costs nothing to look at again; what was unpacked, joined or averaged does.
+        if not isinstance(features.values, np.memmap):
+            self._keep(video, features)
+        return features
+
+    def _keep(self, video: str, features: VideoFeatures) -> None:
+        features.values.flags.writeable = False
+        self._kept[video] = features
+        while len(self._kept) > 1 and sum(kept.values.nbytes for kept in self._kept.values()) > KEPT_BYTES:
+            self._kept.popitem(last=False)
+
+    def _read(self, video: str) -> VideoFeatures:
         folders = [stand.folder(video) for stand in self._stands]
         duration = next(filter(None, (folder.duration(video) for folder in folders)), None)
         values = self._select(video, self._join(video, folders, duration))

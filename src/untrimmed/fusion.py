@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from torch import Tensor
 
 from untrimmed.detector import Detector
@@ -46,12 +47,19 @@ class Fusion:
 
         Raises BadInput for features of another kind, and for such as do not show the same stretch of time.
         """
+        segments, scores = self.candidates(features, name)
+        return self.detectors[0].timeline(segments, scores, features[0].duration)
+
+    def candidates(
+        self, features: Sequence[VideoFeatures], name: str = "the video"
+    ) -> tuple[Float[np.ndarray, "candidates 2"], Float[np.ndarray, "candidates classes"]]:
+        """The averaged segments in seconds and scores per class, before suppression; raises as `detect` does."""
         for detector, seen in zip(self.detectors, features, strict=True):
             detector.check(seen, name)
         features = _aligned(features, name, sliding=self.detectors[0].recipe.windows.mode == "slide")
         candidates = [detector.candidates(seen) for detector, seen in zip(self.detectors, features, strict=True)]
         segments, scores = (np.average(of_each, 0, self.weights) for of_each in zip(*candidates, strict=True))
-        return self.detectors[0].timeline(segments, scores, features[0].duration)
+        return segments, scores
 
 
 def _difference(first: Detector, other: Detector) -> str:

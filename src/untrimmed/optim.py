@@ -39,6 +39,8 @@ class TrainConfig(Config):
     """The moving average of the weights keeps this share of itself each step; 0 keeps none."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """`auto` is bfloat16 where the device computes in it, else float32."""
+    compile: bool = False
+    """Train with a compiled network: the same up to rounding, minutes before the first step; needs a C++ compiler."""
     evaluate_every: int = 0
     """Steps from one evaluation on the test videos to the next; 0 evaluates at the end only."""
     save_every: int = 500

@@ -5,10 +5,10 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args
 
 import tomli_w
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Discriminator, Tag, TypeAdapter, ValidationError
 
 from untrimmed.augment import AugmentConfig
 from untrimmed.config import Config
@@ -16,11 +16,25 @@ from untrimmed.corpus import DataConfig
 from untrimmed.errors import BadInput
 from untrimmed.files import read_text, write_text
 from untrimmed.models.ctcn import CTCNConfig
+from untrimmed.models.gtan import GTANConfig
+from untrimmed.models.ssad import SSADConfig
 from untrimmed.optim import TrainConfig
 from untrimmed.suppress import SuppressConfig
 from untrimmed.windows import WindowConfig
 
-ModelConfig = CTCNConfig
+ModelConfig = CTCNConfig | GTANConfig | SSADConfig
+MODELS = tuple(config.name for config in get_args(ModelConfig))
+
+
+def _model_name(given: Any) -> str:
+    """Which model a section is of; without a name it is C-TCN."""
+    return given.get("name", CTCNConfig.name) if isinstance(given, Mapping) else given.name
+
+
+NamedModel = Annotated[
+    Annotated[CTCNConfig, Tag("ctcn")] | Annotated[GTANConfig, Tag("gtan")] | Annotated[SSADConfig, Tag("ssad")],
+    Discriminator(_model_name),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +44,7 @@ class Recipe(Config):
     data: DataConfig = field(default_factory=DataConfig)
     windows: WindowConfig = field(default_factory=WindowConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
-    model: ModelConfig = field(default_factory=CTCNConfig)
+    model: NamedModel = field(default_factory=CTCNConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     suppress: SuppressConfig = field(default_factory=SuppressConfig)
 
@@ -68,7 +82,10 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
 
 
 def override(tree: dict[str, Any], word: str) -> None:
-    """Put one `section.key=value` over a recipe as nested dicts; BadInput for a word of another form."""
+    """Put one `section.key=value` over a recipe as nested dicts; without a value, the setting is taken out.
+
+    Raises BadInput for a word of another form.
+    """
     key, equals, text = word.partition("=")
     names = key.strip().split(".")
     if not equals or len(names) < 2:
@@ -78,7 +95,10 @@ def override(tree: dict[str, Any], word: str) -> None:
         table = table.setdefault(name, {})
         if not isinstance(table, dict):
             raise BadInput(f"{word!r}: {name} is a value, not a section")
-    table[names[-1]] = _value(text.strip())
+    if text.strip():
+        table[names[-1]] = _value(text.strip())
+    else:
+        table.pop(names[-1], None)
 
 
 def _value(text: str) -> Any:
@@ -90,8 +110,11 @@ def _value(text: str) -> Any:
 
 def _first_problem(error: ValidationError) -> str:
     first = error.errors()[0]
-    # Tuples of (section, key); the names of union members in between are no part of the key.
-    key = ".".join(str(part) for part in first["loc"])
+    # Between section and key stands which model it is: no part of the key.
+    parts = [str(part) for place, part in enumerate(first["loc"]) if place != 1 or part not in MODELS]
+    key = ".".join(parts)
+    if first["type"] == "union_tag_invalid":
+        return f"{key}.name = {first.get('ctx', {}).get('tag')!r}: there are {', '.join(MODELS)}"
     if first["type"] == "unexpected_keyword_argument":
         return f"{key} is not a setting; see docs or `untrimmed describe` for those there are"
     given = "" if isinstance(first.get("input"), Mapping) else f" = {first.get('input')!r}"

@@ -23,7 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from untrimmed.corpus import Corpus, open_corpus
-from untrimmed.detector import pick_device, prepare
+from untrimmed.detector import compile_forward, pick_device, prepare
 from untrimmed.errors import BadInput
 from untrimmed.models.base import Model
 from untrimmed.optim import MovingAverage, TrainConfig, build_optimizer, rate
@@ -47,6 +47,8 @@ def train(recipe: Recipe, out: Path, *, device: str = "auto", quiet: bool = Fals
     run = Run(out, process, model, optimizer, average)
     first = run.begin(recipe, corpus)
     forward = DistributedDataParallel(model) if process.world > 1 else model
+    # Every step has a batch of one size, so one program is enough.
+    forward = compile_forward(forward, dynamic=False) if settings.compile else forward
     model.train()
     with progress_bar(quiet or process.rank > 0) as bar:
         for note in corpus.notes:

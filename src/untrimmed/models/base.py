@@ -20,6 +20,14 @@ class Targets(NamedTuple):
     labels: Int[Tensor, " n"]
 
 
+class Truth(NamedTuple):
+    """The targets of a batch, padded to the window that has most."""
+
+    segments: Float[Tensor, "batch truths 2"]
+    labels: Int[Tensor, "batch truths"]
+    real: Bool[Tensor, "batch truths"]
+
+
 class Proposals(NamedTuple):
     """What a model says of one window before suppression: segments in positions, scores in [0, 1] per class."""
 
@@ -98,3 +106,13 @@ class Model(nn.Module, ABC):
                 if isinstance(convolution, nn.Conv1d | nn.Conv2d) and isinstance(norm, NORMS):
                     layers[place], layers[place + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
         return result
+
+
+def pad(targets: list[Targets], device: torch.device) -> Truth:
+    """Stack the targets of windows; `real` is False for padding."""
+    sequence = nn.utils.rnn.pad_sequence
+    counts = torch.tensor([len(target.labels) for target in targets])
+    segments = sequence([target.segments for target in targets], batch_first=True)
+    labels = sequence([target.labels for target in targets], batch_first=True)
+    real = torch.arange(segments.shape[1]) < counts[:, None]
+    return Truth(segments.to(device), labels.to(device), real.to(device))

@@ -11,12 +11,12 @@ from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from untrimmed.config import Config
 from untrimmed.models import anchors as boxes
-from untrimmed.models.base import Level, Model, Proposals, Standardize, Targets
+from untrimmed.models.base import Level, Model, Proposals, Standardize, Targets, pad
 from untrimmed.models.pyramid import (
     BLOCKS,
     STAGES,
@@ -253,24 +253,6 @@ class CTCN(Model):
         moved = self.config.regression
         segments = boxes.decode(outputs.offsets, anchors, self.config.coder) if moved else boxes.to_segments(anchors)
         return [Proposals(s[real], p[real]) for s, p, real in zip(segments, scores, outputs.real, strict=True)]
-
-
-class Truth(NamedTuple):
-    """The targets of a batch, padded to the window that has most."""
-
-    segments: Float[Tensor, "batch truths 2"]
-    labels: Int[Tensor, "batch truths"]
-    real: Bool[Tensor, "batch truths"]
-
-
-def pad(targets: list[Targets], device: torch.device) -> Truth:
-    """Stack the targets of windows; `real` is False for padding."""
-    sequence = nn.utils.rnn.pad_sequence
-    counts = torch.tensor([len(target.labels) for target in targets])
-    segments = sequence([target.segments for target in targets], batch_first=True)
-    labels = sequence([target.labels for target in targets], batch_first=True)
-    real = torch.arange(segments.shape[1]) < counts[:, None]
-    return Truth(segments.to(device), labels.to(device), real.to(device))
 
 
 def in_groups(x: Float[Tensor, "batch concepts time"], rows: int) -> Float[Tensor, "batch inputs rows time"]:

@@ -45,7 +45,20 @@ class Filters:
         height = kernel if self.square_kernels and kernel == 3 else 1
         strides = (stride if self.square_strides else 1, stride)
         padding = (height // 2, kernel // 2)
-        return nn.Conv2d(inputs, outputs, (height, kernel), strides, padding, groups=self.groups, bias=bias)
+        kind = Sampling if kernel == 1 else nn.Conv2d
+        return kind(inputs, outputs, (height, kernel), strides, padding, groups=self.groups, bias=bias)
+
+
+class Sampling(nn.Conv2d):
+    """A 1 x 1 convolution that first drops what its stride skips.
+
+    Left to oneDNN, which torch 2.13 calls on a CPU, the weight gradient of a strided 1 x 1 convolution of fewer than
+    16 inputs in the channels_last layout writes past its memory, and the process dies there or somewhere later.
+    """
+
+    def forward(self, input: Float[Tensor, "batch inputs groups time"]) -> Float[Tensor, "batch outputs _ _"]:
+        high, wide = self.stride
+        return F.conv2d(input[:, :, ::high, ::wide], self.weight, self.bias, groups=self.groups)
 
 
 class CTC(nn.Sequential):

@@ -1,0 +1,282 @@
+"""The full GTAN: seconds of detection and of a training step, beside the same network with its kernels in loops.
+
+    python benchmarks/gtan.py --out gtan.json
+
+The plain network has the same convolutions, heads and weights. It groups and pools one kernel after another, as
+Algorithm 1 and Eq. 4 are printed, and looks for the truth of one box at a time. Both run in turn, in one process, on
+the same input, and must give the same outputs, losses and gradients. Widths are stirred, so that kernels do merge.
+On a GPU a batch is 16 windows of 512 snippets and 2,048 channels, and seconds are those of the clock; on a CPU it is
+one window of 512 channels, a network a quarter as wide, one thread, and seconds are those of the processor, which
+other programs on the machine take no part of.
+"""
+
+import argparse
+import math
+import platform
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from untrimmed.detector import prepare
+from untrimmed.files import write_json
+from untrimmed.models.assignment import sample
+from untrimmed.models.base import Targets
+from untrimmed.models.gtan import GTAN, GTANConfig, Outputs, masked, mean_of
+from untrimmed.models.kernels import Kernels, cell_centres, default_boxes, group, merged_sigma
+
+CLASSES = 20
+
+
+class Plain(nn.Module):
+    """The network as one would first write it, with the weights of a model."""
+
+    def __init__(self, model: GTAN) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, mask: Tensor) -> Outputs:
+        """As the model's own; what stands at unused places means nothing."""
+        model, layers = self.model, []
+        ends = mask.sum(1, keepdim=True) / model.length
+        x = masked(model.conv1(model.standardize(x, mask)), mask)
+        x = model.pool1(masked(model.conv2(x), mask))
+        for layer, branch, head in zip(model.layers, model.sigmas, model.heads, strict=True):
+            x = layer(x)
+            cells = x.shape[2]
+            real = cell_centres(cells, x.device) < ends
+            x = masked(x, real)
+            kernels = grouped(model._widths(branch(x)[:, 0]), real, model.config.group_tiou)
+            usable = kernels.real.repeat_interleave(len(model.ratios), 1)
+            layers.append((*head(pooled(x, real, kernels)), default_boxes(kernels, model.ratios), usable))
+        logits, offsets, overlaps, boxes, usable = (torch.cat(parts, 1) for parts in zip(*layers, strict=True))
+        return Outputs(logits, offsets, overlaps.squeeze(-1).sigmoid(), boxes, usable)
+
+    def loss(self, outputs: Outputs, targets: list[Targets]) -> dict[str, Tensor]:
+        """As the model's own, by default settings, each box compared with each truth in turn."""
+        model, goals, labels, best = self.model, [], [], []
+        for boxes, usable, target in zip(outputs.boxes.tolist(), outputs.real.tolist(), targets, strict=True):
+            truths = [[value / model.length for value in segment] for segment in target.segments.tolist()]
+            found = [closest(box, truths) if real else (0, 0.0) for box, real in zip(boxes, usable, strict=True)]
+            goals += [[(truths[k][0] + truths[k][1]) / 2, truths[k][1] - truths[k][0]] for k, _ in found]
+            labels += [int(target.labels[k]) + 1 if overlap > model.config.foreground else 0 for k, overlap in found]
+            best += [overlap for _, overlap in found]
+        shape, device = outputs.real.shape, outputs.real.device
+        goal = torch.tensor(goals, device=device).view(*shape, 2)
+        label, overlap = (torch.tensor(values, device=device).view(shape) for values in (labels, best))
+        entropy = F.cross_entropy(outputs.logits.transpose(1, 2), label, reduction="none")
+        foreground = label > 0
+        background = outputs.real & (overlap < model.config.background)
+        chosen = foreground | sample(entropy, background, foreground.sum(), "hardest")
+        width = outputs.boxes.detach()[..., 1:]
+        errors = F.smooth_l1_loss(model._moved(outputs) / width, goal / width, reduction="none").sum(-1)
+        missed = (outputs.overlaps - overlap) ** 2
+        return {
+            "class": mean_of(entropy, chosen),
+            "location": model.config.location_weight * mean_of(errors, foreground),
+            "overlap": model.config.overlap_weight * mean_of(missed, overlap > 0),
+        }
+
+
+def closest(box: list[float], truths: list[list[float]]) -> tuple[int, float]:
+    """The truth that a box (centre, width) overlaps most, and how much."""
+    best, place = 0.0, 0
+    start, end = box[0] - box[1] / 2, box[0] + box[1] / 2
+    for k, truth in enumerate(truths):
+        shared = max(0.0, min(end, truth[1]) - max(start, truth[0]))
+        overlap = shared / (end - start + truth[1] - truth[0] - shared)
+        if overlap > best:
+            best, place = overlap, k
+    return place, best
+
+
+def grouped(sigma: Tensor, real: Tensor, tiou: float) -> Kernels:
+    """A layer's kernels and, after them, those that Algorithm 1 merges, one window after another."""
+    rows, cells = sigma.shape
+    centre = cell_centres(cells, sigma.device)
+    centres, widths, usable = [], [], []
+    for row in range(rows):
+        found = merged(sigma[row], int(real[row].sum()), tiou)
+        spare = cells // 2 - len(found)
+        centres.append(torch.cat([centre, sigma.new_tensor([middle for middle, _ in found] + [0.0] * spare)]))
+        widths.append(torch.cat([sigma[row], *(half[None] for _, half in found), sigma.new_ones(spare)]))
+        usable.append(torch.cat([real[row], torch.arange(cells // 2, device=sigma.device) < len(found)]))
+    return Kernels(torch.stack(centres), torch.stack(widths), torch.stack(usable))
+
+
+def merged(sigma: Tensor, real: int, tiou: float) -> list[tuple[float, Tensor]]:
+    """The centre and width of what two kernels or more of one map became."""
+    cells, values, p, found = len(sigma), sigma.tolist(), 0, []
+    while p < real:
+        centre, half, width, z = (p + 0.5) / cells, values[p], sigma[p], p + 1
+        while z < real:
+            other = (z + 0.5) / cells
+            start, end = min(centre - half, other - values[z]), max(centre + half, other + values[z])
+            shared = min(centre + half, other + values[z]) - max(centre - half, other - values[z])
+            if shared / (end - start) <= tiou:
+                break
+            right = centre + width if centre + half >= other + values[z] else other + sigma[z]
+            left = centre - width if centre - half <= other - values[z] else other - sigma[z]
+            centre, half, width, z = (centre + other) / 2, (end - start) / 2, (right - left) / 2, z + 1
+        if z > p + 1:
+            found.append((centre, width))
+        p = z
+    return found
+
+
+def pooled(features: Tensor, real: Tensor, kernels: Kernels) -> Tensor:
+    """Every kernel's mean of the cells, one kernel of one window after another."""
+    place, windows = cell_centres(features.shape[2], features.device), []
+    for row in range(len(features)):
+        columns = []
+        for centre, sigma, usable in zip(
+            kernels.centre[row], kernels.sigma[row], kernels.real[row].tolist(), strict=True
+        ):
+            if not usable:
+                columns.append(features.new_zeros(features.shape[1]))
+                continue
+            weights = torch.exp(-((place - centre) ** 2) / (2 * sigma**2)) * real[row]
+            columns.append((features[row] * (weights / weights.sum())).sum(1))
+        windows.append(torch.stack(columns, 1))
+    return torch.stack(windows)
+
+
+def main() -> None:
+    """Print, and write where asked, detection and training on the device that is here."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    cuda = torch.cuda.is_available()
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--device", default="cuda" if cuda else "cpu")
+    parser.add_argument("--batch", type=int, default=16 if cuda else 1, help="windows at once")
+    parser.add_argument("--channels", type=int, default=2048 if cuda else 512, help="of the features")
+    parser.add_argument("--width", type=float, default=1.0 if cuda else 0.25, help="of the network; 1 is the paper's")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="a JSON file for the numbers")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    torch.manual_seed(0)
+    model = stirred(GTANConfig(width=given.width).build(given.channels, CLASSES)).to(given.device)
+    x = torch.randn(given.batch, given.channels, model.length, device=given.device)
+    mask = (
+        torch.arange(model.length, device=given.device)
+        < model.length - 8 * torch.arange(given.batch, device=given.device)[:, None]
+    )
+    where = torch.cuda.get_device_name() if given.device.startswith("cuda") else f"{platform.machine()} CPU"
+    print(f"{where}, torch {torch.__version__}, batch {given.batch}, {given.channels} channels, width {given.width}")
+    seconds = detection(model.eval(), x, mask, given.repeats) | training(model.train(), x, mask, given.repeats)
+    for name, value in seconds.items():
+        print(f"{name}: {value * 1000:.1f} ms")
+    numbers = {
+        "times_as_fast_in_detection": seconds["detect, plain"] / seconds["detect, ours"],
+        "times_as_fast_in_training": seconds["train, plain"] / seconds["train, ours"],
+        "share_of_grouping_in_training": seconds["grouping"] / seconds["train, ours"],
+    }
+    for name, value in numbers.items():
+        print(f"{name.replace('_', ' ')}: {value:.3g}")
+    if given.out:
+        settings = {key: value for key, value in vars(given).items() if key != "out"}
+        write_json(given.out, {"where": where, "torch": torch.__version__, **settings, "seconds": seconds, **numbers})
+
+
+def stirred(model: GTAN) -> GTAN:
+    """Widths that differ from cell to cell, around three and a half cells where a window has as many."""
+    for branch, level in zip(model.sigmas, model.levels, strict=True):
+        start, sigma = 0.5 / level.cells, min(0.6, 3.5 / level.cells)
+        nn.init.normal_(branch.weight, std=0.1 / branch.in_channels**0.5)
+        nn.init.constant_(branch.bias, math.log(sigma / (1 - sigma)) - math.log(start / (1 - start)))
+    return model
+
+
+def detection(model: GTAN, x: Tensor, mask: Tensor, repeats: int) -> dict[str, float]:
+    """Forward and decoding."""
+    plain, ours = Plain(model), prepare(model.folded(), str(x.device))
+    with torch.inference_mode():
+        compare(ours(x, mask), plain(x, mask))
+        runs = {
+            "detect, plain": lambda: model.decode(plain(x, mask)),
+            "detect, ours": lambda: ours.decode(ours(x, mask)),
+        }
+        return in_turn(runs, x.device, repeats)
+
+
+def training(model: GTAN, x: Tensor, mask: Tensor, repeats: int) -> dict[str, float]:
+    """Forward, loss and gradients; and grouping by itself, forward and backward."""
+    with torch.no_grad():
+        _, real, kernels = model.look(x, mask)
+        targets = [beside(model(x, mask), row, model.length) for row in range(len(x))]
+    plain = Plain(model)
+
+    def step(network: Any, half: bool = False) -> dict[str, Tensor]:
+        model.zero_grad()
+        with torch.autocast(x.device.type, torch.bfloat16) if half else nullcontext():
+            outputs = network(x, mask)
+        terms = network.loss(outputs, targets)
+        torch.stack(list(terms.values())).sum().backward()
+        return terms
+
+    results = []
+    for network in (plain, model):
+        terms = step(network)
+        results.append((terms, {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}))
+    torch.testing.assert_close(results[1], results[0], rtol=1e-3, atol=1e-3)
+
+    cells = [level.cells for level in model.levels]
+    counts = torch.stack([layer.sum(1) for layer in real], 1)
+    sigma = torch.cat([layer.sigma[:, :number] for layer, number in zip(kernels, cells, strict=True)], 1)
+    sigma.requires_grad_()
+
+    def grouping() -> None:
+        merged_sigma(sigma, group(sigma, cells, counts, model.config.group_tiou)).sum().backward()
+
+    count = sum(int(layer.real[:, number:].sum()) for layer, number in zip(kernels, cells, strict=True))
+    print(f"{count / len(x):.0f} merged kernels a window")
+    runs = {"train, plain": lambda: step(plain), "train, ours": lambda: step(model), "grouping": grouping}
+    if x.is_cuda:
+        runs["train, ours, bfloat16"] = lambda: step(model, half=True)
+    return in_turn(runs, x.device, repeats)
+
+
+def beside(outputs: Outputs, row: int, length: int) -> Targets:
+    """Truths close to six of a window's boxes, so that there is something to learn from."""
+    boxes = outputs.boxes[row][outputs.real[row]]
+    centre, width = boxes[:: len(boxes) // 6][:6].unbind(-1)
+    segments = torch.stack([centre - 0.48 * width, centre + 0.52 * width], -1) * length
+    return Targets(segments.cpu(), torch.arange(6) % CLASSES)
+
+
+def compare(ours: Outputs, plain: Outputs) -> None:
+    """Raise AssertionError unless both have the same real boxes, and those the same outputs."""
+    assert torch.equal(ours.real, plain.real), "other kernels were merged"
+    for name, mine, theirs in zip(Outputs._fields[:4], ours, plain, strict=False):
+        torch.testing.assert_close(
+            mine[ours.real], theirs[ours.real], rtol=1e-3, atol=1e-3, msg=lambda m, n=name: f"{n}: {m}"
+        )
+
+
+def in_turn(runs: Mapping[str, Callable[[], object]], device: torch.device, repeats: int) -> dict[str, float]:
+    """The best of each run's seconds: once to warm up, then all in turn, so that a busy moment hits all alike."""
+    best = dict.fromkeys(runs, math.inf)
+    for turn in range(repeats + 1):
+        for name, run in runs.items():
+            started = now(device)
+            run()
+            seconds = now(device) - started
+            best[name] = min(best[name], seconds) if turn else math.inf
+    return best
+
+
+def now(device: torch.device) -> float:
+    """Seconds on the clock once a GPU has done all that it was given; on a CPU seconds that this process has used."""
+    if device.type != "cuda":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+if __name__ == "__main__":
+    main()
