@@ -14,10 +14,12 @@ from untrimmed.evaluate.instances import from_timelines
 from untrimmed.evaluate.proposals import proposal_scores
 from untrimmed.formats.activitynet import read_results
 from untrimmed.fusion import Fusion
+from untrimmed.models.gtan import GTANConfig
 from untrimmed.recipe import Recipe
 from untrimmed.run import DETECTOR, RESULTS, Run, score
 from untrimmed.studies import runs as runs_module
 from untrimmed.studies.ctcn import CTCN, STREAMS
+from untrimmed.studies.gtan import GTAN
 from untrimmed.studies.measures import long_actions, long_from, proposal_area
 from untrimmed.studies.pages import describe_section, describe_table, write_section
 from untrimmed.studies.runs import TRIAL, Runs, overridden
@@ -93,6 +95,25 @@ def test_what_the_paper_calls_by_two_names_is_one_run(tmp_path):
     ):
         first, second = (runs.place(known[number], known[number].row(name), 0) for number, name in (one, other))
         assert first == second
+
+
+@pytest.mark.parametrize("scale", list(GTAN.scales))
+@pytest.mark.parametrize("data", list(GTAN.data))
+def test_gtan_s_tables_differ_in_kernels_and_layers_alone(data, scale):
+    base, tables = GTAN.base(data, scale), GTAN.tables(data, scale)
+    designs = [overridden(base, row.settings).model for row in tables["3"].rows]
+    assert designs == [replace(base.model, kernels=kind) for kind in ("fixed", "gaussian", "grouped")]
+    rows = [overridden(base, row.settings).model for row in tables["fig7"].rows]
+    assert [model.kernels for model in rows] == ["fixed"] * 5 + ["grouped"] * 5
+    most = len(base.model.layers)
+    assert [len(model.layers) for model in rows] == [*range(most - 4, most + 1)] * 2
+    for table in tables.values():
+        named = {row.name for row in table.rows}
+        assert all({claim.better, claim.worse} <= named for claim in table.claims)
+
+
+def test_gtan_at_full_scale_is_the_paper_s_network():
+    assert GTAN.base("vts_kinematics", "full").model == GTANConfig()
 
 
 def test_the_full_scale_is_the_paper_s_network_and_groups():

@@ -29,10 +29,11 @@ class Panel {
     this.figures = make("div");
     this.chosenText = make("p", { className: "chosen", textContent: "Choose an action to see it here." });
     this.tracks = make("div");
+    this.kernelView = this.kernels.length ? new KernelView(this) : null;
     this.axis = make("div", { className: "axis", aria: { hidden: "true" } });
     this.playhead = make("div", { className: "playhead" });
     this.cursor = make("div", { className: "cursor", aria: { hidden: "true" } }, this.playhead);
-    this.plot = make("div", { className: "plot" }, this.tracks, this.axis, this.cursor);
+    this.plot = make("div", { className: "plot" }, this.tracks, this.kernelView?.element ?? "", this.axis, this.cursor);
     const facts = make("div", { className: "facts" }, this.figures,
       make("div", {}, make("h3", { textContent: "Selected" }), this.chosenText));
     this.element.append(
@@ -65,6 +66,7 @@ class Panel {
     this.ground = getComputedStyle(this.element).getPropertyValue("--track").trim();
     this.tracks.replaceChildren(...this.rows.map(row => this.row(row)));
     this.figures.replaceChildren(...this.others.map(row => this.count(row)));
+    this.kernelView?.draw(this.width, this.extent);
     this.axis.replaceChildren(...this.ticks());
     this.cursor.replaceChildren(this.playhead);
     if (this.extent > this.duration) this.cursor.append(make("div", { className: "ending", style: { left: this.percent(this.duration) } }));

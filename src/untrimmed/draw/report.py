@@ -15,13 +15,14 @@ import av
 from av.error import FFmpegError
 
 from untrimmed.config import Config
+from untrimmed.draw.kernels import Kernel, KernelLayer, fitting_layer
 from untrimmed.draw.page import Table, digest, escaped, part, write_notes, write_tables
 from untrimmed.draw.svg import palette, printable
 from untrimmed.errors import missing
 from untrimmed.files import whole
 from untrimmed.timeline import Action, Timeline, classes_of
 
-_SCRIPTS = ("agreement.js", "picture.js", "player.js", "panel.js", "page.js")
+_SCRIPTS = ("agreement.js", "picture.js", "player.js", "kernels.js", "panel.js", "page.js")
 _VIDEOS_GO_HERE = "<!-- videos -->\n"
 # What Chromium, Firefox and Safari all play: media type and codecs by the file's ending.
 _PLAYED = {
@@ -38,13 +39,16 @@ _CHUNK = 3 * 2**18  # bytes; a multiple of 3, so that the base64 of chunks joins
 class Panel:
     """One video of `duration` seconds and its timelines by the name of their row, drawn in order.
 
-    The row `truth` is what all others are compared with. Raises ValueError for a duration that is not positive.
+    The row `truth` is what all others are compared with. `kernels` are a GTAN detector's, layer by layer; they lie
+    below the rows, one layer at a time, at first the one of `fitting_layer`. Raises ValueError for a duration that is
+    not positive.
     """
 
     name: str
     duration: float
     rows: Mapping[str, Timeline]
     video: Path | None = None
+    kernels: Sequence[KernelLayer] = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.duration < math.inf:
@@ -172,6 +176,8 @@ def _data(panels: Sequence[Panel], placed: Mapping[Path, _Placed]) -> dict[str, 
                     for name, timeline in panel.rows.items()
                 ],
                 "video": _video(placed[panel.video]) if panel.video is not None else None,
+                "kernels": [_layer(layer) for layer in panel.kernels],
+                "layer": fitting_layer(panel.kernels, panel.rows).number if panel.kernels else None,
             }
             for panel in panels
         ],
@@ -180,6 +186,21 @@ def _data(panels: Sequence[Panel], placed: Mapping[Path, _Placed]) -> dict[str, 
 
 def _action(action: Action) -> dict[str, Any]:
     return {"start": action.start, "end": action.end, "label": action.label, "score": action.score}
+
+
+def _layer(layer: KernelLayer) -> dict[str, Any]:
+    return {
+        "number": layer.number,
+        "title": layer.title,
+        "words": layer.words,
+        "learned": layer.learned,
+        "rows": [{"name": name, "kernels": [_kernel(each) for each in row]} for name, row in layer.rows.items()],
+    }
+
+
+def _kernel(kernel: Kernel) -> list[float]:
+    """Centre, sigma, members and score; milliseconds are enough, and there are hundreds of kernels a video."""
+    return [round(kernel.centre, 3), max(round(kernel.sigma, 3), 0.001), kernel.members, round(kernel.score, 3)]
 
 
 def _video(video: _Placed) -> dict[str, Any]:

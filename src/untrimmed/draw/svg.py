@@ -16,7 +16,7 @@ _CARD_BY_DAY, _CARD_BY_NIGHT = "#ffffff", "#15181e"
 _TRACK_BY_DAY, _TRACK_BY_NIGHT = "#f3f4f6", "#1f242c"
 
 # All lengths are in pixels.
-_MARGIN, _ROW_GAP, _AXIS, _LEGEND_LINE = 20, 12, 26, 22
+MARGIN, ROW_GAP, _AXIS, _LEGEND_LINE = 20, 12, 26, 22
 _TALLEST_LANE, _LOWEST_LANE, _ROW_HEIGHT, _LOWEST_LANE_WITH_TEXT = 22, 4, 132, 14
 _NARROWEST_BAR, _TICK_ROOM, _TEXT = 3, 84, 11
 _NARROWEST_PICTURE = 240
@@ -76,19 +76,19 @@ def timeline_svg(
     if width < _NARROWEST_PICTURE:
         raise ValueError(f"width {width} is under {_NARROWEST_PICTURE} pixels")
     labels = classes_of(rows.values())
-    plot = _plot(duration, rows, width, {**palette(labels), **(colours or {})})
-    body, height = [], float(_MARGIN)
+    plot = plan(duration, rows, width, {**palette(labels), **(colours or {})})
+    body, height = [], float(MARGIN)
     for name, timeline in rows.items():
-        picture, row_height = _row(plot, printable(name), timeline, height)
+        picture, row_height = action_row(plot, printable(name), timeline, height)
         body += picture
-        height += row_height + _ROW_GAP
+        height += row_height + ROW_GAP
     # Grid lines lie under the bars.
-    body[:0] = _axis(plot, _MARGIN, height - _ROW_GAP)
+    body[:0] = time_axis(plot, MARGIN, height - ROW_GAP)
     height += _AXIS
-    legend, legend_height = _legend(plot, labels, height - 6)
-    height += legend_height + _MARGIN - _ROW_GAP
+    legend, legend_height = class_legend(plot, labels, height - 6)
+    height += legend_height + MARGIN - ROW_GAP
     summary = ", ".join(f"{printable(name)}: {len(timeline.actions)} actions" for name, timeline in rows.items())
-    return "\n".join([*_frame(width, height, summary), *body, *legend, "</svg>", ""])
+    return "\n".join([*svg_frame(width, height, summary), *body, *legend, "</svg>", ""])
 
 
 def lanes(spans: Sequence[tuple[float, float]]) -> list[int]:
@@ -124,7 +124,7 @@ def printable(text: str) -> str:
     return re.sub("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
 
 
-class _Plot(NamedTuple):
+class Plot(NamedTuple):
     """Where seconds lie: from `left` to `right` pixels for 0 to `extent` seconds, the video's end at `duration`."""
 
     left: float
@@ -142,14 +142,14 @@ class _Plot(NamedTuple):
         return start, max(self.x(action.end), start + _NARROWEST_BAR)
 
 
-def _plot(duration: float, rows: Mapping[str, Timeline], width: int, colours: Mapping[str, str]) -> _Plot:
+def plan(duration: float, rows: Mapping[str, Timeline], width: int, colours: Mapping[str, str]) -> Plot:
     names = max((text_width(printable(name), _TEXT + 1) for name in rows), default=0.0)
     gutter = min(names + 14, width * 0.22)
     ends = [action.end for timeline in rows.values() for action in timeline.actions]
-    return _Plot(_MARGIN + gutter, width - _MARGIN, max([duration, *ends]), duration, colours)
+    return Plot(MARGIN + gutter, width - MARGIN, max([duration, *ends]), duration, colours)
 
 
-def _frame(width: int, height: float, summary: str) -> Iterator[str]:
+def svg_frame(width: int, height: float, summary: str) -> Iterator[str]:
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:g}" width="{width}" '
         f'height="{height:g}" role="img" aria-label={quoteattr("Timeline. " + summary)} '
@@ -162,18 +162,18 @@ def _frame(width: int, height: float, summary: str) -> Iterator[str]:
     )
 
 
-def _row(plot: _Plot, name: str, timeline: Timeline, top: float) -> tuple[list[str], float]:
+def action_row(plot: Plot, name: str, timeline: Timeline, top: float) -> tuple[list[str], float]:
     ranked = sorted(timeline.actions, key=lambda action: -action.score)
     spans = [plot.span(action) for action in ranked]
     chosen = lanes(spans)
     count = max(chosen, default=0) + 1
     lane = max(_LOWEST_LANE, min(_TALLEST_LANE, _ROW_HEIGHT / count))
     height = count * lane + 6
-    shown = fitted(name, _TEXT + 1, plot.left - _MARGIN - 10)
+    shown = fitted(name, _TEXT + 1, plot.left - MARGIN - 10)
     picture = [
         f'<rect class="untrimmed-track" x="{plot.left:.2f}" y="{top:.2f}" width="{plot.right - plot.left:.2f}" '
         f'height="{height:.2f}" rx="5"/>',
-        f'<text class="untrimmed-text" x="{_MARGIN}" y="{top + min(height / 2, 14) + 4:.2f}" '
+        f'<text class="untrimmed-text" x="{MARGIN}" y="{top + min(height / 2, 14) + 4:.2f}" '
         f'font-size="{_TEXT + 1}" font-weight="500">{escape(shown)}</text>',
     ]
     for action, span, index in zip(ranked, spans, chosen, strict=True):
@@ -205,7 +205,7 @@ def _bar(action: Action, colour: str, span: tuple[float, float], top: float, lan
     yield "</g>"
 
 
-def _axis(plot: _Plot, top: float, bottom: float) -> Iterator[str]:
+def time_axis(plot: Plot, top: float, bottom: float) -> Iterator[str]:
     most = max(2, int((plot.right - plot.left) / _TICK_ROOM))
     for time, words in ticks(plot.extent, most).items():
         x = plot.x(time)
@@ -222,7 +222,7 @@ def _axis(plot: _Plot, top: float, bottom: float) -> Iterator[str]:
         yield f"<path {line}><title>end of the video</title></path>"
 
 
-def _legend(plot: _Plot, labels: Sequence[str], top: float) -> tuple[list[str], float]:
+def class_legend(plot: Plot, labels: Sequence[str], top: float) -> tuple[list[str], float]:
     if not labels:
         return [], 0.0
     picture, x, y = [], plot.left, top + 16.0

@@ -32,6 +32,8 @@ from untrimmed.models.kernels import (
 
 # A box grows or shrinks by this factor at most, e^5: beyond it training would meet infinity.
 WIDEST = 5.0
+# The narrowest a kernel can become, in cells.
+LEAST = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,10 +222,12 @@ class GTAN(Model):
     def _widths(self, said: Float[Tensor, "batch cells"]) -> Float[Tensor, "batch cells"]:
         """Sigma in windows, from what the branch says; where that is 0, boxes are as wide as a cell."""
         cells, video = said.shape[1], self.config.sigma_unit == "video"
-        start = 1 / (2 * cells) if video else 1 / 2
-        sigma = (math.log(start / (1 - start)) + self.config.sigma_step * said.float()).sigmoid()
-        # Never so narrow that a curve has no weight at all.
-        return (sigma if video else sigma / cells).clamp(min=1e-3 / cells)
+        unit = 1.0 if video else 1 / cells
+        # Never so narrow that a curve has no weight; not clamped, for from there no gradient would lead back.
+        least = LEAST / cells / unit
+        start = (0.5 / cells / unit - least) / (1 - 2 * least)
+        free = (math.log(start / (1 - start)) + self.config.sigma_step * said.float()).sigmoid()
+        return unit * (least + (1 - 2 * least) * free)
 
     def _grouped(self, kernels: list[Kernels]) -> list[Kernels]:
         """With the merged kernels of each layer after those of its cells (section 3.3)."""

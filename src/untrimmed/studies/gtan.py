@@ -11,23 +11,27 @@ _KERNELS = {"fixed scale": "fixed", "Gaussian kernel": "gaussian", "Gaussian gro
 _LONG = long_actions(0.5)
 _AREA = proposal_area()
 
-# The paper's network starves on small sets: few default boxes overlap a truth by 0.8, and under AdamW widths wander.
+# On small sets few default boxes overlap a truth by 0.8, the overlap loss at its weight of 75 pulls kernels to where
+# no action is, and under AdamW they go there in a few updates. On fold4 of VTS each of these was worth points.
 _SMALL_MODEL: dict[str, Any] = {
+    "name": "gtan",
     "length": 256,
     "base": [128, 128],
     "layers": [128] * 7,
     "foreground": 0.5,
     "force_match": True,
-    "sigma_step": 0.05,
+    "overlap_weight": 5.0,
+    "sigma_step": 0.2,
+    "group_tiou": 0.35,
     "one_label": False,
     "dropout": 0.2,
 }
 _SCALES = {
     # A few minutes of one core a row.
-    "small": {"model": _SMALL_MODEL, "train": {**SMALL_TRAIN, "steps": 600, "rate": 1e-3, "average": 0.99}},
+    "small": {"model": _SMALL_MODEL, "train": {**SMALL_TRAIN, "steps": 400, "rate": 1e-3, "average": 0.99}},
     # The network of the paper; an hour of a GPU a row.
     "full": {
-        "model": {"length": 512},
+        "model": {"name": "gtan", "length": 512},
         "train": {"steps": 7500, "batch": 16, "rate": 1e-3, "momentum": 0.9, "drops": [2500, 5000]},
     },
 }
@@ -89,12 +93,11 @@ GTAN = Study(
         "mAP (%), mean ± standard deviation over the seeds. The paper's figures are of THUMOS'14, ours of other data "
         "and at small scale of a much smaller network, so figures are not comparable, but the distances between rows "
         "show whether what the paper concludes holds here too. Distances and claims are at tIoU .5. At small scale a "
-        "box answers for a truth from an overlap of .5 on, or as its best box: with the paper's .8 alone next to "
-        "nothing is learned on sets this small."
+        "box answers for a truth from an overlap of .5 on, or as its best box, the overlap loss weighs 5, kernels "
+        "move slower than the rest learns, and they merge from an overlap of .35 on: with the paper's .8, 75 and .7 "
+        "next to nothing is learned on sets this small, and nothing merges."
     ),
-    data={
-        name: {**tree, "augment": dict.fromkeys(("random_move", "random_crop"), False)} for name, tree in DATA.items()
-    },
+    data=DATA,
     scales=_SCALES,
     make_tables=_tables,
 )
