@@ -405,7 +405,8 @@ LOSS_ONLY = {
 
 
 def test_every_setting_is_tried():
-    assert {"name", *CHANGES} == {field.name for field in fields(GTANConfig)}
+    # Where widths learn from shows in gradients alone: a test of its own has it.
+    assert {"name", "sigma_from", *CHANGES} == {field.name for field in fields(GTANConfig)}
 
 
 @pytest.mark.parametrize("setting", sorted(LOSS_ONLY))
@@ -509,3 +510,21 @@ def test_a_width_becomes_neither_infinite_nor_nothing():
 def test_settings_that_make_no_network_are_refused(changes, word):
     with pytest.raises(ValueError, match=word):
         replace(SMALL, **changes)
+
+
+def test_widths_that_learn_from_boxes_alone_learn_nothing_from_what_they_pool():
+    torch.manual_seed(0)
+    x, mask = torch.randn(2, 6, 64), torch.ones(2, 64, dtype=torch.bool)
+    models = {
+        source: GTANConfig(length=64, base=(8, 8), layers=(8, 8), kernels="gaussian", sigma_from=source).build(6, 2)
+        for source in ("all", "boxes")
+    }
+    models["boxes"].load_state_dict(models["all"].state_dict())
+    seen = {source: model(x, mask) for source, model in models.items()}
+    assert torch.equal(seen["all"].logits, seen["boxes"].logits)
+    for source, pools in (("all", True), ("boxes", False)):
+        branch = models[source].sigmas[0].weight
+        (by_scores,) = torch.autograd.grad(seen[source].logits.sum(), branch, retain_graph=True, allow_unused=True)
+        assert (by_scores is not None and bool(by_scores.abs().sum() > 0)) is pools
+        (by_boxes,) = torch.autograd.grad(seen[source].boxes.sum(), branch)
+        assert by_boxes.abs().sum() > 0

@@ -59,6 +59,8 @@ class GTANConfig(Config):
     """What a sigma in (0, 1) is a fraction of: the window (Eq. 1), or a cell of its layer (Eq. 2)."""
     sigma_step: float = 1.0
     """Multiplies what the branch of widths adds to their start: below 1 boxes change slower than the rest learns."""
+    sigma_from: Literal["all", "boxes"] = "all"
+    """What widths learn from: from what their curves pool and from their boxes, or from their boxes alone."""
     pooling: Pooling = "mean"
     ratios: tuple[float, ...] = (1.0, 2 ** (1 / 3), 2 ** (2 / 3))
     """Widths of a kernel's boxes, relative to the kernel's own."""
@@ -187,13 +189,18 @@ class GTAN(Model):
         maps, real, kernels = self.look(x, mask)
         outputs = []
         for features, cells, found, head in zip(maps, real, kernels, self.heads, strict=True):
-            # A fixed box has the features of its cell.
-            fixed = self.config.kernels == "fixed"
-            outputs.append(head(features if fixed else pool(features, cells, found, self.config.pooling)))
+            outputs.append(head(self._pooled(features, cells, found)))
         logits, offsets, overlaps = (torch.cat(parts, 1) for parts in zip(*outputs, strict=True))
         boxes = torch.cat([default_boxes(found, self.ratios) for found in kernels], 1)
         real_boxes = torch.cat([found.real for found in kernels], 1).repeat_interleave(len(self.ratios), 1)
         return Outputs(logits.float(), offsets.float(), overlaps.float().squeeze(-1).sigmoid(), boxes, real_boxes)
+
+    def _pooled(self, features: Tensor, real: Tensor, kernels: Kernels) -> Tensor:
+        """The features of every kernel, section 3.4; a fixed box has those of its cell."""
+        if self.config.kernels == "fixed":
+            return features
+        seen = kernels._replace(sigma=kernels.sigma.detach()) if self.config.sigma_from == "boxes" else kernels
+        return pool(features, real, seen, self.config.pooling)
 
     def look(
         self, x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]

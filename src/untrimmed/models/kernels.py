@@ -122,7 +122,7 @@ def _decide(
 
 @_decide.register_fake
 def _(sigma: Tensor, cells: list[int], real: Tensor, tiou: float) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    groups = len(sigma), sum(number // 2 for number in cells)
+    groups = sigma.shape[0], sum(number // 2 for number in cells)
     members = torch.empty_like(sigma, dtype=torch.long)
     found = sigma.new_empty(groups, dtype=torch.bool)
     return members, torch.empty_like(sigma), sigma.new_empty(groups), sigma.new_empty(groups), found
