@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from untrimmed.backbones.preprocessing import Preprocessing, Size, clip_of, quantised
+from untrimmed.backbones.preprocessing import Preprocessing, Size, clip_of
 from untrimmed.backbones.zoo import BACKBONES
 
 PLAIN = Preprocessing(stream="rgb", frames=2, resize=8, crop=6, mean=(1, 2, 3), std=(1, 2, 4))
@@ -69,12 +69,6 @@ def test_large_pictures_are_resized_before_the_cut() -> None:
     clip = clip_of(PLAIN, frames)
     assert clip.shape == (3, 2, 6, 6)
     assert torch.equal(clip[0, 0, 0], torch.tensor([-1.0] * 3 + [199.0] * 3))
-
-
-def test_flow_is_quantised_between_its_bounds() -> None:
-    moved = np.array([-30, -20, -10, 0, 0.07, 10, 20, 99.0]).repeat(2).reshape(1, 1, 8, 2)
-    assert quantised(moved)[0, 0, :, 0].tolist() == [0, 0, 64, 128, 128, 191, 255, 255]
-    assert quantised(moved, bound=10)[0, 0, :, 0].tolist() == [0, 0, 0, 128, 128, 255, 255, 255]
 
 
 def test_i3d_sees_from_minus_one_to_one() -> None:

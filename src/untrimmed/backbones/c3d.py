@@ -1,0 +1,59 @@
+"""C3D: eight convolutions of space and time, three linear layers (Tran et al., ICCV 2015), for Sports-1M weights."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+WIDTH = 4096
+"""The width of a feature vector."""
+
+# Each name is that of the published weights, with its channels.
+_CONVOLUTIONS = {
+    "conv1": 64,
+    "conv2": 128,
+    "conv3a": 256,
+    "conv3b": 256,
+    "conv4a": 512,
+    "conv4b": 512,
+    "conv5a": 512,
+    "conv5b": 512,
+}
+_POOLED = ("conv1", "conv2", "conv3b", "conv4b", "conv5b")
+
+
+class C3D(nn.Module):
+    """The network up to fc6 after its ReLU; `classify` gives logits. A clip is 16 frames of 112x112 pixels."""
+
+    def __init__(self, channels: int = 3, classes: int = 487) -> None:
+        super().__init__()
+        for name, outputs in _CONVOLUTIONS.items():
+            self.add_module(name, nn.Conv3d(channels, outputs, 3, padding=1))
+            channels = outputs
+        self.fc6 = nn.Linear(512 * 1 * 4 * 4, WIDTH)
+        self.fc7 = nn.Linear(WIDTH, WIDTH)
+        self.fc8 = nn.Linear(WIDTH, classes)
+
+    def forward(self, x: Float[Tensor, "batch channels 16 112 112"]) -> Float[Tensor, "batch 4096"]:
+        return self.fc6(self.convolved(x).flatten(1)).relu()
+
+    def convolved(
+        self, x: Float[Tensor, "batch channels time height width"]
+    ) -> Float[Tensor, "batch 512 steps rows columns"]:
+        """What the convolutions see in a clip of any size: pool5, which fc6 reads."""
+        for name in _CONVOLUTIONS:
+            x = self.get_submodule(name)(x).relu()
+            if name in _POOLED:
+                x = _pool(x, name)
+        return x
+
+    def classify(self, features: Float[Tensor, "batch 4096"]) -> Float[Tensor, "batch classes"]:
+        """Logits of fc6 features: to check that weights and clips fit each other."""
+        return self.fc8(self.fc7(features).relu())
+
+
+def _pool(
+    x: Float[Tensor, "batch channels time height width"], after: str
+) -> Float[Tensor, "batch channels steps rows columns"]:
+    # Time is not halved at first, so as not to merge it early; the padding of the last makes 4x4 of 7x7.
+    window = (1, 2, 2) if after == "conv1" else (2, 2, 2)
+    padding = (0, 1, 1) if after == "conv5b" else 0
+    return nn.functional.max_pool3d(x, window, window, padding)
