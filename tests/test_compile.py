@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import synthetic
+from untrimmed.cli import app
 from untrimmed.detector import Detector
 from untrimmed.errors import BadInput
 from untrimmed.train import train
@@ -89,3 +91,7 @@ def test_without_a_compiler_both_doors_say_what_is_missing(recipe, tmp_path, mon
         detector.detect(features)
     assert replace(detector, compiled=False).detect(features).duration == features.duration
     assert trained.results
+    words = ["detect", str(tmp_path / "plain" / "detector.safetensors"), str(tmp_path / "data" / "features")]
+    done = CliRunner().invoke(app, [*words, "--compile", "--out", str(tmp_path / "found.json"), "--quiet"])
+    assert done.exit_code == 2 and "no such C++ compiler" in done.stderr
+    assert not (tmp_path / "found.json").exists()

@@ -144,6 +144,7 @@ def detect(
     ] = None,
     top_labels: Annotated[int, typer.Option(min=1, help="Labels a video lends to a detector of one class.")] = 2,
     score: Annotated[float | None, typer.Option(help="Least score [default: 0.3 in .srt, else 0].")] = None,
+    compiled: Annotated[bool, typer.Option("--compile", help="Compile the network first: for many videos.")] = False,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
@@ -159,9 +160,9 @@ def detect(
     check_output(out)
     scores = read_video_scores(video_scores, top_labels) if video_scores else None
     place = pick_device(device)
-    first = Detector.load(detector, place)
+    first = Detector.load(detector, place, compiled)
     if also:
-        fusion = Fusion((first, Detector.load(also[0], place)), (1 - weight, weight))
+        fusion = Fusion((first, Detector.load(also[0], place, compiled)), (1 - weight, weight))
         timelines = find_fused_actions(fusion, (source, also[1]), scores, quiet=quiet)
     else:
         timelines = find_actions(first, source, scores, quiet=quiet)

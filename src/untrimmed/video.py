@@ -141,17 +141,21 @@ def write_video(path: Path, frames: Iterable[Picture], fps: float) -> None:
     movable = Path(path).suffix.lower() in (".mp4", ".m4v", ".mov")
     options = {"movflags": "+faststart"} if movable else {}
     with whole(path) as temporary, av.open(temporary, "w", options=options) as container:
-        # One thread: x264 divides its work by the number of threads, and the bytes with it.
+        # One thread: x264 divides its work by the number of threads, and the bytes with it. No look ahead: with it,
+        # one file in some hundreds has other bytes.
+        alike = {"threads": "1", "x264-params": "rc-lookahead=0:mbtree=0"}
         stream = container.add_stream(
             "libx264",
             Fraction(fps).limit_denominator(100_000),
-            options={"crf": "23", "preset": "veryfast", "threads": "1"},
+            options={"crf": "23", "preset": "veryfast", **alike},
         )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for picture in chain([first], pictures):
             if picture.shape != first.shape:
                 raise ValueError(f"a picture of shape {picture.shape} follows one of {first.shape}")
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+            # Colours in one thread too: with several, a byte now and then is another on a busy machine.
+            container.mux(stream.encode(frame.reformat(format="yuv420p", threads=1)))
         container.mux(stream.encode())
 
 
@@ -167,7 +171,7 @@ class Pictures:
         height, width, turns = self.reading.height, self.reading.width, self.reading.turns
         scale = self.size / min(height, width) if self.size else 1.0
         height, width = max(1, round(height * scale)), max(1, round(width * scale))
-        image = self._scaler.reformat(shown.frame, width, height, "rgb24").to_ndarray()
+        image = self._scaler.reformat(shown.frame, width, height, "rgb24", threads=1).to_ndarray()
         return Frame(shown.time, np.ascontiguousarray(np.rot90(image, turns)) if turns else image)
 
 
