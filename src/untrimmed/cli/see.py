@@ -1,0 +1,76 @@
+"""Things to look at: view, kernels, describe."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from untrimmed.cli.app import JsonOut, Overrides, app, command
+from untrimmed.cli.show import show_table, shown
+
+
+@command(app)
+def view(
+    results: Annotated[Path, typer.Argument(help="Detections (or annotations) in ActivityNet's JSON form.")],
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    truth: Annotated[Path | None, typer.Option(help="Annotations to show beside them.")] = None,
+    videos: Annotated[Path | None, typer.Option(help="Folder of the videos.")] = None,
+    kernels: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="DETECTOR SOURCE", help="Show a GTAN's learned kernels, and what it is to look at."),
+    ] = None,
+) -> None:
+    """Write one HTML file that plays the videos above timelines of truth and detections.
+
+    Example: `untrimmed view runs/demo/results.json --truth annotations.json --videos videos --out report.html`
+    """
+    if kernels:
+        from untrimmed.detector import Detector
+        from untrimmed.look import write_kernel_view
+
+        print(write_kernel_view(results, out, Detector.load(kernels[0]), kernels[1], truth, videos))
+    else:
+        from untrimmed.detections import write_view
+
+        print(write_view(results, out, truth, videos))
+
+
+@command(app)
+def kernels(
+    detector: Annotated[Path, typer.Argument(help="A GTAN detector's file.")],
+    source: Annotated[Path, typer.Argument(help="A video, a feature file, or a folder of either.")],
+    video: Annotated[str, typer.Option(help="Which of the folder.")],
+    out: Annotated[Path, typer.Option(help="The SVG file to write.")],
+    truth: Annotated[Path | None, typer.Option(help="Annotations to show beside them.")] = None,
+    layer: Annotated[int | None, typer.Option(help="1 is the finest [default: the one that fits best].")] = None,
+) -> None:
+    """Draw the Gaussian kernels that a GTAN laid over a video: curves, boxes, merged ones, detections.
+
+    Example: `untrimmed kernels runs/gtan/detector.safetensors features --video match --out kernels.svg`
+    """
+    from untrimmed.detector import Detector
+    from untrimmed.look import write_kernels
+
+    print(write_kernels(out, Detector.load(detector), source, video, truth, layer))
+
+
+@command(app)
+def describe(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, as in recipes/.")],
+    overrides: Overrides = None,
+    channels: Annotated[int | None, typer.Option(help="Width of the features, without opening the data.")] = None,
+    classes: Annotated[int | None, typer.Option(help="Number of classes, without opening the data.")] = None,
+    json: JsonOut = None,
+) -> None:
+    """Say what a recipe builds: parameters, multiply-adds of one forward, anchors, levels.
+
+    Example: `untrimmed describe recipes/salads50_ctcn.toml --json model.json`
+    """
+    from untrimmed.describe import describe_recipe
+    from untrimmed.files import write_json
+    from untrimmed.recipe import read_recipe
+
+    built = describe_recipe(read_recipe(recipe, overrides or []), channels, classes)
+    if json:
+        write_json(json, built)
+    show_table("", ["", ""], [[name, shown(value)] for name, value in built.items()])

@@ -1,0 +1,83 @@
+"""Several trainings that answer one question: study folds, study ctcn, study gtan."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from untrimmed.cli.app import Device, Overrides, Quiet, app, command
+from untrimmed.cli.show import show_table
+
+study = typer.Typer(no_args_is_help=True, help="Several trainings, pooled into one table.")
+app.add_typer(study, name="study")
+
+
+@command(study)
+def folds(
+    recipe: Annotated[Path, typer.Argument(help="A recipe whose data has splits to hold out.")],
+    overrides: Overrides = None,
+    over: Annotated[str | None, typer.Option(help="Splits to hold out in turn: a,b,c [default: all named].")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for a run each [default: runs/NAME_folds].")] = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Cross-validate: hold out each split in turn, pool all detections, score once.
+
+    Example: `untrimmed study folds recipes/salads50_ctcn.toml --out runs/salads50_folds`
+    """
+    from untrimmed.evaluation_tables import map_table
+    from untrimmed.recipe import read_recipe
+    from untrimmed.studies.folds import cross_validate
+
+    settings = read_recipe(recipe, overrides or [])
+    names = over.split(",") if over else sorted({*settings.data.train, *settings.data.test})
+    folder = out or Path("runs") / f"{recipe.stem}_folds"
+    study = cross_validate(settings, names, folder, device=device, quiet=quiet)
+    table = map_table({**study.folds, "pooled, scored once": study.pooled})
+    show_table(table.caption, table.header, table.rows)
+
+
+Scale = Annotated[str, typer.Option(help="small: minutes of a core a row; full: the paper's network.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Trainings of each row.")]
+StudyData = Annotated[str, typer.Option(help="vts_kinematics or salads50_scores.")]
+StudyOut = Annotated[Path | None, typer.Option(help="Folder for the runs [default: runs/NAME_DATA_SCALE].")]
+
+
+@command(study)
+def ctcn(
+    table: Annotated[list[str], typer.Option(help="1, 2, 3, 4, 5 or D; may be given several times.")],
+    data: StudyData = "vts_kinematics",
+    seeds: Seeds = 1,
+    scale: Scale = "small",
+    out: StudyOut = None,
+    page: Annotated[Path, typer.Option(help="The page to write a section of.")] = Path("docs/studies/ctcn.md"),
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Train the rows of the C-TCN paper's tables on other data, and say which of its claims hold there.
+
+    Example: `untrimmed study ctcn --table 1 --data vts_kinematics --seeds 3`
+    """
+    from untrimmed.studies.ctcn import CTCN
+
+    print(CTCN.run(table, data, scale, seeds, out, page, device=device, quiet=quiet))
+
+
+@command(study)
+def gtan(
+    table: Annotated[list[str], typer.Option(help="3, 4 or fig7; may be given several times.")],
+    data: StudyData = "vts_kinematics",
+    seeds: Seeds = 1,
+    scale: Scale = "small",
+    out: StudyOut = None,
+    page: Annotated[Path, typer.Option(help="The page to write a section of.")] = Path("docs/studies/gtan.md"),
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Train the rows of the GTAN paper's tables on other data, and say which of its claims hold there.
+
+    Example: `untrimmed study gtan --table 3 --table 4 --data vts_kinematics --seeds 3`
+    """
+    from untrimmed.studies.gtan import GTAN
+
+    print(GTAN.run(table, data, scale, seeds, out, page, device=device, quiet=quiet))
