@@ -25,9 +25,9 @@ from torch import Tensor, nn
 
 from untrimmed.detector import prepare
 from untrimmed.files import write_json
-from untrimmed.models.assignment import sample
-from untrimmed.models.base import Targets
-from untrimmed.models.gtan import GTAN, GTANConfig, Outputs, masked, mean_of
+from untrimmed.models.assignment import mean_of, sample
+from untrimmed.models.base import Targets, masked
+from untrimmed.models.gtan import GTAN, GTANConfig, Outputs
 from untrimmed.models.kernels import Kernels, cell_centres, default_boxes, group, merged_sigma
 
 CLASSES = 20

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from untrimmed.describe import describe_recipe
-from untrimmed.models import gtan
+from untrimmed.models import assignment
 from untrimmed.models.anchors import to_segments
 from untrimmed.models.base import Targets
 from untrimmed.models.gtan import GTANConfig, Outputs
@@ -487,7 +487,7 @@ def test_a_width_becomes_neither_infinite_nor_nothing():
     outputs = made_outputs([20.0, 10.0], [40.0, 10.0])
     outputs.offsets[0, 0, 1], outputs.offsets[0, 1, 1] = 1e6, -1e6
     widths = (model.decode(outputs)[0].segments @ torch.tensor([-1.0, 1.0])).tolist()
-    assert widths == pytest.approx([10 * math.exp(gtan.WIDEST), 10 * math.exp(-gtan.WIDEST)], rel=1e-3)
+    assert widths == pytest.approx([10 * math.exp(assignment.WIDEST), 10 * math.exp(-assignment.WIDEST)], rel=1e-3)
     narrow = model(*inputs())
     assert narrow.boxes[narrow.real][:, 1].min() > 0
     assert torch.isfinite(narrow.logits[narrow.real]).all()

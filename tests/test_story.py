@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import synthetic
 from untrimmed.cli import app
 from untrimmed.formats.activitynet import write_annotations
-from untrimmed.recipe import write_recipe
+from untrimmed.recipe import read_recipe, write_recipe
 from untrimmed.timeline import Action, Timeline
 from untrimmed.video import write_video
 
@@ -123,18 +123,33 @@ def test_describe_counts_what_is_built(story, tmp_path):
     assert numbers["anchors"] == 31 * 7
 
 
-def test_folds_are_pooled_and_scored_once(story, tmp_path):
-    # each split has one video here, so the pooled figure is over all three
+@pytest.fixture
+def three_folds(story, tmp_path) -> list[str]:
+    """Settings that make a fold of each of the story's videos."""
     content = json.loads((story / "annotations.json").read_text())
     for video, entry in content["database"].items():
         entry["subset"] = f"fold {video}"
     (tmp_path / "annotations.json").write_text(json.dumps(content))
-    words = [f"data.annotations={tmp_path / 'annotations.json'}", "data.train=['fold a', 'fold b']"]
-    words += ["data.test=['fold c']", "train.steps=2"]
-    run("study", "folds", story / "recipe.toml", *words, "--out", tmp_path / "folds", "--quiet")
+    data = [f"data.annotations={tmp_path / 'annotations.json'}", "data.train=['fold a', 'fold b']"]
+    return [*data, "data.test=['fold c']", "train.steps=2"]
+
+
+def test_folds_are_pooled_and_scored_once(story, tmp_path, three_folds):
+    # each split has one video here, so the pooled figure is over all three
+    run("study", "folds", story / "recipe.toml", *three_folds, "--out", tmp_path / "folds", "--quiet")
     scores = json.loads((tmp_path / "folds" / "scores.json").read_text())
     assert scores["counts"]["videos"] == 3
     assert sorted(scores["folds"]) == ["fold a", "fold b", "fold c"]
+
+
+def test_settings_are_chosen_for_each_fold_and_the_choice_is_printed(story, tmp_path, three_folds):
+    recipe = read_recipe(story / "recipe.toml", three_folds)
+    write_recipe(tmp_path / "recipe.toml", recipe)
+    words = ["--try", "model.anchors=3 train.rate=1e-3", "--out", tmp_path / "choice", "--quiet"]
+    printed = run("study", "choose", tmp_path / "recipe.toml", *words).stdout
+    rows = [line.split() for line in printed.splitlines() if line.strip().startswith("fold ")]
+    assert [row[1] for row in rows[:3]] == ["a", "b", "c"]
+    assert "model.anchors=3 train.rate=1e-3" in printed and "pooled" in printed
 
 
 @pytest.fixture

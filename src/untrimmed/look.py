@@ -152,9 +152,9 @@ def _seen(network: GTAN, several: list[Window]) -> Iterator[list[list[_Found]]]:
     """Of each window of a batch, layer by layer, the real kernels."""
     batch, device = stack(several), network.standardize.mean.device
     x, mask = batch.x.to(device), batch.mask.to(device)
-    _, real, kernels = network.look(x, mask)
+    maps, real, kernels = network.look(x, mask)
     members = _members(network, real, kernels)
-    outputs = network(x, mask)
+    outputs = network.predict(maps, real, kernels)
     best = torch.zeros(outputs.real.shape, dtype=torch.float64)
     for row, (which, proposals) in enumerate(zip(outputs.real.cpu(), network.decode(outputs), strict=True)):
         best[row, which] = proposals.scores.amax(-1).double().cpu()

@@ -153,9 +153,7 @@ def write_video(path: Path, frames: Iterable[Picture], fps: float) -> None:
         for picture in chain([first], pictures):
             if picture.shape != first.shape:
                 raise ValueError(f"a picture of shape {picture.shape} follows one of {first.shape}")
-            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
-            # Colours in one thread too: with several, a byte now and then is another on a busy machine.
-            container.mux(stream.encode(frame.reformat(format="yuv420p", threads=1)))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
         container.mux(stream.encode())
 
 
@@ -171,6 +169,7 @@ class Pictures:
         height, width, turns = self.reading.height, self.reading.width, self.reading.turns
         scale = self.size / min(height, width) if self.size else 1.0
         height, width = max(1, round(height * scale)), max(1, round(width * scale))
+        # Videos are read side by side, a core each.
         image = self._scaler.reformat(shown.frame, width, height, "rgb24", threads=1).to_ndarray()
         return Frame(shown.time, np.ascontiguousarray(np.rot90(image, turns)) if turns else image)
 

@@ -1,12 +1,15 @@
 """Several trainings that answer one question: study folds, study ctcn, study gtan."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from untrimmed.cli.app import Device, Overrides, Quiet, app, command
 from untrimmed.cli.show import show_table
+
+if TYPE_CHECKING:
+    from untrimmed.recipe import Recipe
 
 study = typer.Typer(no_args_is_help=True, help="Several trainings, pooled into one table.")
 app.add_typer(study, name="study")
@@ -30,11 +33,47 @@ def folds(
     from untrimmed.studies.folds import cross_validate
 
     settings = read_recipe(recipe, overrides or [])
-    names = over.split(",") if over else sorted({*settings.data.train, *settings.data.test})
     folder = out or Path("runs") / f"{recipe.stem}_folds"
-    study = cross_validate(settings, names, folder, device=device, quiet=quiet)
+    study = cross_validate(settings, folds_of(settings, over), folder, device=device, quiet=quiet)
     table = map_table({**study.folds, "pooled, scored once": study.pooled})
     show_table(table.caption, table.header, table.rows)
+
+
+@command(study)
+def choose(
+    recipe: Annotated[Path, typer.Argument(help="A recipe whose data has splits to hold out.")],
+    others: Annotated[
+        list[str], typer.Option("--try", help="Settings of another candidate, with blanks between; may be repeated.")
+    ],
+    over: Annotated[str | None, typer.Option(help="Splits to hold out in turn: a,b,c [default: all named].")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the runs [default: runs/NAME_choice].")] = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Cross-validate with settings that are chosen for each held-out split on another one (nested).
+
+    Example: `untrimmed study choose recipes/vts_ctcn.toml --try "model.top_down=true" --try "train.steps=600"`
+    """
+    from untrimmed.evaluation_tables import map_table
+    from untrimmed.recipe import read_recipe
+    from untrimmed.studies.choice import choose as choose_recipe
+
+    recipes = {words or "as given": read_recipe(recipe, words.split()) for words in ("", *others)}
+    names = folds_of(recipes["as given"], over)
+    folder = out or Path("runs") / f"{recipe.stem}_choice"
+    choice = choose_recipe(recipes, names, folder, device=device, quiet=quiet)
+    rows = [
+        [fold, *(f"{100 * value:.1f}" for value in tried.values()), choice.chosen[fold]]
+        for fold, tried in choice.tries.items()
+    ]
+    show_table("average mAP of each on another split than the one held out", ["held out", *recipes, "chosen"], rows)
+    table = map_table({**choice.outcome.folds, "pooled, scored once": choice.outcome.pooled})
+    show_table(table.caption, table.header, table.rows)
+
+
+def folds_of(recipe: "Recipe", over: str | None) -> list[str]:
+    """The splits that were named, or all of the recipe's."""
+    return over.split(",") if over else sorted({*recipe.data.train, *recipe.data.test})
 
 
 Scale = Annotated[str, typer.Option(help="small: minutes of a core a row; full: the paper's network.")]

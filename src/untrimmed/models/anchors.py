@@ -52,14 +52,21 @@ def anchor_ratios(count: int, rule: AnchorRule, coarsest: bool) -> tuple[float, 
 
 def pyramid_anchors(length: int, cells: Sequence[int], count: int, rule: AnchorRule) -> Float[Tensor, "anchors 2"]:
     """(centre, width) of every anchor of a window: level by level, cell by cell, ratio by ratio (Eqs. 1-3)."""
-    levels = []
-    for level, number in enumerate(cells):
-        base = length / number  # Eq. 1
-        centres = (torch.arange(number, dtype=torch.float64) + 0.5) * base  # Eq. 3
-        ratios = anchor_ratios(count, rule, coarsest=level == len(cells) - 1)
-        widths = torch.tensor(ratios, dtype=torch.float64) * base
-        levels.append(torch.stack(torch.broadcast_tensors(centres[:, None], widths[None]), -1).flatten(0, 1))
-    return torch.cat(levels).float()
+    coarsest = len(cells) - 1
+    return torch.cat(
+        [
+            cell_anchors(length, number, anchor_ratios(count, rule, coarsest=level == coarsest))
+            for level, number in enumerate(cells)
+        ]
+    )
+
+
+def cell_anchors(length: int, cells: int, ratios: Sequence[float]) -> Float[Tensor, "anchors 2"]:
+    """(centre, width) of one level's anchors, cell by cell, ratio by ratio; a ratio of 1 is as wide as a cell."""
+    base = length / cells  # Eq. 1
+    centres = (torch.arange(cells, dtype=torch.float64) + 0.5) * base  # Eq. 3
+    widths = torch.tensor(tuple(ratios), dtype=torch.float64) * base
+    return torch.stack(torch.broadcast_tensors(centres[:, None], widths[None]), -1).flatten(0, 1).float()
 
 
 def to_segments(anchors: Float[Tensor, "*shape 2"]) -> Float[Tensor, "*shape 2"]:

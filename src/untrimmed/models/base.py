@@ -57,8 +57,7 @@ class Standardize(nn.Module):
         self, x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]
     ) -> Float[Tensor, "batch channels time"]:
         x = (x - self.mean[:, None]) * self.scale[:, None]
-        # Not a product with the mask: under it a value may be NaN, and NaN times 0 is NaN.
-        return x.masked_fill(~mask[:, None], 0)
+        return masked(x, mask)
 
 
 class Model(nn.Module, ABC):
@@ -106,6 +105,12 @@ class Model(nn.Module, ABC):
                 if isinstance(convolution, nn.Conv1d | nn.Conv2d) and isinstance(norm, NORMS):
                     layers[place], layers[place + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
         return result
+
+
+def masked(x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]) -> Tensor:
+    """The real cells alone; padding becomes 0, as what lies beside a window's end is."""
+    # Not a product with the mask: under it a value may be NaN, and NaN times 0 is NaN.
+    return x.masked_fill(~mask[:, None], 0)
 
 
 def pad(targets: list[Targets], device: torch.device) -> Truth:

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from untrimmed.config import Config
 from untrimmed.models import anchors
-from untrimmed.models.assignment import Choice, assign, sample
-from untrimmed.models.base import Level, Model, Proposals, Standardize, Targets, pad
+from untrimmed.models.assignment import Choice, assign, background_number, goals, mean_of, moved, sample
+from untrimmed.models.base import Level, Model, Proposals, Standardize, Targets, masked, pad
 from untrimmed.models.kernels import (
     Kernels,
     Pooling,
@@ -30,8 +30,6 @@ from untrimmed.models.kernels import (
     pool,
 )
 
-# A box grows or shrinks by this factor at most, e^5: beyond it training would meet infinity.
-WIDEST = 5.0
 # The narrowest a kernel can become, in cells.
 LEAST = 1e-3
 
@@ -186,7 +184,10 @@ class GTAN(Model):
         return len(self.steps)
 
     def forward(self, x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]) -> Outputs:
-        maps, real, kernels = self.look(x, mask)
+        return self.predict(*self.look(x, mask))
+
+    def predict(self, maps: list[Tensor], real: list[Tensor], kernels: list[Kernels]) -> Outputs:
+        """The outputs of what `look` saw."""
         outputs = []
         for features, cells, found, head in zip(maps, real, kernels, self.heads, strict=True):
             outputs.append(head(self._pooled(features, cells, found)))
@@ -259,18 +260,12 @@ class GTAN(Model):
         truth = truth._replace(segments=truth.segments / self.length)
         limits = {"foreground": config.foreground, "background": config.background, "force": config.force_match}
         found = assign(outputs.boxes.detach(), outputs.real, truth, **limits)
-        closest = anchors.to_anchors(truth.segments)
-        if truth.labels.shape[1]:
-            goal = closest.gather(1, found.truth[..., None].expand(-1, -1, 2))
-            labels = torch.where(found.foreground, truth.labels.gather(1, found.truth) + 1, 0)
-        else:
-            goal, labels = outputs.boxes.detach(), torch.zeros_like(found.truth)
-        entropy = F.cross_entropy(outputs.logits.transpose(1, 2), labels, reduction="none")
-        positives = found.foreground.sum()
-        # Without a foreground box there is still something to learn: one background box a window.
-        number = torch.where(positives > 0, (config.negatives * positives).ceil(), len(targets))
+        goal = goals(found, truth, anchors.to_segments(outputs.boxes.detach()))
+        entropy = F.cross_entropy(outputs.logits.transpose(1, 2), goal.labels, reduction="none")
+        number = background_number(found.foreground, config.negatives)
         chosen = found.foreground | sample(entropy, found.background, number, config.negative_choice)
-        errors = F.smooth_l1_loss(*self._in_unit(self._moved(outputs), goal, outputs.boxes), reduction="none").sum(-1)
+        boxes = self._moved(outputs), anchors.to_anchors(goal.segments)
+        errors = F.smooth_l1_loss(*self._in_unit(*boxes, outputs.boxes), reduction="none").sum(-1)
         seen = found.overlap > 0 if config.overlap_boxes == "touching" else outputs.real
         missed = (outputs.overlaps - found.overlap) ** 2
         return {
@@ -281,19 +276,17 @@ class GTAN(Model):
 
     def _moved(self, outputs: Outputs) -> Float[Tensor, "batch boxes 2"]:
         """Eq. 5: the refined centre and width, in windows."""
-        (centre, width), (shift, growth) = outputs.boxes.unbind(-1), outputs.offsets.unbind(-1)
-        growth = (self.config.width_step * growth).clamp(-WIDEST, WIDEST)
-        return torch.stack([centre + self.config.centre_step * width * shift, width * growth.exp()], -1)
+        return moved(outputs.boxes, outputs.offsets, self.config.centre_step, self.config.width_step)
 
-    def _in_unit(self, moved: Tensor, goal: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+    def _in_unit(self, refined: Tensor, goal: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """Both in the unit in which errors count."""
         unit = {
             "box": boxes.detach()[..., 1:],
             "cell": self.steps[:, None],
-            "snippet": moved.new_full((1,), 1 / self.length),
-            "video": moved.new_ones(1),
+            "snippet": refined.new_full((1,), 1 / self.length),
+            "video": refined.new_ones(1),
         }[self.config.location_unit]
-        return moved / unit, goal / unit
+        return refined / unit, goal / unit
 
     def decode(self, outputs: Outputs) -> list[Proposals]:
         """Eq. 10: class probability times predicted overlap, and the refined segments of the real boxes."""
@@ -343,13 +336,3 @@ def convolution(inputs: int, outputs: int, config: GTANConfig, stride: int = 1) 
     nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
     norm: Sequence[nn.Module] = [nn.GroupNorm(8, outputs)] if config.norm == "group" else []
     return nn.Sequential(layer, *norm, nn.ReLU())
-
-
-def masked(x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]) -> Tensor:
-    """Padding back to 0, so that what lies beside it sees what lies beside the window's end."""
-    return x.masked_fill(~mask[:, None], 0)
-
-
-def mean_of(values: Float[Tensor, "batch boxes"], chosen: Bool[Tensor, "batch boxes"]) -> Tensor:
-    """The mean over the chosen ones; 0 where there are none."""
-    return torch.where(chosen, values, 0).sum() / chosen.sum().clamp(min=1)

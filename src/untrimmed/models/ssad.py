@@ -17,13 +17,11 @@ from torch import Tensor, nn
 
 from untrimmed.config import Config
 from untrimmed.models import anchors
-from untrimmed.models.assignment import assign, sample
-from untrimmed.models.base import Level, Model, Proposals, Standardize, Targets, pad
+from untrimmed.models.assignment import assign, background_number, goals, mean_of, moved, sample
+from untrimmed.models.base import Level, Model, Proposals, Standardize, Targets, masked, pad
 
 # What an offset of 1 moves a centre by, in widths of its default box, and a width by, in its logarithm.
 STEP = 0.1
-# A box grows or shrinks by this factor at most, e^5: beyond it training would meet infinity.
-WIDEST = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +125,9 @@ class SSAD(Model):
         self.heads = nn.ModuleList(
             convolution(width, len(each) * values, 3)[0] for width, each in zip(layers, ratios, strict=True)
         )
-        boxes = [default_boxes(self.length, level.cells, r) for level, r in zip(self.levels, ratios, strict=True)]
+        boxes = [
+            anchors.cell_anchors(self.length, level.cells, r) for level, r in zip(self.levels, ratios, strict=True)
+        ]
         self.register_buffer("anchors", torch.cat(boxes), persistent=False)
 
     anchors: Tensor
@@ -183,18 +183,14 @@ class SSAD(Model):
         """
         config, truth = self.config, pad(targets, outputs.logits.device)
         truth = truth._replace(segments=truth.segments / self.length)
-        moved = self._moved(outputs) / self.length
+        boxes = self._moved(outputs) / self.length
         limits = {"foreground": config.threshold, "background": config.threshold, "force": False}
-        found = assign(moved.detach(), outputs.real, truth, **limits)
-        segments = anchors.to_segments(moved)
-        if truth.labels.shape[1]:
-            goal = truth.segments.gather(1, found.truth[..., None].expand(-1, -1, 2))
-            labels = torch.where(found.foreground, truth.labels.gather(1, found.truth) + 1, 0)
-        else:
-            goal, labels = segments.detach(), torch.zeros_like(found.truth)
+        found = assign(boxes.detach(), outputs.real, truth, **limits)
+        segments = anchors.to_segments(boxes)
+        goal = goals(found, truth, segments.detach())
         chosen = found.foreground | self._negatives(outputs.overlaps, found.foreground, found.background)
-        entropy = F.cross_entropy(outputs.logits.transpose(1, 2), labels, reduction="none")
-        ends = F.smooth_l1_loss(segments, goal, reduction="none").sum(-1)
+        entropy = F.cross_entropy(outputs.logits.transpose(1, 2), goal.labels, reduction="none")
+        ends = F.smooth_l1_loss(segments, goal.segments, reduction="none").sum(-1)
         missed = F.smooth_l1_loss(outputs.overlaps, found.overlap, reduction="none")
         return {
             "class": mean_of(entropy, chosen),
@@ -210,16 +206,12 @@ class SSAD(Model):
     ) -> Bool[Tensor, "batch boxes"]:
         """All hard ones, and as many random others of the whole batch as they are too few."""
         hard = background & (overlaps > self.config.hard_overlap)
-        positives = foreground.sum()
-        # Without a foreground box there is still something to learn: one background box a window.
-        number = torch.where(positives > 0, (self.config.negatives * positives).ceil(), len(overlaps))
+        number = background_number(foreground, self.config.negatives)
         return hard | sample(overlaps, background & ~hard, number - hard.sum(), "random")
 
     def _moved(self, outputs: Outputs) -> Float[Tensor, "batch boxes 2"]:
         """Adjusted centre and width, in snippets."""
-        (centre, width), (shift, growth) = self.anchors.unbind(-1), outputs.offsets.unbind(-1)
-        growth = (STEP * growth).clamp(-WIDEST, WIDEST)
-        return torch.stack([centre + STEP * width * shift, width * growth.exp()], -1)
+        return moved(self.anchors.expand_as(outputs.offsets), outputs.offsets, STEP, STEP)
 
     def decode(self, outputs: Outputs) -> list[Proposals]:
         """Class probability times the sigmoid of the overlap, of the real boxes; 0 for what is not detected.
@@ -237,14 +229,6 @@ class SSAD(Model):
         return [Proposals(s[real], p[real]) for s, p, real in zip(segments, scores, outputs.real, strict=True)]
 
 
-def default_boxes(length: int, cells: int, ratios: tuple[float, ...]) -> Float[Tensor, "boxes 2"]:
-    """(centre, width) of a layer's boxes, cell by cell, ratio by ratio; a ratio of 1 is as wide as a cell."""
-    step = length / cells
-    centres = (torch.arange(cells, dtype=torch.float64) + 0.5) * step
-    widths = torch.tensor(ratios, dtype=torch.float64) * step
-    return torch.stack(torch.broadcast_tensors(centres[:, None], widths[None]), -1).flatten(0, 1).float()
-
-
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
     """A convolution and ReLU; weights start as Glorot and Bengio's."""
     layer = nn.Conv1d(inputs, outputs, kernel, stride, padding=kernel // 2)
@@ -260,13 +244,3 @@ def within(cells: int, ends: Float[Tensor, "batch 1"]) -> Bool[Tensor, "batch ce
     """
     number = torch.arange(cells, device=ends.device)
     return ((number + 0.5) / cells < ends) | (number == 0)
-
-
-def masked(x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]) -> Tensor:
-    """Padding back to 0, so that what lies beside it sees what lies beside the window's end."""
-    return x.masked_fill(~mask[:, None], 0)
-
-
-def mean_of(values: Float[Tensor, "batch boxes"], chosen: Bool[Tensor, "batch boxes"]) -> Tensor:
-    """The mean over the chosen ones; 0 where there are none."""
-    return torch.where(chosen, values, 0).sum() / chosen.sum().clamp(min=1)

@@ -1,6 +1,6 @@
 """Cross-validation: train with each fold held out in turn, pool the detections, score them once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from untrimmed.formats.activitynet import write_results
 from untrimmed.recipe import Recipe
 from untrimmed.run import RESULTS, SCORES
 from untrimmed.timeline import Timeline
-from untrimmed.train import train
+from untrimmed.train import Trained, train
 
 
 class CrossValidation(NamedTuple):
@@ -37,17 +37,22 @@ def cross_validate(
     """
     if len(folds) < 2:
         raise BadInput(f"cross-validation needs at least 2 folds, not {len(folds)}: name them, or more in the recipe")
-    results, scores = {}, {}
+    trained = {}
     for fold in folds:
         held_out = replace(recipe, data=hold_out(recipe.data, fold))
-        trained = train(held_out, out / fold, device=device, quiet=quiet)
-        results |= trained.results
-        if trained.scores:
-            scores[fold] = trained.scores
+        trained[fold] = train(held_out, out / fold, device=device, quiet=quiet)
+    return pool(recipe, trained, out)
+
+
+def pool(recipe: Recipe, trained: Mapping[str, Trained], out: Path) -> CrossValidation:
+    """Judge the detections of all folds together, and write them and the figures into `out`."""
+    results = {video: timeline for one in trained.values() for video, timeline in one.results.items()}
     dataset = open_dataset(recipe.data).only(results)
     protocol = DETECTION_PROTOCOLS[dataset.protocol]
     pooled = detection_map(from_timelines(dataset.truth), from_timelines(results), protocol)
+    folds = {fold: one.scores for fold, one in trained.items() if one.scores}
     write_results(out / RESULTS, results)
-    per_fold = {fold: fold_scores.to_json() for fold, fold_scores in scores.items()}
-    write_json(out / SCORES, {**pooled.to_json(), "folds": per_fold})
-    return CrossValidation(results, pooled, scores)
+    write_json(
+        out / SCORES, {**pooled.to_json(), "folds": {fold: scores.to_json() for fold, scores in folds.items()}}
+    )
+    return CrossValidation(results, pooled, folds)

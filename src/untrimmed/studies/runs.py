@@ -35,7 +35,7 @@ class Runs:
         self.folder, self.base, self.device, self.quiet = Path(out) / "runs", base, device, quiet
         # Where two have one recipe, that which is done comes last and stays.
         files = sorted(self.folder.glob(f"*/{RECIPE}"), key=lambda file: ((file.parent / TRIAL).exists(), file))
-        self._known = {key: file.parent for file in files if (key := _key_of(file))}
+        self._known = {key: file.parent for file in files if (key := _key_in(file))}
 
     def fill(self, table: Table, seeds: int) -> None:
         """Train, fuse and measure what a table lacks of the first `seeds` seeds. Raises BadInput for no seeds."""
@@ -58,7 +58,7 @@ class Runs:
         """The folder of a row's run; that of a fusion is called by those of its detectors."""
         if row.fuse:
             return self.folder / "+".join(self.place(table, table.row(name), seed).name for name in row.fuse)
-        key = _key(self.recipe(row, seed))
+        key = key_of(self.recipe(row, seed))
         return self._known.get(key, self.folder / key)
 
     def _row_trials(self, table: Table, row: Row) -> list[Trial]:
@@ -149,15 +149,15 @@ def _read(folder: Path) -> Trial | None:
     return Trial.from_json(read_json(file)) if file.exists() else None
 
 
-def _key(recipe: Recipe) -> str:
+def key_of(recipe: Recipe) -> str:
     """A name for everything that a run depends on."""
     text = json.dumps(recipe_tree(recipe), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _key_of(file: Path) -> str:
+def _key_in(file: Path) -> str:
     """The key of the recipe in a file; empty for one that can no longer be read, as no row has it any more."""
     try:
-        return _key(read_recipe(file))
+        return key_of(read_recipe(file))
     except BadInput:
         return ""
