@@ -24,7 +24,7 @@ from torch import Tensor
 
 from untrimmed.errors import BadInput, missing
 from untrimmed.files import write_json
-from untrimmed.flow import displacement
+from untrimmed.flow import Search, displacement
 from untrimmed.tvl1 import displacements
 
 WIDTH, HEIGHT = 340, 256
@@ -94,9 +94,9 @@ def on_cpu(frames: np.ndarray, repeats: int) -> list[Row]:
     """Each method on one pair after another."""
     before, after = grey(frames)
 
-    def dis(preset: str) -> None:
+    def dis(search: Search) -> None:
         for first, second in frames:
-            displacement(first, second, preset)
+            displacement(first, second, search)
 
     def ours() -> None:
         for i in range(len(frames)):
@@ -106,7 +106,7 @@ def on_cpu(frames: np.ndarray, repeats: int) -> list[Row]:
         for first, second in zip(before.numpy(), after.numpy(), strict=True):
             cv2.optflow.DualTVL1OpticalFlow_create().calc(first, second, None)
 
-    methods = {"DIS fast": partial(dis, "fast"), "DIS medium": partial(dis, "medium"), "TV-L1 (untrimmed)": ours}
+    methods = {"DIS fast": partial(dis, "dis-fast"), "DIS": partial(dis, "dis"), "TV-L1 (untrimmed)": ours}
     if hasattr(cv2, "optflow"):
         methods["TV-L1 (OpenCV contrib)"] = opencv
     rows = []

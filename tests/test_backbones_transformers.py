@@ -11,9 +11,12 @@ import torch
 from torch import nn
 
 from untrimmed.backbones.preprocessing import clip_of
-from untrimmed.backbones.video_transformers import pretrained
+from untrimmed.backbones.video_transformers import TRANSFORMERS, preprocessing_in, pretrained, weights_in
 from untrimmed.backbones.zoo import embed
 from untrimmed.errors import BadInput
+from untrimmed.extraction.one_video import extract_video
+from untrimmed.extraction.settings import ExtractConfig, config_of
+from untrimmed.video import write_video
 
 CONFIG: dict[str, Any] = {"num_frames": 4, "image_size": 8, "hidden_size": 3}
 PICTURES: dict[str, Any] = {"image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.2, 0.1], "rescale_factor": 1 / 255}
@@ -43,6 +46,7 @@ def package(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         return Network(SimpleNamespace(**module.config)).train()
 
     module.AutoModel = SimpleNamespace(from_pretrained=network)
+    module.AutoConfig = SimpleNamespace(from_pretrained=lambda *_, **__: SimpleNamespace(**module.config))
     module.AutoImageProcessor = SimpleNamespace(from_pretrained=lambda *_, **__: SimpleNamespace(**module.pictures))
     monkeypatch.setitem(sys.modules, "transformers", module)
     return module
@@ -104,3 +108,22 @@ def test_a_model_that_is_not_for_clips_is_refused(package: Any, folder: Path, na
     del package.config[name]
     with pytest.raises(BadInput, match=f"its configuration has no {name}; choose a model like VideoMAE"):
         pretrained(folder)
+
+
+def test_what_a_model_expects_is_known_without_its_weights(package: Any, folder: Path) -> None:
+    assert preprocessing_in(folder) == pretrained(folder).preprocessing
+    with pytest.raises(BadInput, match=r"model\.safetensors: no such file of weights"):
+        weights_in(folder)
+
+
+def test_a_model_sees_the_clips_of_a_video(package: Any, folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"weights")
+    video = folder / "a.mp4"
+    write_video(video, np.full((20, 16, 16, 3), 200, np.uint8), 10)
+    features = extract_video(video, ExtractConfig(backbones=(TRANSFORMERS,), weights=(str(folder),)))
+    # Clips of 4 frames, one every 2.
+    assert (features.source.window, features.source.stride, features.source.fps) == (4, 2, 10.0)
+    assert features.source.backbone == f"transformers:{folder.name}" and features.values.shape == (10, 3)
+    wanted = (200 / 255 - np.array([0.5, 0.4, 0.3])) / np.array([0.2, 0.2, 0.1])
+    assert np.allclose(features.values, wanted, atol=0.1)
+    assert config_of(features.source, [folder]).backbones == (TRANSFORMERS,)

@@ -13,15 +13,19 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from untrimmed.detections import write_view
 from untrimmed.draw import report as report_module
 from untrimmed.draw.report import Embedding, Panel, Table, write_report
+from untrimmed.draw.stills import moments, stills
 from untrimmed.draw.svg import clock, ink, lanes, palette, printable, ticks, timeline_svg
 from untrimmed.errors import BadInput
+from untrimmed.formats.activitynet import write_annotations, write_results
 from untrimmed.timeline import Action, Timeline
 
 HOSTILE = [
@@ -223,7 +227,11 @@ def test_a_report_carries_titles_tables_notes_and_all_actions(tmp_path):
         assert words in page.words
     (panel,) = page.data["panels"]
     assert (panel["name"], panel["duration"], panel["video"]) == ("v1", 10, None)
-    rows = {row["name"]: tuple(Action(**action) for action in row["actions"]) for row in panel["rows"]}
+    names = [each["label"] for each in page.data["classes"]]
+    rows = {
+        row["name"]: tuple(Action(start, end, names[label], score) for start, end, label, score in row["actions"])
+        for row in panel["rows"]
+    }
     assert rows == {name: timeline.actions for name, timeline in two_rows().items()}
     assert [each["label"] for each in page.data["classes"]] == ["jump", "other"]
 
@@ -346,6 +354,55 @@ def test_the_same_report_is_written_byte_for_byte(tmp_path):
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
 
 
+def test_stills_show_the_actions_and_stay_within_their_room(tmp_path):
+    video = make_video(tmp_path / "a.mp4")
+    rows = {"truth": Timeline(2.0, (Action(0.2, 0.8, "jump"), Action(1.0, 1.6, "run")))}
+    panels = [Panel("a", 2.0, rows, video), Panel("b", 2.0, rows), Panel("c", 2.0, {}, video)]
+    found = stills(panels, 100_000)
+    assert list(found) == ["a"]
+    assert [(each.time, each.label) for each in found["a"]] == [(0.5, "jump"), (1.3, "run")]
+    content = base64.b64decode(found["a"][0].address.removeprefix("data:image/jpeg;base64,"), validate=True)
+    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    # The frame on show half a second in is the fourth, a grey of 40; the codec rounds.
+    assert picture.shape == (72, 96, 3) and abs(float(picture.mean()) - 40) < 8
+    size = len(found["a"][0].address)
+    assert len(stills(panels, size)["a"]) == 1 and stills(panels, size - 1) == {} and stills(panels, 0) == {}
+    many = [Panel(f"v{i}", 2.0, rows, video) for i in range(20)]
+    few = stills(many, 20_000)
+    assert 4 <= len(few) <= 6 and sum(len(each.address) for line in few.values() for each in line) <= 20_000
+
+
+def test_stills_of_detections_are_of_the_surest_that_do_not_overlap():
+    found = (Action(1, 3, "b", 0.5), Action(1.5, 3.5, "a", 0.9), Action(6, 8, "c", 0.4), Action(9, 30, "d", 0.8))
+    panel = Panel("v", 10.0, {"detections": Timeline(10.0, found)})
+    assert moments(panel) == [(2.5, "a"), (7.0, "c")]
+
+
+def test_a_view_of_several_detectors_has_a_row_for_each(tmp_path):
+    one, two = tmp_path / "one" / "results.json", tmp_path / "two" / "results.json"
+    write_results(one, {"a": two_rows()["detections"], "b": two_rows()["detections"]})
+    write_results(two, {"a": Timeline(10.0), "c": two_rows()["detections"]})
+    write_annotations(tmp_path / "truth.json", {"a": two_rows()["truth"]})
+
+    def rows(*others: Path) -> dict[str, list[str]]:
+        write_view(one, tmp_path / "r.html", tmp_path / "truth.json", None, others)
+        panels = Page(tmp_path / "r.html").data["panels"]
+        return {panel["name"]: [row["name"] for row in panel["rows"]] for panel in panels}
+
+    assert rows() == {"a": ["truth", "detections"], "b": ["detections"]}
+    # What a detector was not given it did not miss.
+    assert rows(two) == {
+        "a": ["truth", "one/results", "two/results"],
+        "b": ["one/results"],
+        "c": ["two/results"],
+    }
+    with pytest.raises(BadInput, match="there twice"):
+        rows(one)
+    # Annotations can be looked at alone as well.
+    write_view(tmp_path / "truth.json", tmp_path / "r.html", None, None)
+    assert len(Page(tmp_path / "r.html").data["panels"][0]["rows"][0]["actions"]) == 3
+
+
 def test_a_table_whose_rows_do_not_fit_and_a_panel_without_time_are_refused():
     with pytest.raises(ValueError, match="2 cells, but the header has 1"):
         Table("t", ["a"], [["x", "y"]])
@@ -394,7 +451,9 @@ def test_a_browser_builds_the_panels_and_marks_what_agrees(tmp_path):
     marks = Counter(re.findall('class="bar[^"]*"[^>]* data-verdict="([a-z]*)"', page))
     assert marks == {"matched": 4, "false": 2, "found": 4, "missed": 2}
     assert 'aria-label="jump 1.1-3.1 s, score 0.90, matched, tIoU 0.90"' in page
-    assert 'src="blob:' in page and "<img" not in page
+    assert 'src="blob:' in page and set(re.findall("<img[^>]*>", page)) <= set(
+        re.findall('<img src="data:image/jpeg;base64,[^"]*" alt="" loading="lazy">', page)
+    )
 
 
 def test_panels_far_below_the_window_wait_to_be_built(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -211,3 +212,10 @@ def golden(folder: Path, name: str):
     expected = json.loads((folder / f"expected/{name}.det_anet.json").read_text())
     truth, results = read_truth(folder / expected["gt"], expected["subset"]), read_results(folder / expected["pred"])
     return expected, detection_map(truth, results, replace(ACTIVITYNET, tious=tuple(expected["tiou_thresholds"])))
+
+
+def test_a_notebook_shows_a_table_of_the_classes():
+    rows = instances([("v", "a <b>", 1, 3, 1)])
+    page = detection_map(rows, rows)._repr_html_()
+    lines = re.findall("<tr>(.*?)</tr>", page)
+    assert len(lines) == 3 and "a &lt;b&gt;" in lines[1] and lines[2].count("<td>100.0</td>") == 11

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from untrimmed.flow import CELLS, CHANNELS, Preset, describe, displacement
+from untrimmed.flow import CELLS, CHANNELS, Search, describe, displacement
 from untrimmed.flow_images import dequantised, quantised, stacked
 
 
@@ -21,10 +21,10 @@ def moved(image: np.ndarray, right: float, down: float) -> np.ndarray:
     return cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REFLECT)
 
 
-@pytest.mark.parametrize("preset", ["fast", "medium"])
-def test_a_moved_picture_has_the_flow_by_which_it_moved(preset: Preset) -> None:
+@pytest.mark.parametrize("search", ["dis", "dis-fast"])
+def test_a_moved_picture_has_the_flow_by_which_it_moved(search: Search) -> None:
     image = texture(120, 160)
-    flow = displacement(image, moved(image, 3, -2), preset)
+    flow = displacement(image, moved(image, 3, -2), search)
     assert np.median(flow.reshape(-1, 2), axis=0) == pytest.approx([3, -2], abs=0.3)
 
 

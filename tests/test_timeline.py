@@ -1,7 +1,10 @@
 """Actions keep their contract, and a timeline keeps its actions in order."""
 
 import math
+import subprocess
+import sys
 from dataclasses import FrozenInstanceError
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -82,3 +85,14 @@ def test_classes_are_every_label_once_and_sorted() -> None:
     one = Timeline(9.0, (Action(0, 1, "run"), Action(1, 2, "jump"), Action(2, 3, "run")))
     assert one.labels == ("jump", "run")
     assert classes_of([one, Timeline(2.0, (Action(0, 1, "dive"),)), Timeline(2.0)]) == ("dive", "jump", "run")
+
+
+def test_a_notebook_draws_a_timeline():
+    picture = Timeline(9.0, (Action(1.0, 3.0, "a <b>", 0.5),))._repr_svg_()
+    root = ElementTree.fromstring(picture)
+    assert root.tag.endswith("svg") and "a &lt;b&gt;" in picture
+
+
+def test_a_timeline_alone_needs_no_pictures():
+    code = "import sys, untrimmed.timeline; sys.exit('untrimmed.draw' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

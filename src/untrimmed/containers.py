@@ -66,10 +66,15 @@ def opened(path: Path) -> Iterator[Source]:
         raise BadInput(f"{path}: is a folder, not a video; name a file in it")
     try:
         with av.open(path) as container:
-            yield Source(container, _stream(path, container))
+            yield source_in(path, container)
     except (FFmpegError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise BadInput(f"{path}: cannot be read as a video ({reason}); check or convert the file") from None
+
+
+def source_in(name: Path | str, container: InputContainer) -> Source:
+    """The first video stream of an open container that is no cover picture. Raises BadInput where there is none."""
+    return Source(container, _stream(name, container))
 
 
 def stated_duration(source: Source) -> float | None:
@@ -145,7 +150,7 @@ def packets(source: Source) -> Iterator[Packet]:
             yield packet
 
 
-def _stream(path: Path, container: InputContainer) -> VideoStream:
+def _stream(path: Path | str, container: InputContainer) -> VideoStream:
     pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not pictures:
         raise BadInput(f"{path}: has no video stream; give a file with pictures")

@@ -1,6 +1,7 @@
 """What a run learns from and is tested on: a data set and its features, matched and checked."""
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from untrimmed.timeline import Timeline
 RATE_VIDEOS = 16
 RATE_LEEWAY = 0.1
 """Share of a video's length by which its features may end too soon or too late."""
+DEFAULT_BACKBONE = "efficientnet-lite0"
+"""What `untrimmed extract` uses unless it is told another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +35,10 @@ class DataConfig(Config):
     """A row of the table of data sets; `activitynet` reads any file of ActivityNet's JSON form."""
     annotations: str = ""
     """File or folder of annotations."""
+    videos: str | tuple[str, ...] = ""
+    """Folder of the videos themselves, or several: training does not open it, `untrimmed doctor` does."""
     features: str | tuple[str, ...] = ""
-    """Folder of feature files, or one `.npz`; or a list of such, one for each stream, to be put side by side.
+    """Folder of feature files, or one `.npz` or HDF5 file; or a list of such, a stream each, to be put side by side.
 
     With a `*` in it, a path stands for all the folders that it matches.
     """
@@ -87,7 +92,8 @@ def open_corpus(config: DataConfig) -> Corpus:
     if lost := [video for video in (*train, *test) if video not in features]:
         sentence = f"{len(lost)} of {len(train) + len(test)} videos have no features, the first is {lost[0]}"
         if config.unusable == "refuse":
-            raise BadInput(f'{named(config)}: {sentence}; extract them or set data.unusable = "drop"')
+            remedy = f'extract them{_by_command(config)} or set data.unusable = "drop"'
+            raise BadInput(f"{named(config)}: {sentence}; {remedy}")
         notes.append(sentence)
     train, test = (tuple(v for v in videos if v in features) for videos in (train, test))
     if not any(dataset.truth[video].actions for video in train):
@@ -114,8 +120,11 @@ def open_features(
     layout = find_layout(config.layout) if config.layout else None
     if layout and layout.spread and durations is None:
         durations = {video: timeline.duration for video, timeline in open_dataset(config).truth.items()}
+    paths = [path] if path else [_filled_in("features", text) for text in _texts(config)]
+    if path is None and not paths[0].exists() and (command := _by_command(config)):
+        raise BadInput(f"{paths[0]}: no such folder of features; make it{command}")
     return FeatureStreams(
-        [path] if path else [_filled_in("features", text) for text in _texts(config)],
+        paths,
         config.source,
         layout=layout,
         streams=config.streams,
@@ -147,6 +156,30 @@ def refuse_wrong_rate(
 def named(config: DataConfig) -> str:
     """The features' paths as the recipe has them."""
     return ", ".join(_texts(config))
+
+
+def folders_of_videos(config: DataConfig) -> tuple[Path, ...]:
+    """The folders of `data.videos`; none where the recipe names none."""
+    texts = (config.videos,) if isinstance(config.videos, str) else config.videos
+    return tuple(_filled_in("videos", text) for text in texts if text)
+
+
+def extract_commands(config: DataConfig) -> tuple[str, ...]:
+    """What makes the features of `data.videos` with the default backbone, a command a folder.
+
+    None where the recipe names no videos, or features that another network makes.
+    """
+    source, features = config.source, _texts(config)
+    if not config.videos or len(features) != 1 or (source and source.backbone != DEFAULT_BACKBONE):
+        return ()
+    rate = ["--fps", f"{source.fps:g}"] if source else []
+    videos = (config.videos,) if isinstance(config.videos, str) else config.videos
+    return tuple(shlex.join(["untrimmed", "extract", folder, "--out", features[0], *rate]) for folder in videos)
+
+
+def _by_command(config: DataConfig) -> str:
+    commands = extract_commands(config)
+    return f" with `{' && '.join(commands)}`" if commands else ""
 
 
 def _texts(config: DataConfig) -> tuple[str, ...]:

@@ -30,7 +30,8 @@ class Reading:
     """What is learned of a file while its frames are read.
 
     `stated` seconds are promised, None where nothing is; `lost` seconds lay in packets that could not be decoded;
-    `height`, `width` (pixels) and `turns` (quarter turns, counter-clockwise, to be upright) are of the first frame.
+    `height`, `width` (pixels) and `turns` (quarter turns, counter-clockwise, to be upright) are of the first frame;
+    `origin` is the time that the source gives it, in seconds, and all other times count from there.
     """
 
     stated: float | None = None
@@ -38,6 +39,13 @@ class Reading:
     height: int = 0
     width: int = 0
     turns: int = 0
+    origin: float = 0.0
+
+    def note(self, first: Shown) -> None:
+        """Learn what the first frame tells."""
+        frame = first.frame
+        self.height, self.width, self.turns = frame.height, frame.width, quarter_turns(frame)
+        self.origin = first.time
 
     def check_complete(self, path: Path, end: float) -> None:
         """Raises BadInput where the last frame is gone, `end`, much before the time that was stated."""
@@ -69,6 +77,14 @@ def frames(path: Path, reading: Reading, after: float = 0.0) -> Iterator[Shown]:
     yield from _with_ends(_from(Path(path), reading, after))
 
 
+def arriving(source: Source, reading: Reading) -> Iterator[Shown]:
+    """Every frame of an open source as it comes, with times mended as in `frames`; none where none can be decoded."""
+    read = _timed(source, reading)
+    if first := next(read, None):
+        reading.note(first)
+        yield from _with_ends(_since(first.time, chain([first], read)))
+
+
 def first_frame(source: Source) -> av.VideoFrame | None:
     """The first frame that can be decoded, None where none can."""
     first = next(_timed(source, Reading()), None)
@@ -92,8 +108,7 @@ def _from(path: Path, reading: Reading, after: float) -> Iterator[Shown]:
         first = next(read, None)
         if first is None:
             raise empty(path)
-        frame = first.frame
-        reading.height, reading.width, reading.turns = frame.height, frame.width, quarter_turns(frame)
+        reading.note(first)
         sought = _sought(source, reading, first.time, after) if source.can_be_sought else None
         if sought or after <= 0 or not source.can_be_sought:
             yield from _since(first.time, sought or chain([first], read))

@@ -1,13 +1,23 @@
-"""What a recipe builds, in numbers: parameters, multiply-adds, anchors, levels."""
+"""What a recipe builds, in numbers: parameters, multiply-adds, anchors, levels; and what a detector's file says."""
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from untrimmed.corpus import open_corpus
+from untrimmed.detector import Header
+from untrimmed.detector import read_header as read_detector_header
 from untrimmed.errors import BadInput
-from untrimmed.recipe import Recipe
+from untrimmed.features import describe
+from untrimmed.model_card import card_rows, card_tree
+from untrimmed.onnx_runtime import SUFFIX, load_header
+from untrimmed.recipe import Recipe, recipe_tree
+
+SUFFIXES = (".safetensors", SUFFIX)
+"""Of detectors' files; others are recipes."""
 
 
 def describe_recipe(recipe: Recipe, channels: int | None = None, classes: int | None = None) -> dict[str, Any]:
@@ -35,3 +45,34 @@ def describe_recipe(recipe: Recipe, channels: int | None = None, classes: int | 
         "channels": channels,
         "classes": classes,
     }
+
+
+def read_header(path: Path) -> Header:
+    """What a detector's file of either kind holds besides the network. Raises BadInput as loading does."""
+    return load_header(path) if path.suffix == SUFFIX else read_detector_header(path)
+
+
+def header_tree(header: Header) -> dict[str, Any]:
+    """The whole header for JSON; `card` is None in files of before there were cards."""
+    return {
+        "version": header.version,
+        "channels": header.channels,
+        "classes": list(header.classes),
+        "source": asdict(header.source),
+        "recipe": recipe_tree(header.recipe),
+        "card": card_tree(header.card) if header.card else None,
+    }
+
+
+def header_rows(header: Header) -> list[tuple[str, str]]:
+    """The header as rows of a name and a value, for people."""
+    recipe = header.recipe
+    several = f"{len(header.classes)}: {', '.join(header.classes[:10])}{', ...' if len(header.classes) > 10 else ''}"
+    rows = [
+        ("model", f"{recipe.model.name}, windows of {recipe.model.length} snippets ({recipe.windows.mode})"),
+        ("features", f"{describe(header.source)}, {header.channels} channels"),
+        ("classes", several),
+        ("training", f"{recipe.train.steps:,} steps of {recipe.train.batch} windows, seed {recipe.train.seed}"),
+        ("written by", f"untrimmed {header.version}"),
+    ]
+    return rows + (card_rows(header.card) if header.card else [("card", "none: the file is older than cards")])

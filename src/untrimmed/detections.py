@@ -6,15 +6,20 @@ from pathlib import Path
 
 from rich.progress import track
 
+from untrimmed import archives
 from untrimmed.corpus import open_features
 from untrimmed.detector import Detector
-from untrimmed.draw.report import Panel, write_report
+from untrimmed.draw.panels import TRUTH, Panel
+from untrimmed.draw.report import Embedding, write_report
 from untrimmed.errors import BadInput, missing
-from untrimmed.extract import ExtractConfig, config_of, extract_video, find_videos
+from untrimmed.extraction.one_video import extract_video
+from untrimmed.extraction.settings import ExtractConfig, config_of
+from untrimmed.extraction.videos import find_videos
 from untrimmed.feature_files import ENDINGS
 from untrimmed.feature_folder import MANIFEST
 from untrimmed.feature_streams import FeatureStreams, stream_folders
 from untrimmed.features import VideoFeatures
+from untrimmed.files import read_json
 from untrimmed.formats.activitynet import read_annotations, read_detections, write_results
 from untrimmed.formats.subtitles import write_srt
 from untrimmed.formats.tables import write_csv
@@ -24,22 +29,38 @@ from untrimmed.video_scores import VideoScores
 
 FORMATS = (".json", ".csv", ".srt")
 PLACE = "{video}"
+DETECTIONS = "detections"
+"""The row of a page's only detector."""
 # A subtitle is read by people: a hundred faint guesses over each other would help nobody.
 SUBTITLE_SCORE = 0.3
 
 
 def find_actions(
-    detector: Detector, source: Path, scores: VideoScores | None = None, *, quiet: bool = False
+    detector: Detector,
+    source: Path,
+    scores: VideoScores | None = None,
+    weights: Sequence[Path] = (),
+    *,
+    quiet: bool = False,
 ) -> dict[str, Timeline]:
-    """The actions in a video, a feature file, or every one of a folder of either; weighed where scores are given."""
-    return find_fused_actions(Fusion((detector,)), [source], scores, quiet=quiet)
+    """The actions in a video, a feature file, or every one of a folder of either; weighed where scores are given.
+
+    `weights` are the files of a published backbone's, by whose features a detector knows videos.
+    """
+    return find_fused_actions(Fusion((detector,)), [source], scores, weights, quiet=quiet)
 
 
 def find_fused_actions(
-    fusion: Fusion, sources: Sequence[Path], scores: VideoScores | None = None, *, quiet: bool = False
+    fusion: Fusion,
+    sources: Sequence[Path],
+    scores: VideoScores | None = None,
+    weights: Sequence[Path] = (),
+    *,
+    quiet: bool = False,
 ) -> dict[str, Timeline]:
     """The same of several detectors, each with its own source of the same videos."""
-    several = [open_source(detector, source) for detector, source in zip(fusion.detectors, sources, strict=True)]
+    pairs = zip(fusion.detectors, sources, strict=True)
+    several = [open_source(detector, source, weights) for detector, source in pairs]
     first = several[0]
     for other, source in zip(several[1:], sources[1:], strict=True):
         if lost := [video for video in first if video not in other]:
@@ -67,13 +88,13 @@ def _find(
     )
 
 
-def open_source(detector: Detector, source: Path) -> "FeatureStreams | Videos":
+def open_source(detector: Detector, source: Path, weights: Sequence[Path] = ()) -> "FeatureStreams | Videos":
     """The features that a detector is to be given of a video, a feature file, or a folder of either."""
     if "*" not in source.name and not source.exists():
         raise missing(source, "video, feature file or folder")
     if holds_features(source, detector.source.streams):
         return open_features(detector.recipe.data, path=source)
-    return Videos(find_videos(source), config_of(detector.source))
+    return Videos(find_videos(source), config_of(detector.source, weights))
 
 
 class Videos:
@@ -102,7 +123,7 @@ def holds_features(source: Path, streams: Sequence[str] = ()) -> bool:
         return True
     if source.is_dir():
         return (source / MANIFEST).exists() or any(file.name.endswith(ENDINGS) for file in source.iterdir())
-    return source.name.endswith((*ENDINGS, ".npz"))
+    return source.name.endswith((*ENDINGS, *archives.ENDINGS))
 
 
 def check_output(out: Path) -> None:
@@ -123,21 +144,64 @@ def write_detections(out: Path, timelines: Mapping[str, Timeline], score: float 
     return list(several)
 
 
-def write_view(results: Path, out: Path, truth: Path | None, videos: Path | None) -> Path:
-    """The report of a results file, of the videos in it."""
-    detected = read_detections(results).timelines
+def write_view(
+    results: Path,
+    out: Path,
+    truth: Path | None,
+    videos: Path | None,
+    others: Sequence[Path] = (),
+    *,
+    stills: bool = True,
+) -> Path:
+    """The report of the videos in a results file, with a row for each of the `others` of more detectors.
+
+    Raises BadInput where a file cannot be read, and where one results file is given twice.
+    """
+    several = read_rows([results, *others])
     annotated = read_annotations(truth).timelines if truth else {}
     files = {file.stem: file for file in find_videos(videos)} if videos else {}
-    panels = [panel(video, detected[video], annotated.get(video), files.get(video)) for video in sorted(detected)]
-    write_report(out, results.stem, panels, [])
+    panels = []
+    for video in sorted({video for timelines in several.values() for video in timelines}):
+        # A results file that does not know the video has no row, rather than an empty one: it has missed nothing.
+        rows = {name: timelines[video] for name, timelines in several.items() if video in timelines}
+        first = next(iter(rows.values()))
+        panels.append(replace(panel(video, first, annotated.get(video), files.get(video)), rows=rows))
+        if video in annotated:
+            panels[-1] = replace(panels[-1], rows={TRUTH: annotated[video], **rows})
+    write_report(out, results.stem, panels, [], embedding=Embedding() if stills else Embedding(stills=0))
     return out
+
+
+def read_rows(paths: Sequence[Path]) -> dict[str, Mapping[str, Timeline]]:
+    """The timelines of several files, detections or annotations, by the name that each file's row has in a page."""
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise BadInput(f"{', '.join(map(str, paths))}: one file is there twice; give each once")
+    names = [path.stem for path in paths]
+    if len({*names, TRUTH}) <= len(names):
+        names = [f"{path.resolve().parent.name}/{path.stem}" for path in paths]
+    if len({*names, TRUTH}) <= len(names):
+        names = [str(path.resolve()) for path in paths]
+    if len(paths) == 1:
+        names = [DETECTIONS]
+    return {name: read_timelines(path) for name, path in zip(names, paths, strict=True)}
+
+
+def read_timelines(path: Path) -> Mapping[str, Timeline]:
+    """The timelines in a file of detections, or in one of annotations, whichever it is."""
+    return (read_detections(path) if holds_detections(path) else read_annotations(path)).timelines
+
+
+def holds_detections(path: Path) -> bool:
+    """Whether a JSON file is one of detections rather than of annotations."""
+    content = read_json(path)
+    return isinstance(content, dict) and "results" in content and "annotations" not in content
 
 
 def panel(video: str, detected: Timeline, annotated: Timeline | None, file: Path | None) -> Panel:
     """One video of a report: what was found, under what is there."""
-    rows = {"truth": annotated} if annotated else {}
+    rows = {TRUTH: annotated} if annotated else {}
     duration = annotated.duration if annotated else detected.duration
-    return Panel(video, duration, {**rows, "detections": detected}, file)
+    return Panel(video, duration, {**rows, DETECTIONS: detected}, file)
 
 
 def _write(file: Path, timelines: Mapping[str, Timeline]) -> None:

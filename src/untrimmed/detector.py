@@ -4,12 +4,13 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from untrimmed import __version__
 from untrimmed.errors import BadInput, missing
 from untrimmed.features import FeatureSource, VideoFeatures, check_finite, describe
 from untrimmed.files import whole
+from untrimmed.model_card import Card, card_tree, read_card
 from untrimmed.models.base import Model
 from untrimmed.recipe import Recipe, build_recipe, recipe_tree
 from untrimmed.suppress import suppress
@@ -30,6 +32,19 @@ from untrimmed.windows import Window, stack, windows
 
 HEADER = "untrimmed"
 BATCH = 8
+
+
+class Header(NamedTuple):
+    """What a detector's file holds besides its weights."""
+
+    version: str
+    """Of this package, when the file was written."""
+    recipe: Recipe
+    channels: int
+    classes: tuple[str, ...]
+    source: FeatureSource
+    card: Card | None
+    """None in files of before there were cards."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,7 @@ class Detector:
     classes: tuple[str, ...]
     source: FeatureSource
     compiled: bool = False
+    card: Card | None = None
 
     def detect(self, features: VideoFeatures, name: str = "the video") -> Timeline:
         """The actions of a video, best `suppress.keep` of them. Raises BadInput for features of another kind."""
@@ -109,37 +125,66 @@ class Detector:
                 scores.append(proposals.scores.double().cpu().numpy())
         return np.concatenate(segments), np.concatenate(scores)
 
-    def save(self, path: Path) -> None:
-        """Write weights and everything else to one file, whole or not at all."""
-        header = {
+    def header(self) -> str:
+        """Everything but the weights, as JSON; `parse_header` turns it back."""
+        tree = {
             "version": __version__,
             "recipe": recipe_tree(self.recipe),
             "channels": self.channels,
             "classes": self.classes,
             "source": asdict(self.source),
         }
+        return json.dumps(tree | ({"card": card_tree(self.card)} if self.card else {}))
+
+    def save(self, path: Path) -> None:
+        """Write weights and everything else to one file, whole or not at all."""
         weights = {name: value.contiguous().cpu() for name, value in self.model.state_dict().items()}
         with whole(path) as temporary:
-            save_file(weights, temporary, metadata={HEADER: json.dumps(header)})
+            save_file(weights, temporary, metadata={HEADER: self.header()})
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu", compiled: bool = False) -> "Detector":
         """Read a detector; nothing in the file is run. Raises BadInput for a file that is cut or is none."""
-        if not Path(path).is_file():
-            raise missing(Path(path), "detector file")
-        try:
-            with safe_open(path, framework="pt", device=device) as file:
-                header = json.loads((file.metadata() or {})[HEADER])
-                weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            source = FeatureSource(**{**header["source"], "streams": tuple(header["source"]["streams"])})
-            recipe = build_recipe(header["recipe"], str(path))
-            channels, classes = int(header["channels"]), tuple(map(str, header["classes"]))
-            model = prepare(recipe.model.build(channels, len(classes)), device)
+        with _whole_file(path), safe_open(path, framework="pt", device=device) as file:
+            header = parse_header(file.metadata(), path)
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            model = prepare(header.recipe.model.build(header.channels, len(header.classes)), device)
             model.load_state_dict(weights)
-        except (SafetensorError, KeyError, TypeError, json.JSONDecodeError, RuntimeError, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise BadInput(f"{path}: is not a whole detector file ({reason}); copy or train it again") from None
-        return cls(model.eval(), recipe, channels, classes, source, compiled)
+        _, recipe, channels, classes, source, card = header
+        return cls(model.eval(), recipe, channels, classes, source, compiled, card)
+
+
+def read_header(path: Path) -> Header:
+    """What a detector file holds besides its weights, which are not read. Raises BadInput as loading does."""
+    with _whole_file(path), safe_open(path, framework="pt") as file:
+        return parse_header(file.metadata(), path)
+
+
+def parse_header(metadata: Mapping[str, str] | None, path: Path) -> Header:
+    """The header in a file's metadata. Raises BadInput for a bad recipe; TypeError, KeyError or ValueError else."""
+    tree = json.loads((metadata or {})[HEADER])
+    return Header(
+        str(tree["version"]),
+        build_recipe(tree["recipe"], str(path)),
+        int(tree["channels"]),
+        tuple(map(str, tree["classes"])),
+        FeatureSource.from_json(tree["source"]),
+        read_card(tree["card"]) if "card" in tree else None,
+    )
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[None]:
+    """Turns whatever a file that is cut, or is none, makes of its reader into one sentence."""
+    if not Path(path).is_file():
+        raise missing(Path(path), "detector file")
+    try:
+        yield
+    except BadInput:
+        raise
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadInput(f"{path}: is not a whole detector file ({reason}); copy or train it again") from None
 
 
 def prepare(model: Model, device: str) -> Model:

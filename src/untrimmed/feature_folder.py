@@ -1,29 +1,35 @@
-"""Folders of features: read lazily, a file a video or one `.npz`, and written whole, with a manifest."""
+"""Folders of features: read lazily, a file a video or one archive, and written whole, with a manifest."""
 
-import zipfile
-import zlib
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
+from untrimmed import archives
 from untrimmed.errors import BadInput, missing
-from untrimmed.feature_files import ENDINGS, checked, read_features, video_of
+from untrimmed.feature_files import ENDINGS, read_features, video_of
 from untrimmed.features import FeatureSource, Grid, VideoFeatures, describe
 from untrimmed.files import read_json, whole, write_json
 from untrimmed.video import ENDINGS as VIDEO_ENDINGS
 
 MANIFEST = "manifest.json"
+CONVENTION = (
+    "snippet i covers [start + i * stride / fps, + window / fps) seconds of the video from its first frame; "
+    "position i + 0.5 is the middle of that"
+)
+"""How snippets lie in time, for readers of a manifest."""
 PREFIX = "v_"
 """What stands before a video's name in the files that go round for ActivityNet."""
 
 
 class FeatureFolder:
-    """The features of many videos by name, read when asked for: a folder of feature files, one file, or one `.npz`.
+    """The features of many videos by name, read when asked for: a folder of feature files, one file,
+    or an archive (`.npz`, HDF5).
 
     A folder that `FeatureWriter` made carries a manifest. Any other needs `source`, to say how its snippets lie
     in time. `durations` are the videos' lengths in seconds where a manifest does not give them. A video is found
@@ -87,12 +93,12 @@ class FeatureFolder:
         if name is None:
             raise BadInput(f"{self.path}: has no features of {video!r}; extract it or leave it out")
         file = self._names[name]
-        return self._from_archive(name) if file.suffix == ".npz" else read_features(file)
+        return self._archive.read(name) if file.suffix in archives.ENDINGS else read_features(file)
 
     @cached_property
     def _names(self) -> dict[str, Path]:
-        if self.path.suffix == ".npz":
-            return dict.fromkeys(sorted(self._archive.files), self.path)
+        if self.path.suffix in archives.ENDINGS:
+            return dict.fromkeys(self._archive.names, self.path)
         if self._files:
             return {video: self.path / file for video, file in self._files.items()}
         if self.path.is_file():
@@ -113,25 +119,20 @@ class FeatureFolder:
         return plain
 
     @cached_property
-    def _archive(self) -> Any:
-        try:
-            if not zipfile.is_zipfile(self.path):
-                raise zipfile.BadZipFile("no .npz inside")
-            return np.load(self.path, allow_pickle=False)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise BadInput(f"{self.path}: is not a readable .npz file ({error}); write it again") from None
-
-    def _from_archive(self, name: str) -> np.ndarray:
-        try:
-            values = self._archive[name]
-        except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-            raise BadInput(f"{self.path}: {name} cannot be read ({error}); write the file again") from None
-        return checked(values, f"{self.path}: {name}")
+    def _archive(self) -> archives.Archive:
+        return archives.open_archive(self.path)
 
 
 def reach(grid: Grid, count: int) -> float:
     """When the last of `count` snippets ends, in seconds: the end of a video whose length nobody said."""
     return grid.start + (count - 1) * grid.step + grid.span
+
+
+class Origin(NamedTuple):
+    """A file that features were made of, so that another one of the same name is told apart."""
+
+    bytes: int
+    sha256: str
 
 
 class FeatureWriter:
@@ -150,7 +151,7 @@ class FeatureWriter:
                 "choose another folder"
             )
         self._videos = {
-            video: {"file": file, "duration": manifest.durations[video]}
+            video: dict(manifest.entries[video])
             for video, file in manifest.files.items()
             if (self.path / file).exists()
         }
@@ -158,17 +159,33 @@ class FeatureWriter:
     def __contains__(self, video: str) -> bool:
         return video in self._videos
 
-    def write(self, video: str, features: VideoFeatures) -> None:
+    def origin(self, video: str) -> "Origin | None":
+        """The file that a video's features were made of, where the manifest says."""
+        entry = self._videos[video]
+        return Origin(int(entry["bytes"]), str(entry["sha256"])) if "sha256" in entry else None
+
+    def write(self, video: str, features: VideoFeatures, origin: "Origin | None" = None) -> None:
         """Store one video in half precision where its values allow, and enter it in the manifest."""
         file = self.path / f"{video}.npy"
         if file.parent != self.path or video in ("", ".", ".."):
             raise BadInput(f"video {video!r}: cannot be the name of a file; rename it")
         # Half precision reaches to 65,504 only; what lies beyond must not become infinite.
         precise = np.abs(features.values).max() > np.finfo(np.float16).max
+        values = np.asarray(features.values, np.float32 if precise else np.float16)
         with whole(file) as temporary, temporary.open("wb") as stream:
-            np.save(stream, np.asarray(features.values, np.float32 if precise else np.float16))
-        self._videos[video] = {"file": file.name, "duration": features.duration}
-        manifest = {"source": asdict(self.source), "videos": dict(sorted(self._videos.items()))}
+            np.save(stream, values)
+        entry = {
+            "file": file.name,
+            "duration": features.duration,
+            "snippets": len(values),
+            "dtype": str(values.dtype),
+        }
+        self._videos[video] = {**entry, **(origin._asdict() if origin else {})}
+        manifest = {
+            "source": asdict(self.source),
+            "convention": CONVENTION,
+            "videos": dict(sorted(self._videos.items())),
+        }
         write_json(self.path / MANIFEST, manifest)
 
 
@@ -177,15 +194,27 @@ class _Manifest:
     source: FeatureSource | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     durations: Mapping[str, float] = field(default_factory=dict)
+    entries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def stated_source(path: Path) -> FeatureSource | None:
+    """What the manifest of a folder says of its features; None where there is none. BadInput for a broken one."""
+    return _read_manifest(Path(path)).source if Path(path).is_dir() else None
+
+
+def origin_of(path: Path) -> Origin:
+    """The file at a path as it is now; it is read through."""
+    with Path(path).open("rb") as file:
+        return Origin(Path(path).stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def _read_manifest(path: Path) -> _Manifest:
     file = (path if path.is_dir() else path.parent) / MANIFEST
-    if path.suffix == ".npz" or not file.exists():
+    if path.suffix in archives.ENDINGS or not file.exists():
         return _Manifest()
     content = read_json(file)
     try:
-        source = FeatureSource(**{**content["source"], "streams": tuple(content["source"]["streams"])})
+        source = FeatureSource.from_json(content["source"])
         videos = content["videos"]
         files = {video: str(entry["file"]) for video, entry in videos.items()}
         durations = {video: float(entry["duration"]) for video, entry in videos.items()}
@@ -194,7 +223,7 @@ def _read_manifest(path: Path) -> _Manifest:
     if path.is_file():
         files = {video: name for video, name in files.items() if name == path.name}
         return _Manifest(source, {}, {video: durations[video] for video in files})
-    return _Manifest(source, files, durations)
+    return _Manifest(source, files, durations, videos)
 
 
 def _without_ending(name: str) -> str:

@@ -69,6 +69,25 @@ LAYOUTS: dict[str, Layout] = {
         widths=(1024, 1024),
         rates=_THUMOS14_RATES,
     ),
+    # THUMOS'14, VideoMAE V2-g as its authors' script extracts it, and as ActionFormer, TriDet and OpenTAD read it.
+    "videomaev2-thumos14": Layout(
+        source=FeatureSource(backbone="videomaev2-g", fps=30, stride=4, window=16, streams=("rgb",)),
+        widths=(1408,),
+        rates=_THUMOS14_RATES,
+    ),
+    # SlowFast-101 of EPIC-Kitchens-100, Ego4D and HACS, as ActionFormer and OpenTAD read it: slow (2048), then fast.
+    "slowfast-epic": Layout(
+        source=FeatureSource(backbone="slowfast-101", fps=30, stride=16, window=32, streams=("rgb",)),
+        widths=(2304,),
+    ),
+    "slowfast-ego4d": Layout(
+        source=FeatureSource(backbone="slowfast-101", fps=30, stride=16, window=32, streams=("rgb",)),
+        widths=(2304,),
+    ),
+    "slowfast-hacs": Layout(
+        source=FeatureSource(backbone="slowfast-101", fps=15, stride=8, window=32, streams=("rgb",)),
+        widths=(2304,),
+    ),
     # ActivityNet, one `v_*.npy` a video, of frames at 25 a second.
     "actionformer-i3d-activitynet": Layout(
         source=FeatureSource(backbone="i3d-kinetics", fps=25, stride=16, window=16, streams=("rgb", "flow")),

@@ -229,7 +229,8 @@ def _joined(sources: list[FeatureSource], paths: list[Path]) -> FeatureSource:
             raise _apart(path, other, paths[0], first)
     backbones = dict.fromkeys(source.backbone for source in sources)
     streams = tuple(stream for source in sources for stream in source.streams)
-    return replace(first, backbone="+".join(backbones), streams=streams)
+    weights = tuple(dict.fromkeys(one for source in sources for one in source.weights))
+    return replace(first, backbone="+".join(backbones), streams=streams, weights=weights)
 
 
 def _apart(path: Path, source: FeatureSource, other_path: Path, other: FeatureSource) -> BadInput:

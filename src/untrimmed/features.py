@@ -1,6 +1,7 @@
 """What was seen in a video, and when: feature vectors on a grid of snippets."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -85,11 +86,19 @@ class FeatureSource(Config):
     """What is concatenated, in order, such as `rgb`, `flow`."""
     start: float = 0.0
     """Seconds at which the first snippet begins."""
+    weights: tuple[str, ...] = ()
+    """The first digits of the SHA-256 of each backbone's weights; empty where nobody said."""
 
     def __post_init__(self) -> None:
         for name in ("fps", "stride", "window"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"source.{name} = {getattr(self, name)}: must be above 0")
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "FeatureSource":
+        """The source of what `asdict` made of it and JSON kept. Raises TypeError for unknown keys."""
+        lists = {key: tuple(value[key]) for key in ("streams", "weights") if key in value}
+        return cls(**{**value, **lists})
 
     @property
     def grid(self) -> Grid:
@@ -174,4 +183,6 @@ def check_finite(video: str, features: VideoFeatures) -> None:
 def describe(source: FeatureSource) -> str:
     """One line that tells two sources apart."""
     streams = "+".join(source.streams) or "one stream"
-    return f"{source.backbone} ({streams}, {source.fps:g} fps, stride {source.stride:g}, window {source.window:g})"
+    weights = f", weights {'+'.join(source.weights)}" if source.weights else ""
+    rate = f"{source.fps:g} fps, stride {source.stride:g}, window {source.window:g}"
+    return f"{source.backbone} ({streams}, {rate}{weights})"

@@ -15,7 +15,7 @@ from untrimmed.detector import BATCH, Detector, batched
 from untrimmed.draw.kernels import Kernel, KernelLayer, fitting_layer, kernels_svg
 from untrimmed.draw.report import write_report
 from untrimmed.errors import BadInput
-from untrimmed.extract import find_videos
+from untrimmed.extraction.videos import find_videos
 from untrimmed.feature_streams import FeatureStreams
 from untrimmed.features import VideoFeatures
 from untrimmed.files import write_text

@@ -1,6 +1,7 @@
 """The folder of a training run: what it holds, how it is entered again, and how it ends."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from untrimmed.evaluate.instances import from_timelines
 from untrimmed.evaluate.protocol import DETECTION_PROTOCOLS
 from untrimmed.files import read_bytes, whole, write_json, write_text
 from untrimmed.formats.activitynet import write_results
+from untrimmed.model_card import trained_card
 from untrimmed.models.base import Model
 from untrimmed.optim import MovingAverage
 from untrimmed.recipe import Recipe, read_recipe, recipe_tree, write_recipe
@@ -102,6 +104,8 @@ class Run:
     def finish(self, recipe: Recipe, corpus: Corpus) -> Trained:
         """Write the last checkpoint, the detector, its detections and their scores."""
         trained = self.test(recipe, corpus)
+        card = trained_card(recipe.data, corpus, trained.scores)
+        trained = trained._replace(detector=replace(trained.detector, card=card))
         if self.process.rank == 0:
             self.save(recipe.train.steps)
             write_results(self.folder / RESULTS, trained.results)

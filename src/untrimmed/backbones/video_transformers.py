@@ -8,7 +8,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from untrimmed.backbones.preprocessing import Preprocessing
-from untrimmed.errors import BadInput
+from untrimmed.errors import BadInput, missing
+
+
+TRANSFORMERS = "transformers"
+"""What such a backbone is called; which one it is, the folder says."""
 
 
 class VideoTransformer(nn.Module):
@@ -36,19 +40,36 @@ def pretrained(folder: Path) -> Pretrained:
     Nothing is fetched, and of the weights only `model.safetensors` is read. Raises BadInput when the package is
     absent, or the folder, or when the model does not take clips of frames.
     """
-    transformers = _package()
-    if not Path(folder).is_dir():
-        raise BadInput(f"{folder}: no such folder; download a video model such as VideoMAE there, as .safetensors")
-    try:
-        network = transformers.AutoModel.from_pretrained(str(folder), local_files_only=True, use_safetensors=True)
-        pictures = transformers.AutoImageProcessor.from_pretrained(str(folder), local_files_only=True)
-    except (OSError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise BadInput(f"{folder}: is no model that transformers can load ({reason}); download it again") from None
-    preprocessing = _preprocessing(Path(folder), network.config, pictures)
+    network = _read("AutoModel", folder, use_safetensors=True)
+    preprocessing = _preprocessing(Path(folder), network.config, _read("AutoImageProcessor", folder))
     return Pretrained(
         VideoTransformer(network).eval().requires_grad_(False), preprocessing, network.config.hidden_size
     )
+
+
+def preprocessing_in(folder: Path) -> Preprocessing:
+    """What the model in a folder expects of a clip, without its weights; raises as `pretrained` does."""
+    return _preprocessing(Path(folder), _read("AutoConfig", folder), _read("AutoImageProcessor", folder))
+
+
+def weights_in(folder: Path) -> Path:
+    """The file of the weights in a model's folder. Raises BadInput where there is none."""
+    file = Path(folder) / "model.safetensors"
+    if not file.exists():
+        raise missing(file, "file of weights")
+    return file
+
+
+def _read(what: str, folder: Path, **options: Any) -> Any:
+    """A part of the model in a folder, by the class of `transformers` that reads it."""
+    package = _package()
+    if not Path(folder).is_dir():
+        raise BadInput(f"{folder}: no such folder; download a video model such as VideoMAE there, as .safetensors")
+    try:
+        return getattr(package, what).from_pretrained(str(folder), local_files_only=True, **options)
+    except (OSError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise BadInput(f"{folder}: is no model that transformers can load ({reason}); download it again") from None
 
 
 def _package() -> Any:

@@ -27,6 +27,11 @@ VideoList = Annotated[Path | None, typer.Option(help="Judge only the videos in t
 Overrides = Annotated[list[str] | None, typer.Argument(help="Settings over the recipe's: train.steps=500")]
 
 
+Weights = Annotated[
+    list[Path] | None, typer.Option(help="A published backbone's weights; one for each backbone, in their order.")
+]
+
+
 def command(group: typer.Typer) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A command of the group; bad input becomes one sentence and exit code 2, an interruption code 130."""
 

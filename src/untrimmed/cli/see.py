@@ -7,6 +7,7 @@ import typer
 
 from untrimmed.cli.app import JsonOut, Overrides, app, command
 from untrimmed.cli.show import show_table, shown
+from untrimmed.errors import BadInput
 
 
 @command(app)
@@ -15,15 +16,21 @@ def view(
     out: Annotated[Path, typer.Option(help="The HTML file to write.")],
     truth: Annotated[Path | None, typer.Option(help="Annotations to show beside them.")] = None,
     videos: Annotated[Path | None, typer.Option(help="Folder of the videos.")] = None,
+    others: Annotated[
+        list[Path] | None, typer.Option("--and", help="Another detector's results, for a row below; may be repeated.")
+    ] = None,
+    stills: Annotated[bool, typer.Option(help="Small pictures of the actions, where the videos are at hand.")] = True,
     kernels: Annotated[
         tuple[Path, Path] | None,
         typer.Option(metavar="DETECTOR SOURCE", help="Show a GTAN's learned kernels, and what it is to look at."),
     ] = None,
 ) -> None:
-    """Write one HTML file that plays the videos above timelines of truth and detections.
+    """Write one HTML file that plays the videos above timelines of truth and of one or more detectors.
 
     Example: `untrimmed view runs/demo/results.json --truth annotations.json --videos videos --out report.html`
     """
+    if kernels and others:
+        raise BadInput("--kernels shows one detector's; leave --and out")
     if kernels:
         from untrimmed.detector import Detector
         from untrimmed.look import write_kernel_view
@@ -32,7 +39,7 @@ def view(
     else:
         from untrimmed.detections import write_view
 
-        print(write_view(results, out, truth, videos))
+        print(write_view(results, out, truth, videos, others or [], stills=stills))
 
 
 @command(app)
@@ -56,20 +63,29 @@ def kernels(
 
 @command(app)
 def describe(
-    recipe: Annotated[Path, typer.Argument(help="A recipe, as in recipes/.")],
+    recipe: Annotated[Path, typer.Argument(help="A recipe, as in recipes/, or a detector file.")],
     overrides: Overrides = None,
     channels: Annotated[int | None, typer.Option(help="Width of the features, without opening the data.")] = None,
     classes: Annotated[int | None, typer.Option(help="Number of classes, without opening the data.")] = None,
     json: JsonOut = None,
 ) -> None:
-    """Say what a recipe builds: parameters, multiply-adds of one forward, anchors, levels.
+    """Say what a recipe builds: parameters, multiply-adds, anchors, levels; or what a detector learned from.
 
     Example: `untrimmed describe recipes/salads50_ctcn.toml --json model.json`
     """
-    from untrimmed.describe import describe_recipe
+    from untrimmed.describe import SUFFIXES, describe_recipe, header_rows, header_tree, read_header
     from untrimmed.files import write_json
     from untrimmed.recipe import read_recipe
 
+    if recipe.suffix in SUFFIXES:
+        if overrides or channels or classes:
+            raise BadInput(f"{recipe}: a detector is described as it is; leave the settings out")
+        header = read_header(recipe)
+        if json:
+            write_json(json, header_tree(header))
+        for name, value in header_rows(header):
+            print(f"{name:<18} {value}")
+        return
     built = describe_recipe(read_recipe(recipe, overrides or []), channels, classes)
     if json:
         write_json(json, built)

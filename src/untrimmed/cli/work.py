@@ -2,12 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from untrimmed.cli.app import Device, Overrides, Quiet, app, command
-from untrimmed.cli.show import show_scores
+from untrimmed.cli.app import Device, JsonOut, Overrides, Quiet, Weights, app, command
+from untrimmed.cli.show import show_scores, show_table, shown
 
 
 @command(app)
@@ -32,26 +32,79 @@ def demo(
 def extract(
     videos: Annotated[Path, typer.Argument(help="A video, or a folder of videos.")],
     out: Annotated[Path, typer.Option(help="The feature folder to write.")],
-    fps: Annotated[float, typer.Option(help="Snippets a second.")] = 5.0,
-    flow: Annotated[bool, typer.Option(help="Append a descriptor of the optical flow.")] = True,
+    backbone: Annotated[
+        list[str] | None,
+        typer.Option(help="What sees the frames; `untrimmed backbones` lists all. Repeated: side by side."),
+    ] = None,
+    weights: Weights = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Frames a second for the backbone [default: 5; of clips, the first video's].")
+    ] = None,
+    stride: Annotated[int | None, typer.Option(help="Frames from clip to clip [default: the backbone's].")] = None,
+    flow: Annotated[bool, typer.Option(help="Append a descriptor of the optical flow (default backbone).")] = True,
+    flow_method: Annotated[
+        Literal["dis", "dis-fast", "tvl1"] | None,
+        typer.Option(help="How flow is computed [default: dis; tvl1 for networks of flow].", show_default=False),
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures, or a quarter as many clips, seen at a time.")] = 16,
     allow_truncated: Annotated[bool, typer.Option(help="Use what decodes of a damaged video.")] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Videos at a time, one core each.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Videos at a time, a core each.")] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Run on a cluster instead: Ray's `auto`, HOST:PORT, `local`."),
+    ] = None,
+    device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
     """Turn videos into features; done again, it skips what is there.
 
     Example: `untrimmed extract videos --out features --workers 2`
-    """
-    from untrimmed.extract import ExtractConfig, find_videos
-    from untrimmed.extract import extract as extract_videos
 
-    config = ExtractConfig(fps=fps, flow=flow, allow_truncated=allow_truncated)
-    done = extract_videos(find_videos(videos), out, config, workers=workers, quiet=quiet)
+    Example: `untrimmed extract videos --out i3d --backbone i3d-rgb --weights rgb_imagenet.pt`
+    """
+    from untrimmed.detector import pick_device
+    from untrimmed.extraction.settings import LITE, ExtractConfig
+    from untrimmed.extraction.videos import extract as extract_videos
+    from untrimmed.extraction.videos import find_videos
+
+    config = ExtractConfig(
+        backbones=tuple(backbone or [LITE]),
+        weights=tuple(map(str, weights or [])),
+        fps=fps,
+        stride=stride,
+        flow=flow,
+        flow_method=flow_method,
+        batch=batch,
+        device=pick_device(device),
+        allow_truncated=allow_truncated,
+    )
+    done = extract_videos(find_videos(videos), out, config, workers=workers, quiet=quiet, cluster=cluster)
     print(f"{len(done.done)} extracted, {len(done.skipped)} there already, {len(done.failed)} failed: {out}")
     for reason in done.failed.values():
         print(f"untrimmed: {reason}", file=sys.stderr)
     if done.failed:
         raise typer.Exit(2)
+
+
+@command(app)
+def backbones(json: JsonOut = None) -> None:
+    """List the backbones: what each sees, how often, how wide its features are, and where its weights come from.
+
+    Example: `untrimmed backbones`
+    """
+    from untrimmed.extraction.settings import catalogue
+    from untrimmed.files import write_json
+
+    rows = catalogue()
+    if json:
+        write_json(json, [row._asdict() for row in rows])
+    header = ["backbone", "frames", "stride", "frames a second", "channels"]
+    show_table(
+        "", header, [[shown(value) if isinstance(value, int) else value for value in row[:-1]] for row in rows]
+    )
+    print("weights")
+    for row in rows:
+        print(f"  {row.backbone}: {row.weights}")
 
 
 @command(app)
@@ -95,6 +148,11 @@ def detect(
     top_labels: Annotated[int, typer.Option(min=1, help="Labels a video lends to a detector of one class.")] = 2,
     score: Annotated[float | None, typer.Option(help="Least score [default: 0.3 in .srt, else 0].")] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile the network first: for many videos.")] = False,
+    runtime: Annotated[
+        Literal["torch", "onnx"] | None,
+        typer.Option(help="What runs the network [default: onnx for an .onnx file, else torch].", show_default=False),
+    ] = None,
+    weights: Weights = None,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
@@ -103,18 +161,17 @@ def detect(
     Example: `untrimmed detect runs/demo/detector.safetensors match.mp4 --out match.srt`
     """
     from untrimmed.detections import check_output, find_actions, find_fused_actions, write_detections
-    from untrimmed.detector import Detector, pick_device
+    from untrimmed.export import open_detector
     from untrimmed.fusion import Fusion
     from untrimmed.video_scores import read_video_scores
 
     check_output(out)
     scores = read_video_scores(video_scores, top_labels) if video_scores else None
-    place = pick_device(device)
-    first = Detector.load(detector, place, compiled)
+    first = open_detector(detector, device, compiled, runtime)
     if also:
-        fusion = Fusion((first, Detector.load(also[0], place, compiled)), (1 - weight, weight))
-        timelines = find_fused_actions(fusion, (source, also[1]), scores, quiet=quiet)
+        fusion = Fusion((first, open_detector(also[0], device, compiled, runtime)), (1 - weight, weight))
+        timelines = find_fused_actions(fusion, (source, also[1]), scores, weights or (), quiet=quiet)
     else:
-        timelines = find_actions(first, source, scores, quiet=quiet)
+        timelines = find_actions(first, source, scores, weights or (), quiet=quiet)
     for file in write_detections(out, timelines, score):
         print(file)

@@ -12,7 +12,8 @@ from untrimmed.detections import panel
 from untrimmed.draw.report import write_report
 from untrimmed.evaluate.detection import DetectionScores
 from untrimmed.evaluation_tables import detection_tables
-from untrimmed.extract import ExtractConfig, extract, find_videos
+from untrimmed.extraction.settings import ExtractConfig
+from untrimmed.extraction.videos import extract, find_videos
 from untrimmed.recipe import Recipe, read_recipe
 from untrimmed.train import train
 

@@ -1,21 +1,34 @@
-// The page around the panels: filters, totals, keys, and which panels are near enough to be drawn.
+// The page around the panels: filters, totals, the list of videos, and which panels are near enough to be drawn.
 const AHEAD = "600px";  // how far outside the window a panel is made ready
-const page = Object.fromEntries(["floor", "floor-value", "floor-reason", "floor-control", "totals", "wanted", "all",
-  "none", "class-list", "extent", "nothing", "videos"].map(id => [id, document.getElementById(id)]));
-const panels = data.panels.map((source, index) => new Panel(source, index));
+const page = Object.fromEntries(["filters", "floor", "floor-value", "floor-reason", "floor-control", "tiou", "tiou-value", "tiou-control",
+  "curves", "curves-control", "totals", "wanted", "order", "all", "none", "class-list", "extent", "progress", "nothing", "videos", "video-list",
+  "keys", "keys-list", "keys-button", "keys-close", "told"].map(id => [id, document.getElementById(id)]));
+const panels = data.panels.map((source, index) => new (data.review ? Editor : Panel)(source, index));
 const panelOf = new Map(panels.map(panel => [panel.element, panel]));
-let active = null;
+const share = (part, all) => all ? `${(100 * part / all).toFixed(0)}%` : "none";
+let active = null, boxes = [];
 
 function redraw() {
   view.version += 1;
   page["floor-value"].textContent = view.floor.toFixed(2);
   for (const panel of panels) if (panel.near) panel.draw();
-  const counts = panels.flatMap(panel => panel.others.map(row => count(panel, row)));
-  const sum = key => counts.reduce((total, each) => total + each[key], 0);
-  const share = (part, all) => all ? `${(100 * part / all).toFixed(0)}%` : "none";
-  page.totals.textContent = panels.some(panel => panel.truth)
-    ? `${sum("shown")} shown\nprecision ${share(sum("matched"), sum("shown"))}, recall ${share(sum("found"), sum("truth"))}`
-    : `${sum("shown")} shown`;
+  const names = [...new Set(panels.flatMap(panel => panel.others.map(row => row.name)))];
+  const sums = new Map(names.map(name => [name, { shown: 0, matched: 0, found: 0, truth: 0 }]));
+  for (const panel of panels) {
+    panel.missed = panel.wrong = 0;
+    for (const row of panel.others) {
+      const counts = count(panel, row), sum = sums.get(row.name);
+      for (const key of Object.keys(sum)) sum[key] += counts[key];
+      panel.missed += counts.truth - counts.found;
+      panel.wrong += panel.truth ? counts.shown - counts.matched : 0;
+    }
+    panel.label();
+  }
+  const judged = panels.some(panel => panel.truth?.actions.length) && !data.review;
+  page.totals.textContent = names.map(name => {
+    const { shown, matched, found, truth } = sums.get(name), head = names.length > 1 ? `${name}: ` : "";
+    return `${head}${shown.toLocaleString("en")} shown` + (judged ? `\nprecision ${share(matched, shown)}, recall ${share(found, truth)}` : "");
+  }).join("\n");
 }
 
 let planned = 0;
@@ -27,7 +40,7 @@ function plan() {
 function listClasses() {
   const counts = new Map();
   for (const panel of panels) for (const { label } of panel.actions) counts.set(label, (counts.get(label) ?? 0) + 1);
-  const boxes = data.classes.map(({ label, colour }) => {
+  boxes = data.classes.map(({ label, colour }) => {
     const box = make("input", { type: "checkbox", checked: true });
     box.addEventListener("change", () => { view.hidden[box.checked ? "delete" : "add"](label); plan(); });
     page["class-list"].append(make("li", {}, make("label", {}, box,
@@ -35,70 +48,106 @@ function listClasses() {
       make("span", { className: "count", textContent: counts.get(label) ?? 0 }))));
     return box;
   });
-  const setAll = checked => {
-    for (const box of boxes) box.checked = checked;
-    view.hidden = new Set(checked ? [] : data.classes.map(each => each.label));
-    plan();
-  };
-  page.all.addEventListener("click", () => setAll(true));
-  page.none.addEventListener("click", () => setAll(false));
+  page.all.addEventListener("click", () => showClasses(() => true));
+  page.none.addEventListener("click", () => showClasses(() => false));
 }
 
-function prepareFloor() {
-  const scores = panels.flatMap(panel => panel.others.flatMap(row => row.actions.map(action => action.score)));
+function showClasses(isWanted) {
+  view.hidden = new Set(data.classes.map(each => each.label).filter((_, i) => !isWanted(i)));
+  boxes.forEach((box, i) => { box.checked = isWanted(i); });
+  plan();
+}
+
+// One class alone, the next with each call; after the last one all of them again.
+function nextClass(direction) {
+  const alone = view.hidden.size === boxes.length - 1 ? boxes.findIndex(box => box.checked) : -1;
+  const next = alone < 0 ? (direction > 0 ? 0 : boxes.length - 1) : alone + direction;
+  const isOne = next >= 0 && next < boxes.length;
+  showClasses(i => !isOne || i === next);
+  tell(isOne ? `Only ${data.classes[next].label}` : "All classes");
+}
+
+function setFloor(floor) {
+  view.floor = Math.min(Number(page.floor.max), Math.max(0, Math.round(100 * floor) / 100));
+  page.floor.value = view.floor;
+  plan();
+}
+
+function setOverlap(tiou) {
+  view.tiou = tiou > 0.96 ? 0.05 : Math.round(100 * tiou) / 100;
+  page.tiou.value = view.tiou;
+  page["tiou-value"].textContent = view.tiou.toFixed(2);
+  panels.forEach(rematch);
+  plan();
+}
+
+function prepareFilters() {
+  const most = panels.reduce((a, panel) => panel.others.flatMap(row => row.actions).reduce((b, each) => Math.max(b, each.score), a), 0);
+  const any = panels.some(panel => panel.others.some(row => row.actions.length));
   const { floor, reason } = firstFloor(panels);
-  page["floor-control"].hidden = !scores.length;
-  page.floor.max = Math.ceil(100 * scores.reduce((a, b) => Math.max(a, b), 1)) / 100;
-  page.floor.value = floor;
+  view.most = most > 0 ? most : 1;
+  page["floor-control"].hidden = page["curves-control"].hidden = !any;
+  page["tiou-control"].hidden = !any || !panels.some(panel => panel.truth);
+  page.floor.max = Math.ceil(100 * Math.max(most, 1)) / 100;
+  page.floor.value = view.floor = floor;
   page["floor-reason"].textContent = reason;
-  view.floor = floor;
+  page["tiou-value"].textContent = view.tiou.toFixed(2);
   page.floor.addEventListener("input", () => { view.floor = Number(page.floor.value); plan(); });
+  page.tiou.addEventListener("input", () => setOverlap(Number(page.tiou.value)));
+  page.curves.addEventListener("change", () => { view.curves = page.curves.checked; plan(); });
 }
 
 function find() {
   const wanted = page.wanted.value.trim().toLowerCase();
-  for (const panel of panels) panel.element.hidden = !panel.name.toLowerCase().includes(wanted);
+  for (const panel of panels) panel.element.hidden = panel.entry.hidden = !panel.name.toLowerCase().includes(wanted);
   page.nothing.hidden = panels.some(panel => !panel.element.hidden);
 }
 
-// The panel that keys speak to: where the focus is, else the one used last, while it can be seen.
-function panelFor(target) {
-  if (target.closest("input, select, textarea, a, summary, .controls")) return null;
-  return panelOf.get(target.closest(".panel")) ?? (active?.near ? active : null);
+const ORDERS = {
+  worth: ["most worth a look", (a, b) => a.index - b.index],
+  name: ["name", (a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0],
+  missed: ["most missed", (a, b) => b.missed - a.missed || a.index - b.index],
+  wrong: ["most false", (a, b) => b.wrong - a.wrong || a.index - b.index],
+};
+
+function arrange(key) {
+  const sorted = [...panels].sort(ORDERS[key][1]);
+  for (const button of page.order.children) button.setAttribute("aria-pressed", button.value === key);
+  page.videos.append(...sorted.map(panel => panel.element));
+  page["video-list"].replaceChildren(...sorted.map(panel => panel.entry));
 }
 
-function onKey(event) {
-  if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  const panel = panelFor(event.target);
-  const arrow = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  if (!panel?.plot || !(arrow || (event.key === " " && panel.player))) return;
-  // On keyup too: Firefox clicks a button when the space bar comes up.
-  event.preventDefault();
-  if (event.type === "keyup") return;
-  if (arrow) panel.step(arrow); else if (!event.repeat) panel.player.toggle();
-}
-
-function start() {
-  const seconds = panels.reduce((sum, panel) => sum + panel.duration, 0);
-  const total = (rows, word) => rows.length ? [`${rows.reduce((sum, row) => sum + row.actions.length, 0).toLocaleString("en")} ${word}`] : [];
-  page.extent.textContent = [`${panels.length} ${panels.length === 1 ? "video" : "videos"}, ${clock(seconds)}`,
-    `${data.classes.length} ${data.classes.length === 1 ? "class" : "classes"}`,
-    ...total(panels.flatMap(panel => panel.truth ?? []), "true actions"),
-    ...total(panels.flatMap(panel => panel.others), "detections")].join(" · ");
-  listClasses();
-  prepareFloor();
-  page.videos.append(...panels.map(panel => panel.element));
-  const watch = new IntersectionObserver(changes => {
-    for (const { target, isIntersecting } of changes) panelOf.get(target)[isIntersecting ? "come" : "leave"]();
-  }, { rootMargin: AHEAD });
-  for (const panel of panels) watch.observe(panel.element);
+function listVideos() {
+  for (const panel of panels) {
+    panel.badge = make("span", { className: "count" });
+    const button = make("button", { type: "button" }, make("span", { textContent: panel.name }), panel.badge);
+    button.addEventListener("click", () => goTo(panel));
+    panel.entry = make("li", {}, button);
+  }
+  const judged = panels.some(panel => panel.truth) && panels.some(panel => panel.others.length);
+  const offered = data.review ? ["worth", "name"] : judged ? ["name", "missed", "wrong"] : ["name"];
+  page.order.append(...offered.map(key => make("button", { type: "button", value: key, textContent: ORDERS[key][0] })));
+  page.order.hidden = offered.length < 2;
+  page.order.addEventListener("click", ({ target }) => target.value && arrange(target.value));
   page.wanted.addEventListener("input", find);
-  for (const event of ["focusin", "pointerdown"])
-    document.addEventListener(event, ({ target }) => { active = panelOf.get(target.closest(".panel")) ?? active; });
-  for (const event of ["keydown", "keyup"]) document.addEventListener(event, onKey);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", plan);
-  addEventListener("beforeprint", () => panels.forEach(panel => panel.come()));
-  redraw();
+  arrange(offered[0]);
 }
 
-start();
+// A panel that was never drawn is lower than it will be, and so are those on the way.
+function goTo(panel) {
+  if (!panel) return;
+  active = panel;
+  panel.element.scrollIntoView({ block: "start", behavior: "instant" });
+  panel.come();
+  requestAnimationFrame(() => panel.element.scrollIntoView({ block: "start", behavior: "instant" }));
+  panel.heading.focus({ preventScroll: true });
+}
+
+let silence = 0;
+function tell(words, isUrgent = false) {
+  clearTimeout(silence);
+  page.told.textContent = words;
+  page.told.classList.toggle("urgent", isUrgent);
+  page.told.hidden = false;
+  silence = setTimeout(() => { page.told.hidden = true; }, isUrgent ? 12000 : 3500);
+}

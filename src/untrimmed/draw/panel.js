@@ -1,24 +1,25 @@
-// One video of the report: its player, its figures, and its rows of bars under a playhead.
-const TALLEST_LANE = 22, LOWEST_LANE = 5, ROW_HEIGHT = 154, LANE_WITH_TEXT = 14, BAR_WITH_TEXT = 42, NARROWEST_BAR = 4;
-const data = JSON.parse(document.getElementById("report-data").textContent);
-const colours = new Map(data.classes.map(each => [each.label, each.colour]));
+// One video of the page: its player, its figures, its stills, and its rows of bars under a playhead.
+const TALLEST_LANE = 22, LOWEST_LANE = 5, ROW_HEIGHT = 154, LANE_WITH_TEXT = 14, BAR_WITH_TEXT = 48, BAR_WITH_MARK = 14, NARROWEST_BAR = 4;
 
 class Panel {
   constructor(source, index) {
-    Object.assign(this, source);
-    this.truth = source.rows.find(row => row.name === TRUTH);
-    this.others = source.rows.filter(row => row.name !== TRUTH);
-    for (const row of source.rows) for (const action of row.actions) Object.assign(action, { row: row.name, finders: [] });
-    if (this.truth) for (const row of this.others) match(this.truth.actions, row.actions);
-    const ends = source.rows.flatMap(row => row.actions.map(action => action.end));
-    this.extent = ends.reduce((a, b) => Math.max(a, b), source.duration);
-    this.time = 0;
-    this.drawn = -1;
-    this.bars = new Map();
-    this.heading = make("h2", { id: `panel-${index}`, textContent: source.name });
+    Object.assign(this, source, { index, time: 0, drawn: -1, bars: new Map() });
+    this.given = source.rows.map(unpack);
+    this.order(this.given);
+    this.heading = make("h2", { id: `panel-${index}`, textContent: source.name, tabIndex: -1 });
+    this.state = make("span", { className: "state" });
     this.element = make("section", { className: "panel", aria: { labelledby: this.heading.id } },
       make("header", { className: "panel-head" }, this.heading,
-        make("span", { className: "quiet", textContent: clock(source.duration) })));
+        make("span", { className: "quiet", textContent: clock(source.duration) }), this.state));
+  }
+
+  // Which rows there are: when the page opens, and again whenever an edit has changed them.
+  order(rows) {
+    this.rows = rows;
+    this.truth = rows.find(row => row.name === TRUTH);
+    this.others = rows.filter(row => row.name !== TRUTH);
+    this.extent = this.actions.reduce((a, action) => Math.max(a, action.end), this.duration);
+    rematch(this);
   }
 
   get actions() { return this.rows.flatMap(row => row.actions); }
@@ -26,7 +27,7 @@ class Panel {
   // Everything but the heading waits until the panel comes near the window.
   build() {
     this.player = this.video && new Player(this.video, time => this.move(time));
-    this.figures = make("div");
+    this.figures = make("div", { className: "figure-rows" });
     this.chosenText = make("p", { className: "chosen", textContent: "Choose an action to see it here." });
     this.tracks = make("div");
     this.kernelView = this.kernels.length ? new KernelView(this) : null;
@@ -34,8 +35,8 @@ class Panel {
     this.playhead = make("div", { className: "playhead" });
     this.cursor = make("div", { className: "cursor", aria: { hidden: "true" } }, this.playhead);
     this.plot = make("div", { className: "plot" }, this.tracks, this.kernelView?.element ?? "", this.axis, this.cursor);
-    const facts = make("div", { className: "facts" }, this.figures,
-      make("div", {}, make("h3", { textContent: "Selected" }), this.chosenText));
+    this.selected = make("div", { className: "selected" }, make("h3", { textContent: "Selected" }), this.chosenText);
+    const facts = make("div", { className: "facts" }, this.figures, this.selected, this.pictures());
     this.element.append(
       make("div", { className: this.video?.plays ? "stage" : "stage bare" }, this.player?.element ?? null, facts), this.plot);
     this.plot.addEventListener("click", event => this.click(event));
@@ -44,6 +45,17 @@ class Panel {
       if (this.bars.has(target) && target.matches(":focus-visible")) this.choose(target);
     });
     new ResizeObserver(() => this.width !== this.axis.clientWidth && this.near && this.draw()).observe(this.axis);
+  }
+
+  pictures() {
+    if (!this.stills.length) return null;
+    const list = this.stills.map(([time, label, address]) => {
+      const button = make("button", { type: "button", className: "still", aria: { label: `Play ${label} at ${clock(time)}` } },
+        make("img", { src: address, alt: "", loading: "lazy" }), make("span", { textContent: `${clock(time)} ${label}` }));
+      button.addEventListener("click", () => this.seek(time, true));
+      return make("li", {}, button);
+    });
+    return make("ul", { className: "stills", aria: { label: `Stills of ${this.name}` } }, ...list);
   }
 
   come() {
@@ -64,8 +76,11 @@ class Panel {
     this.width = this.axis.clientWidth;
     this.bars.clear();
     this.ground = getComputedStyle(this.element).getPropertyValue("--track").trim();
-    this.tracks.replaceChildren(...this.rows.map(row => this.row(row)));
-    this.figures.replaceChildren(...this.others.map(row => this.count(row)));
+    this.tracks.replaceChildren(...this.rows.flatMap(row => {
+      const curve = view.curves && row.name !== TRUTH && row.actions.length ? [scoreCurve(this, row)] : [];
+      return [this.row(row), ...curve];
+    }));
+    this.figures.replaceChildren(...this.summary());
     this.kernelView?.draw(this.width, this.extent);
     this.axis.replaceChildren(...this.ticks());
     this.cursor.replaceChildren(this.playhead);
@@ -84,13 +99,15 @@ class Panel {
     });
   }
 
+  span(action) {
+    const start = Math.min(this.width * action.start / this.extent, this.width - NARROWEST_BAR);
+    return { start, end: Math.max(this.width * action.end / this.extent, start + NARROWEST_BAR) };
+  }
+
   row(row) {
     const ranked = row.actions.filter(isShown).sort((a, b) => b.score - a.score);
-    const spans = ranked.map(action => {
-      const start = Math.min(this.width * action.start / this.extent, this.width - NARROWEST_BAR);
-      return { start, end: Math.max(this.width * action.end / this.extent, start + NARROWEST_BAR) };
-    });
-    const chosen = lanes(spans), many = Math.max(0, ...chosen) + 1;
+    const spans = ranked.map(action => this.span(action));
+    const chosen = lanes(spans), many = chosen.reduce((a, b) => Math.max(a, b), 0) + 1;
     const lane = Math.max(LOWEST_LANE, Math.min(TALLEST_LANE, ROW_HEIGHT / many));
     const bars = ranked.map((action, i) => this.bar(action, spans[i], 3 + chosen[i] * lane, lane));
     // Read and tabbed through in the order of time; one stop a row, arrows go on from there.
@@ -103,13 +120,14 @@ class Panel {
   }
 
   bar(action, span, top, lane) {
-    const colour = colours.get(action.label), opacity = 0.3 + 0.7 * Math.min(1, Math.max(0, action.score));
-    const wide = span.end - span.start, gap = lane < 8 ? 0.5 : 1;
-    const words = this.words(action);
+    const colour = colours.get(action.label) ?? "#777777", opacity = 0.3 + 0.7 * Math.min(1, Math.max(0, action.score));
+    const wide = span.end - span.start, gap = lane < 8 ? 0.5 : 1, words = this.words(action);
+    const status = verdict(this, action), mark = MARKS[status] ?? "";
+    const text = lane < LANE_WITH_TEXT ? "" : wide >= BAR_WITH_TEXT ? `${mark} ${action.label}`.trim() : wide >= BAR_WITH_MARK ? mark : "";
+    const size = wide < 12 || lane < 10 ? "bar tiny" : text.length === 1 ? "bar brief" : "bar";
     const bar = make("button", {
-      type: "button", className: wide < 12 || lane < 10 ? "bar tiny" : "bar", tabIndex: -1, title: words,
-      textContent: wide >= BAR_WITH_TEXT && lane >= LANE_WITH_TEXT ? action.label : "",
-      dataset: { verdict: verdict(this, action) }, aria: { label: words },
+      type: "button", className: size, tabIndex: -1, title: words, textContent: text,
+      dataset: { verdict: status }, aria: { label: words },
       style: { left: `${span.start}px`, width: `${wide}px`, top: `${top + gap}px`, height: `${lane - 2 * gap}px`,
         "--colour": colour, "--opacity": opacity, "--ink": ink(colour, opacity, this.ground) },
     });
@@ -123,7 +141,9 @@ class Panel {
   words(action) {
     const score = action.row === TRUTH ? null : `score ${action.score.toFixed(2)}`;
     const match = action.partner ? `tIoU ${overlap(action, action.partner).toFixed(2)}` : null;
-    const parts = [`${action.label} ${action.start.toFixed(1)}-${action.end.toFixed(1)} s`, score, verdict(this, action), match];
+    const found = this.others.length > 1 ? this.others.filter(row => action.finders.some(finds(row))).map(row => row.name) : [];
+    const parts = [`${action.label} ${action.start.toFixed(1)}-${action.end.toFixed(1)} s`, score, verdict(this, action), match,
+      found.length ? `found by ${found.join(" and ")}` : null];
     return parts.filter(Boolean).join(", ");
   }
 
@@ -136,13 +156,29 @@ class Panel {
       times, make("br"), [action.row, ...rest].join(", "));
   }
 
+  // What the list of videos says beside its name.
+  label() {
+    const parts = [this.missed ? `${this.missed} missed` : "", this.wrong ? `${this.wrong} false` : ""];
+    this.badge.textContent = parts.filter(Boolean).join(", ");
+  }
+
+  // What single keys do to this video, beyond playing it.
+  get deeds() { return {}; }
+
+  undoKey() {}
+
+  summary() { return this.others.map(row => this.count(row)); }
+
+  figure(name, value, of) {
+    return make("div", {}, make("dt", { textContent: name }),
+      make("dd", {}, String(value), of === undefined ? null : make("small", { textContent: ` of ${of}` })));
+  }
+
   count(row) {
     const { truth, found, shown, matched } = count(this, row);
-    const figure = (name, value, of) => make("div", {}, make("dt", { textContent: name }),
-      make("dd", {}, String(value), of === undefined ? null : make("small", { textContent: ` of ${of}` })));
     const figures = this.truth
-      ? [figure("found", found, truth), figure("missed", truth - found), figure("matched", matched, shown), figure("false", shown - matched)]
-      : [figure("shown", shown, row.actions.length)];
+      ? [this.figure("found", found, truth), this.figure("missed", truth - found), this.figure("matched", matched, shown), this.figure("false", shown - matched)]
+      : [this.figure("shown", shown, row.actions.length)];
     return make("div", {}, make("h3", { textContent: row.name }), make("dl", { className: "figures" }, ...figures));
   }
 
@@ -160,14 +196,17 @@ class Panel {
     const bar = event.target.closest(".bar");
     if (bar) return this.seek(this.bars.get(this.choose(bar)).start, true);
     if (!event.target.closest(".track, .axis")) return;
+    this.seek(this.timeAt(event.clientX), true);
+  }
+
+  timeAt(x) {
     const box = this.axis.getBoundingClientRect();
-    const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-    this.seek(share * this.extent, true);
+    return Math.min(1, Math.max(0, (x - box.left) / box.width)) * this.extent;
   }
 
   choose(bar) {
     for (const other of this.bars.keys()) other.classList.toggle("chosen-bar", other === bar);
-    for (const other of bar.parentElement.children) other.tabIndex = other === bar ? 0 : -1;
+    for (const other of bar.parentElement.children) if (this.bars.has(other)) other.tabIndex = other === bar ? 0 : -1;
     this.chosen = this.bars.get(bar);
     this.describe();
     return bar;
@@ -178,7 +217,7 @@ class Panel {
   step(direction) {
     const row = this.barOf(this.chosen)?.parentElement ?? this.tracks.querySelector(".track:has(.bar)");
     if (!row) return;
-    const bars = [...row.children], here = bars.indexOf(document.activeElement);
+    const bars = [...row.children].filter(each => this.bars.has(each)), here = bars.indexOf(document.activeElement);
     const later = bars.findIndex(bar => this.bars.get(bar).start > this.time);
     const fresh = direction > 0 ? later : (later < 0 ? bars.length : later) - 1;
     const bar = bars[here < 0 ? fresh : here + direction];

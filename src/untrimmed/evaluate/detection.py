@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,6 +71,14 @@ class DetectionScores:
         """AP of each class and then of all together: one a threshold, and their mean."""
         named = [*self.per_class.items(), ("all classes", list(self.map))]
         return [(name, [*precisions, sum(precisions) / len(precisions)]) for name, precisions in named]
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: AP in percent, a class a row, a threshold a column."""
+        header = ["AP (%)", *(f"{tiou:g}" for tiou in self.tious), "mean"]
+        rows = [[name, *(f"{100 * value:.1f}" for value in values)] for name, values in self.rows()]
+        lines = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
+        head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+        return f"<table><tr>{head}</tr>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
 
     def to_json(self) -> dict[str, Any]:
         """The fields under their names, for `write_json`; those that were not asked for are left out."""

@@ -46,6 +46,7 @@ class Annotations:
     untouched and in the file's order, for evaluators whose official programs count what a timeline cannot hold.
     `subsets` lacks a video that the file puts in none. `classes` is the file's own list, empty where it has none.
     `ambiguous` are stretches (of THUMOS'14) that may or may not be an action, and that evaluators pass over.
+    `notes` are sentences on what the reader guessed, and on what it left aside.
     """
 
     timelines: Mapping[str, Timeline]
@@ -54,6 +55,7 @@ class Annotations:
     rows: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     ambiguous: Mapping[str, tuple[Action, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class Judged(NamedTuple):

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from reprlib import repr as short
@@ -11,6 +12,8 @@ from untrimmed.errors import BadInput, missing
 from untrimmed.files import read_text
 from untrimmed.formats.activitynet import PROPOSAL
 from untrimmed.formats.base import Annotations, Row, collect, judge
+from untrimmed.formats.folders import file_in, whole_folder
+from untrimmed.timeline import Action
 
 SUBSETS = {"val": "validation", "test": "test"}
 AMBIGUOUS = "Ambiguous"
@@ -51,6 +54,37 @@ def read_thumos(path: Path, durations: Mapping[str, float], classes: Collection[
     dropped += tuple(row for its in judged.values() for row in its.dropped)
     ambiguous = {video: its.actions for video, its in judged.items()}
     return Annotations(timelines, subsets, dropped, _frozen(rows), ambiguous=ambiguous)
+
+
+def write_thumos(path: Path, annotations: Annotations) -> None:
+    """Write a new folder of such files, with all digits; videos of no subset, or of another, count as validation.
+
+    Raises BadInput for a label that cannot be the name of a file, or is `Ambiguous`, and for a video with blanks.
+    """
+    texts: dict[str, list[str]] = defaultdict(list)
+    for label, marked in _by_label(annotations):
+        for video, action in marked:
+            if not video or video.split() != [video]:
+                raise BadInput(f"video {video!r} cannot stand in THUMOS'14's lines, which blanks part; rename it")
+            ending = "test" if annotations.subsets.get(video, "").startswith("test") else "val"
+            texts[f"{label}_{ending}"].append(f"{video} {float(action.start)!r} {float(action.end)!r}\n")
+    with whole_folder(path) as folder:
+        for name, lines in texts.items():
+            file_in(folder, name, ".txt", "label").write_text("".join(lines), encoding="utf-8")
+
+
+def _by_label(annotations: Annotations) -> Iterator[tuple[str, list[tuple[str, Action]]]]:
+    """Each label with its actions, and the ambiguous marks under theirs."""
+    found: dict[str, list[tuple[str, Action]]] = defaultdict(list)
+    for video, timeline in annotations.timelines.items():
+        for action in timeline.actions:
+            found[action.label].append((video, action))
+    if AMBIGUOUS in found:
+        raise BadInput(f"label {AMBIGUOUS!r} means stretches to pass over in THUMOS'14's files; rename it")
+    marks = [(video, mark) for video, its_marks in annotations.ambiguous.items() for mark in its_marks]
+    yield from found.items()
+    if marks:
+        yield AMBIGUOUS, marks
 
 
 def read_lines(path: Path) -> Iterator[Line]:

@@ -16,11 +16,17 @@ import pytest
 
 from untrimmed.backbones.efficientnet_lite import embed, pretrained
 from untrimmed.errors import BadInput
-from untrimmed.extract import ExtractConfig, extract, extract_video, find_videos, source_of
+from untrimmed.extraction.one_video import extract_video
+from untrimmed.extraction.settings import ExtractConfig, settled, source_of
+from untrimmed.extraction.videos import extract, find_videos
 from untrimmed.feature_folder import FeatureFolder
 from untrimmed.video import sample, write_video
 
 CONFIG = ExtractConfig(batch=4)
+IMPORTS = (
+    "from pathlib import Path; from untrimmed.extraction.settings import ExtractConfig; "
+    "from untrimmed.extraction.videos import extract"
+)
 
 
 def film(path: Path, seconds: float = 1.2, seed: int = 0) -> Path:
@@ -54,9 +60,9 @@ def test_without_flow_the_rest_is_the_same(tmp_path: Path) -> None:
 
 
 def test_settings_that_change_features_change_their_source() -> None:
-    settings = [CONFIG, replace(CONFIG, flow=False), replace(CONFIG, flow_preset="fast"), replace(CONFIG, fps=10.0)]
-    assert len({source_of(config) for config in settings}) == 4
-    assert source_of(replace(CONFIG, batch=7)) == source_of(CONFIG)
+    changes = [{}, {"flow": False}, {"flow_method": "dis-fast"}, {"fps": 10.0}]
+    assert len({source_of(settled(replace(CONFIG, **change), [])) for change in changes}) == 4
+    assert source_of(settled(replace(CONFIG, batch=7), [])) == source_of(settled(CONFIG, []))
 
 
 def test_a_folder_holds_every_video_and_a_second_run_changes_nothing(tmp_path: Path) -> None:
@@ -87,7 +93,7 @@ def test_workers_give_the_same_bytes_and_failures_do_not_stop_the_others(tmp_pat
 def test_a_killed_run_goes_on_to_the_same_bytes_and_leaves_no_process(tmp_path: Path) -> None:
     videos = [film(tmp_path / f"{name}.mp4", 1.2 if name == "a" else 30, seed) for seed, name in enumerate("abc")]
     program = (
-        "import sys; from pathlib import Path; from untrimmed.extract import *\n"
+        f"{IMPORTS}\n"
         f"if __name__ == '__main__': extract([Path(p) for p in {list(map(str, videos))!r}], "
         f"Path({str(tmp_path / 'out')!r}), ExtractConfig(batch=4), workers=2)\n"
     )
@@ -136,7 +142,7 @@ def test_ctrl_c_ends_workers_and_all(tmp_path: Path) -> None:
     videos = [film(tmp_path / f"{name}.mp4", 60, seed) for seed, name in enumerate("ab")]
     script = tmp_path / "run.py"
     script.write_text(
-        "from pathlib import Path; from untrimmed.extract import *\n"
+        f"{IMPORTS}\n"
         f"if __name__ == '__main__': print('up', flush=True); extract([Path(p) for p in {list(map(str, videos))!r}], "
         f"Path({str(tmp_path / 'out')!r}), ExtractConfig(), workers=2)\n"
     )

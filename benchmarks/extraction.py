@@ -1,0 +1,131 @@
+"""Features of a video: seconds a second of video, beside the frame-by-frame loop that people write first.
+
+    python benchmarks/extraction.py match.mp4 --out benchmarks/results/extraction.json
+    python benchmarks/extraction.py --minutes 20
+
+The loop takes every frame through OpenCV, brings it to RGB and 224 x 224, and gives the network one frame at a time,
+as the usual extraction scripts do; `at 5 fps` is the same loop on the frames that are wanted alone, which it still
+has to decode one by one. Both have the same EfficientNet-Lite0 with folded batch norms, and one thread. Each figure
+is one run over the whole video; shares are of the time of decoding, flow and network when they do not overlap.
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from untrimmed.backbones import efficientnet_lite
+from untrimmed.extraction.lite import Lite
+from untrimmed.extraction.one_video import extract_video
+from untrimmed.extraction.settings import ExtractConfig, settled
+from untrimmed.files import write_json
+from untrimmed.video import probe, write_video
+
+FPS = 5.0
+
+
+def main() -> None:
+    """Time each way and print a line for it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("video", type=Path, nargs="?", help="a video; without one, a film is rendered")
+    parser.add_argument("--minutes", type=float, default=2, help="length of that film")
+    parser.add_argument("--skip-loop", action="store_true", help="leave the slow loop out")
+    parser.add_argument("--out", type=Path, help="write the figures to this file")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        video = args.video or rendered(Path(folder) / "film.mp4", args.minutes)
+        info = probe(video)
+        print(f"{info.duration:.0f} s, {info.width} x {info.height}, {info.fps:g} frames a second")
+        network = efficientnet_lite.pretrained()
+        efficientnet_lite.embed(network, [np.zeros((224, 224, 3), np.uint8)] * 16)
+        ways: dict[str, Callable[[], object]] = {
+            "ours, RGB": lambda: extract_video(video, ExtractConfig(fps=FPS, flow=False)),
+            "ours, RGB and DIS flow": lambda: extract_video(video, ExtractConfig(fps=FPS)),
+        }
+        if not args.skip_loop:
+            ways["loop, every frame"] = lambda: loop(video, network, info.fps, info.fps)
+            ways["loop, at 5 fps"] = lambda: loop(video, network, info.fps, FPS)
+        seconds = {name: timed(way) for name, way in ways.items()}
+        shares = parts(video)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    first = seconds["ours, RGB"]
+    for name, value in seconds.items():
+        print(f"{name}: {value:.1f} s, {info.duration / value:.1f} x real time, {value / first:.2f} of ours, RGB")
+    total = sum(shares.values())
+    print("without overlap: " + ", ".join(f"{name} {100 * value / total:.0f} %" for name, value in shares.items()))
+    print(f"peak memory of it all: {peak:.2f} GB")
+    if args.out:
+        figures = {"duration": info.duration, "width": info.width, "height": info.height, "fps": info.fps}
+        write_json(args.out, {**figures, "seconds": seconds, "parts": shares, "peak_gb": peak})
+
+
+def timed(way: Callable[[], object]) -> float:
+    """Seconds of the clock."""
+    start = time.perf_counter()
+    way()
+    return time.perf_counter() - start
+
+
+def loop(video: Path, network: torch.nn.Module, rate: float, fps: float) -> np.ndarray:
+    """A frame, a forward, a frame."""
+    capture, found, count = cv2.VideoCapture(str(video)), [], 0
+    while True:
+        there, frame = capture.read()
+        if not there:
+            return np.concatenate(found)
+        if int((count + 1) * fps / rate) > int(count * fps / rate):
+            picture = cv2.resize(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), (224, 224))
+            batch = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
+            with torch.no_grad():
+                found.append(network((batch - 127) / 128).numpy())
+        count += 1
+
+
+def parts(video: Path) -> dict[str, float]:
+    """Seconds of decoding, of flow and of the network, one after another."""
+    spent = {"decoding": 0.0, "flow": 0.0, "network": 0.0}
+    alone = Lite(settled(ExtractConfig(fps=FPS, flow=False), [video]))
+    moving = Lite(settled(ExtractConfig(fps=FPS), [video]))
+    batches = moving.batches(video)
+    while True:
+        start = time.perf_counter()
+        batch = next(batches, None)
+        spent["decoding"] += time.perf_counter() - start
+        if batch is None:
+            return spent
+        start = time.perf_counter()
+        list(alone.vectors([batch]))
+        middle = time.perf_counter()
+        spent["network"] += middle - start
+        for moment in batch:
+            moving.motion(moment)
+        spent["flow"] += time.perf_counter() - middle
+
+
+def rendered(path: Path, minutes: float) -> Path:
+    """A film of drifting texture with a square that moves, 640 x 360 at 25 frames a second."""
+    random = np.random.default_rng(0)
+    ground = cv2.resize(random.integers(0, 255, (90, 200, 3), np.uint8), (1600, 720), interpolation=cv2.INTER_CUBIC)
+
+    def pictures() -> Iterator[np.ndarray]:
+        for number in range(round(minutes * 60 * 25)):
+            left = int(400 * (1 + np.sin(number / 90)))
+            picture = np.ascontiguousarray(ground[200:560, left : left + 640])
+            place = int(280 + 200 * np.sin(number / 11))
+            picture[140:220, place : place + 80] = 230
+            yield picture
+
+    write_video(path, pictures(), 25)
+    return path
+
+
+if __name__ == "__main__":
+    main()

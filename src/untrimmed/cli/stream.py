@@ -1,0 +1,89 @@
+"""Actions of a video that keeps arriving: stream."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from untrimmed.cli.app import Device, app, command
+
+if TYPE_CHECKING:
+    from untrimmed.stream import Watch
+
+
+@command(app)
+def stream(
+    source: Annotated[
+        str, typer.Argument(help="A file, - for standard input, a camera (/dev/video0) or an address (rtsp://...).")
+    ],
+    detector: Annotated[Path, typer.Option(help="A detector file, of sliding windows.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Write the lines to this file, anew [default: print them].")
+    ] = None,
+    score: Annotated[float, typer.Option(min=0, max=1, help="Least score.")] = 0.3,
+    latency: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Seconds after its end at which an action is told at the latest [default: 2 windows]."
+        ),
+    ] = None,
+    reconnect: Annotated[
+        int, typer.Option(min=0, help="How often in a row to call a network source again that is gone.")
+    ] = 0,
+    device: Device = "auto",
+) -> None:
+    """Find the actions of a video while it arrives, each told once, as a line of JSON, when it can no longer change.
+
+    `latency` in a line is how many seconds of video came between the end of the action and the line, `lag` how many
+    seconds the machine took after the last of them. Ctrl-C ends it.
+
+    Example: `cat match.ts | untrimmed stream - --detector runs/demo/detector.safetensors`
+    """
+    from untrimmed.detector import pick_device
+    from untrimmed.export import open_detector
+    from untrimmed.stream import Watch
+
+    device = pick_device(device)
+    watch = Watch(open_detector(detector, device), source, score, latency, reconnect, device, _tell)
+    file = out.open("w", encoding="utf-8") if out else sys.stdout
+    try:
+        _write(watch, file)
+    except BrokenPipeError:
+        # Whoever read the lines has had enough; what is flushed when Python ends must go somewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    finally:
+        if out:
+            file.close()
+
+
+def _write(watch: "Watch", file: TextIO) -> None:
+    """One line an action, at once, and a summary however it ends."""
+    count = 0
+    try:
+        for action, latency, lag in watch.actions():
+            numbers = {"score": action.score, "latency": latency, "lag": lag}
+            line = {"start": action.start, "end": action.end, "label": action.label, **numbers}
+            print(json.dumps({key: _rounded(value) for key, value in line.items()}), file=file, flush=True)
+            count += 1
+    except KeyboardInterrupt:
+        _tell("stopped; what was not settled yet is left out")
+    finally:
+        _tell(_summary(watch, count))
+
+
+def _summary(watch: "Watch", count: int) -> str:
+    lost = sum(end - start for start, end in watch.gaps)
+    gaps = f", {len(watch.gaps)} gaps of {lost:.1f} s in all" if watch.gaps else ""
+    late = f"; {watch.late} better candidates came too late" if watch.late else ""
+    return f"{count} actions in {watch.seconds:.1f} s{gaps}{late}"
+
+
+def _rounded(value: float | str) -> float | str:
+    return value if isinstance(value, str) else round(value, 4)
+
+
+def _tell(sentence: str) -> None:
+    print(f"untrimmed: {sentence}", file=sys.stderr, flush=True)

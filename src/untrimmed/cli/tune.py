@@ -1,0 +1,49 @@
+"""Settings found for a trained detector: tune."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from untrimmed.cli.app import Device, JsonOut, Overrides, Quiet, app, command
+from untrimmed.cli.show import show_notes, show_table
+
+
+@command(app)
+def tune(
+    detector: Annotated[Path, typer.Argument(help="A detector file.")],
+    recipe: Annotated[Path, typer.Argument(help="A recipe whose [data] has annotated videos and their features.")],
+    overrides: Overrides = None,
+    subset: Annotated[
+        list[str] | None, typer.Option(help="Split to tune on; may be repeated [default: data.test].")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write [default: beside it, NAME-tuned].")] = None,
+    device: Device = "auto",
+    json: JsonOut = None,
+    quiet: Quiet = False,
+) -> None:
+    """Find the suppression and the score threshold that suit a detector, on videos that it was not trained on.
+
+    Example: `untrimmed tune runs/demo/detector.safetensors runs/demo/recipe.toml --subset validation`
+    """
+    from untrimmed.detector import Detector, pick_device
+    from untrimmed.evaluation_tables import map_table
+    from untrimmed.files import write_json
+    from untrimmed.model_card import threshold_sentence
+    from untrimmed.recipe import read_recipe
+    from untrimmed.tune import tune as tune_detector
+
+    data = read_recipe(recipe, overrides or []).data
+    tuned = tune_detector(Detector.load(detector, pick_device(device)), data, subset or (), quiet=quiet)
+    file = out or detector.with_name(f"{detector.stem}-tuned{detector.suffix}")
+    tuned.detector.save(file)
+    if json:
+        write_json(json, tuned.to_json())
+    rows = [(trial.change, f"{100 * trial.average_map:.2f}") for trial in tuned.trials if trial.kept]
+    show_table("average mAP (%), what was better than all before", ("setting", "mAP"), rows)
+    table = map_table({"before": tuned.before, "after": tuned.after})
+    show_table(table.caption, table.header, table.rows)
+    if tuned.threshold:
+        print(f"best F1 from score {threshold_sentence(tuned.threshold)}")
+    show_notes(list(tuned.notes))
+    print(f"detector: {file}")

@@ -1,0 +1,1 @@
+"""Videos to features: sampled frames or clips through backbones, video by video, here or on other machines."""

@@ -1,0 +1,166 @@
+"""Videos that arrive: from a pipe, a camera or an address, read by a thread of their own as they come."""
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import islice
+from pathlib import Path
+from queue import Full, Queue
+from threading import Event, Thread
+from typing import NamedTuple
+
+import av
+from av.error import FFmpegError
+
+from untrimmed import containers, decoding, video
+from untrimmed.decoding import Shown
+from untrimmed.errors import BadInput
+
+PIPE = "-"
+"""The address of standard input."""
+# Seconds without a packet after which a network source counts as gone.
+_PATIENCE = 15.0
+# Batches that are read before they are looked at.
+_AHEAD = 4
+
+
+class Arrived(NamedTuple):
+    """Moments in order, and when the last of them was there, by `time.monotonic`."""
+
+    moments: list[video.Moment]
+    at: float
+
+
+class Connection:
+    """One connection to a source: a file, `-` for a pipe, `/dev/video0` for a camera, or an address with `://`.
+
+    `origin` is the time of the first frame in the source's own seconds, `ended` when the last one that was read is
+    gone, in seconds from the first; `begun` and `at` are when these were read, by `time.monotonic`.
+    """
+
+    def __init__(self, address: str, fps: float, gap: float, size: int | None) -> None:
+        self.address, self.fps, self.gap = address, fps, gap
+        self.pictures = video.Pictures(size)
+        self.ended = 0.0
+        self.begun = self.at = time.monotonic()
+
+    @property
+    def origin(self) -> float:
+        return self.pictures.reading.origin
+
+    @property
+    def duration(self) -> float:
+        """Seconds of video, when all was read: what a file states, or what was seen."""
+        return self.pictures.reading.stated or self.ended
+
+    def batches(self, count: int) -> Iterator[Arrived]:
+        """What `video.moments` gives of the source, `count` at a time, each as soon as it can be known.
+
+        At most four batches wait; a source that is faster has to. Raises BadInput, after what came before, for a
+        source that cannot be read or breaks off. Whoever leaves early does not wait for the thread, unlike
+        `extraction.ahead`, for a source may be silent for ever.
+        """
+        ready: Queue[Arrived | BaseException | None] = Queue(_AHEAD)
+        gone = Event()
+        Thread(target=self._fill, args=(ready, gone, count), daemon=True).start()
+        try:
+            while (arrived := ready.get()) is not None:
+                if isinstance(arrived, BaseException):
+                    raise arrived
+                yield arrived
+        finally:
+            gone.set()
+
+    def _fill(self, ready: "Queue[Arrived | BaseException | None]", gone: Event, count: int) -> None:
+        last = None
+        try:
+            found = self._moments()
+            while not gone.is_set() and (several := self._several(found, count, ready, gone)):
+                _put(Arrived(several, self.at), ready, gone)
+        except BaseException as error:
+            last = error
+        _put(last, ready, gone)
+
+    def _several(
+        self, found: Iterator[video.Moment], count: int, ready: "Queue[Arrived | BaseException | None]", gone: Event
+    ) -> list[video.Moment]:
+        """The next moments; those before a fault are handed over before it is."""
+        several: list[video.Moment] = []
+        try:
+            several.extend(islice(found, count))
+        except BadInput:
+            if several:
+                _put(Arrived(several, self.at), ready, gone)
+            raise
+        return several
+
+    def _moments(self) -> Iterator[video.Moment]:
+        reading = self.pictures.reading
+        with opened(self.address) as source:
+            is_file = kind_of(self.address) == "file"
+            reading.stated = containers.stated_duration(source) if is_file else None
+            shown = self._noted(decoding.arriving(source, reading))
+            for one in video.around(shown, self.fps, self.gap):
+                yield self.pictures.moment(one)
+        if not self.ended:
+            raise decoding.empty(Path(self.address))
+        reading.check_complete(Path(self.address), self.ended)
+
+    def _noted(self, frames: Iterator[Shown]) -> Iterator[Shown]:
+        for shown in frames:
+            self.at = time.monotonic()
+            self.begun, self.ended = self.begun if self.ended else self.at, shown.end
+            yield shown
+
+
+def kind_of(address: str) -> str:
+    """What a source is by its address: `pipe`, `camera`, `network` or `file`."""
+    if address == PIPE:
+        return "pipe"
+    if "://" in address:
+        return "network"
+    return "camera" if address.startswith("/dev/video") else "file"
+
+
+def opened(address: str) -> AbstractContextManager[containers.Source]:
+    """The video stream of a source. Raises BadInput, also for what goes wrong later."""
+    return containers.opened(Path(address)) if kind_of(address) == "file" else _arriving(address)
+
+
+@contextmanager
+def _arriving(address: str) -> Iterator[containers.Source]:
+    try:
+        if kind_of(address) == "pipe":
+            container = av.open("pipe:0")
+        elif kind_of(address) == "camera":
+            container = av.open(address, format="v4l2")
+        else:
+            # Of RTSP's two ways, the one that loses nothing.
+            options = {"rtsp_transport": "tcp"} if address.startswith("rtsp") else {}
+            container = av.open(address, options=options, timeout=(_PATIENCE, _PATIENCE))
+        with container:
+            yield containers.source_in(_named(address), container)
+    except FFmpegError as error:
+        raise BadInput(f"{_named(address)}: {_reason(address, error)}") from None
+
+
+def _named(address: str) -> str:
+    return "standard input" if address == PIPE else address
+
+
+def _reason(address: str, error: FFmpegError) -> str:
+    said = (error.strerror or str(error)).lower()
+    if kind_of(address) == "pipe":
+        return f"cannot be read as a video ({said}); send MPEG-TS or Matroska, which need no seeking"
+    if kind_of(address) == "camera":
+        return f"cannot be read as a camera ({said}); check that it is there and that no other program uses it"
+    return f"broke off or cannot be reached ({said}); check the address, or give --reconnect"
+
+
+def _put(one: Arrived | BaseException | None, ready: "Queue[Arrived | BaseException | None]", gone: Event) -> None:
+    while not gone.is_set():
+        try:
+            ready.put(one, timeout=0.1)
+            return
+        except Full:
+            pass
