@@ -118,6 +118,22 @@ def test_a_killed_run_goes_on_to_the_same_bytes_and_leaves_no_process(tmp_path: 
 
 
 @pytest.mark.slow
+def test_ten_videos_of_which_some_were_done_when_it_was_killed_come_out_as_without(tmp_path: Path) -> None:
+    videos = [film(tmp_path / "videos" / f"{number}.mp4", 0.8, number) for number in range(10)]
+    command = [sys.executable, "-m", "untrimmed.cli", "extract", str(tmp_path / "videos"), "--quiet", "--out"]
+    run = subprocess.Popen([*command, str(tmp_path / "out")])
+    _wait_for(lambda: len(list(tmp_path.glob("out/*.npy"))) >= 3)
+    run.kill()
+    run.wait()
+    done = {name: content for name, content in contents(tmp_path / "out").items() if name.endswith(".npy")}
+    assert len(done) < len(videos)
+    assert subprocess.run([*command, str(tmp_path / "out")], check=True, capture_output=True).returncode == 0
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
+    resumed = contents(tmp_path / "out")
+    assert resumed == contents(tmp_path / "whole") and done.items() <= resumed.items()
+
+
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_its_own_video_alone(tmp_path: Path) -> None:
     videos = [
         film(tmp_path / "long.mp4", 60),

@@ -379,3 +379,11 @@ def test_files_that_are_not_what_they_seem_are_one_sentence(tmp_path):
 def test_a_source_without_a_rate_is_refused():
     with pytest.raises(ValueError, match=r"source\.fps = 0"):
         FeatureSource(backbone="x", fps=0)
+
+
+def test_the_first_value_that_is_not_finite_is_named_wherever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("untrimmed.features._PIECE", 4)
+    values = np.zeros((11, 3), np.float32)
+    values[9, 1] = values[10, 2] = np.nan
+    with pytest.raises(BadInput, match="2 values are not finite, the first is nan at snippet 9, channel 1"):
+        check_finite("v", VideoFeatures(values, Grid(1.0, 1.0), 11.0, FeatureSource(backbone="x", fps=1)))

@@ -276,7 +276,7 @@ def variable(path):
     return path
 
 
-@pytest.mark.parametrize("fps", [10, 24, 25, 29.97, 30, 59.94])
+@pytest.mark.parametrize("fps", [10, 25, 29.97, 59.94, 480])
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "avi"])
 def test_a_rate_that_does_not_divide_the_clock_is_steady_all_the_same(tmp_path, fps, ending):
     assert is_steady(video(tmp_path / f"a.{ending}", 3, fps=fps))
@@ -346,10 +346,10 @@ def test_features_that_are_no_numbers_or_never_change_are_told(healthy):
 
 
 def test_a_dead_channel_is_none_if_it_lives_in_one_video_and_many_are_a_warning(healthy):
-    for name in "abc":
+    for name in "bcd":
         np.save(f"features/{name}.npy", np.full((SECONDS * 4, 6), 7, np.float16))
     assert found() == {}
-    np.save("features/d.npy", np.full((SECONDS * 4, 6), 7, np.float16))
+    np.save("features/a.npy", np.full((SECONDS * 4, 6), 7, np.float16))
     assert list(found()) == [("warning", "dead channels")]
 
 

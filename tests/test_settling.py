@@ -1,4 +1,4 @@
-"""Suppression of what keeps arriving: the picks of suppressing everything at once, each only once, from little memory."""
+"""Suppression of what keeps arriving: the picks of suppressing all at once, each once, from little memory."""
 
 import numpy as np
 import pytest
@@ -119,7 +119,9 @@ def test_a_worse_candidate_that_comes_late_is_not_counted_for_it_would_have_lost
     assert settler.late == 0
 
 
-@pytest.mark.parametrize("config", [SuppressConfig(), SuppressConfig(nms=0.6, vote=0.6, tiou=0.3)], ids=["soft", "all"])
+@pytest.mark.parametrize(
+    "config", [SuppressConfig(), SuppressConfig(nms=0.6, vote=0.6, tiou=0.3)], ids=["soft", "all"]
+)
 def test_memory_does_not_grow_with_the_video(config):
     settler, held = Settler(config, 0.3, 2 * LENGTH, LENGTH), []
     for number, (segments, scores) in enumerate(candidates_of(2, 40, each=5, reach=30.0)):

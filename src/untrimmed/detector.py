@@ -1,6 +1,7 @@
 """A trained model with all that it needs to be used again: features in, a timeline out; one file."""
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -66,7 +67,7 @@ class Detector:
     def detect(self, features: VideoFeatures, name: str = "the video") -> Timeline:
         """The actions of a video, best `suppress.keep` of them. Raises BadInput for features of another kind."""
         self.check(features, name)
-        return self.timeline(*self.candidates(features), features.duration)
+        return self.timeline(*self.candidates(features, self.recipe.suppress.floor), features.duration)
 
     def timeline(
         self,
@@ -111,9 +112,12 @@ class Detector:
 
     @torch.inference_mode()
     def candidates(
-        self, features: VideoFeatures
+        self, features: VideoFeatures, floor: float = -math.inf
     ) -> tuple[Float[np.ndarray, "candidates 2"], Float[np.ndarray, "candidates classes"]]:
-        """Segments in seconds and scores per class of all windows, before suppression."""
+        """Segments in seconds and scores per class of all windows, before suppression.
+
+        Those of which no class reaches `floor` are left out: of hours of video, the rest would fill the memory.
+        """
         network = self._network
         device = network.standardize.mean.device
         segments, scores = [], []
@@ -121,8 +125,10 @@ class Detector:
             batch = stack(several)
             decoded = network.decode(self._forward(batch.x.to(device), batch.mask.to(device)))
             for window, proposals in zip(several, decoded, strict=True):
-                segments.append(window.grid.seconds(proposals.segments.double().cpu().numpy()))
-                scores.append(proposals.scores.double().cpu().numpy())
+                found = proposals.scores.double().cpu().numpy()
+                kept = (found >= floor).any(1)
+                segments.append(window.grid.seconds(proposals.segments.double().cpu().numpy()[kept]))
+                scores.append(found[kept])
         return np.concatenate(segments), np.concatenate(scores)
 
     def header(self) -> str:

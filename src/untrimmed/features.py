@@ -12,6 +12,9 @@ from jaxtyping import Float
 from untrimmed.config import Config
 from untrimmed.errors import BadInput
 
+# Snippets that are looked at together.
+_PIECE = 4096
+
 Resampling = Literal["linear", "nearest", "cubic", "area"]
 _INTERPOLATION = {
     "linear": cv2.INTER_LINEAR,
@@ -170,13 +173,17 @@ def resample(
 
 def check_finite(video: str, features: VideoFeatures) -> None:
     """Refuse features with a NaN or infinity in them."""
-    bad = ~np.isfinite(features.values)
-    if bad.any():
-        snippet, channel = np.argwhere(bad)[0]
-        value = features.values[snippet, channel]
+    first, count = None, 0
+    # Piece by piece: those of many hours are a file, which need not be in memory as a whole.
+    for start in range(0, len(features), _PIECE):
+        bad = ~np.isfinite(features.values[start : start + _PIECE])
+        if bad.any():
+            count += bad.sum()
+            first = first or (start + int(np.argwhere(bad)[0][0]), int(np.argwhere(bad)[0][1]))
+    if first:
         raise BadInput(
-            f"features of {video}: {bad.sum()} values are not finite, the first is {value} at snippet {snippet}, "
-            f"channel {channel}; extract them again or leave the video out"
+            f"features of {video}: {count} values are not finite, the first is {features.values[first]} at snippet "
+            f"{first[0]}, channel {first[1]}; extract them again or leave the video out"
         )
 
 

@@ -62,7 +62,7 @@ class Connection:
         """
         ready: Queue[Arrived | BaseException | None] = Queue(_AHEAD)
         gone = Event()
-        Thread(target=self._fill, args=(ready, gone, count), daemon=True).start()
+        Thread(target=self._fill, args=(ready, gone, count), name="arriving", daemon=True).start()
         try:
             while (arrived := ready.get()) is not None:
                 if isinstance(arrived, BaseException):

@@ -26,6 +26,8 @@ from untrimmed.windows import starts
 
 WINDOWS = 2.0
 """Windows' worth of seconds after which an action is given out at the latest, unless told otherwise."""
+# Of a window: how far before it its candidates may begin, for what lies at its start is seen but in part.
+_REACH = 1 / 8
 # Seconds by which a source's own clock and the wall's may disagree on how long a source was away.
 _AGREE = 10.0
 # Seconds from one try to reach a source to the next.
@@ -52,8 +54,9 @@ class Stretch:
 
     Every window of `Detector.detect` is run as soon as it is whole, the last one when the stretch is over. What is
     given out are the actions that `detect` finds with `score` or more, up to rounding and but for the limit
-    `suppress.keep`, as long as no candidate that reaches `score` begins before its window does, and none had to be
-    given out early, `latency` seconds after its end (see Settler; `late` counts what came too late). The last
+    `suppress.keep`, as long as no candidate that reaches `score` begins more than an eighth of a window before its
+    window does, and none had to be given out early, `latency` seconds after its end (see Settler; `late` counts what
+    came too late). Detections are told an eighth of a window later for it. The last
     window's features and some windows' candidates are in memory, whatever the length.
 
     Raises BadInput for a detector of whole videos.
@@ -92,7 +95,8 @@ class Stretch:
             self._run(self.values[: self.length])
             self.values, self.first = self.values[self.stride :], self.first + self.stride
         self.seconds = float(self.grid.seconds(self.first + len(self.values)))
-        return self._actions(self.settler.settle(self.seconds, float(self.grid.seconds(self.first))), self.seconds)
+        future = float(self.grid.seconds(self.first - _REACH * self.length))
+        return self._actions(self.settler.settle(self.seconds, future), self.seconds)
 
     def finish(self, duration: float) -> list[Settled]:
         """The rest of the actions of a stretch that turns out to last so many seconds."""

@@ -1,5 +1,6 @@
 """What is wrong with features: absent, unreadable, of another length, not finite, dead, older than their video."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -48,7 +49,10 @@ def check_features(data: DataConfig, truth: Mapping[str, Timeline], videos: Sequ
 
 def check_stale(data: DataConfig, footage: Footage) -> Iterator[Finding]:
     """Features that were made of another file than the one that now has their name, told by its size."""
-    if not isinstance(data.features, str) or not (folder := Path(data.features).expanduser()).is_dir():
+    if not isinstance(data.features, str):
+        return
+    folder = Path(os.path.expandvars(data.features)).expanduser()
+    if not folder.is_dir():
         return
     try:
         source = stated_source(folder)
