@@ -40,7 +40,7 @@ def stream(
     `latency` in a line is how many seconds of video came between the end of the action and the line, `lag` how many
     seconds the machine took after the last of them. Ctrl-C ends it.
 
-    Example: `cat match.ts | untrimmed stream - --detector runs/demo/detector.safetensors`
+    Example: `cat match.ts | untrimmed stream - --detector runs/mine/detector.safetensors`
     """
     from untrimmed.detector import pick_device
     from untrimmed.export import open_detector
