@@ -40,8 +40,10 @@ def test_overrides_win_and_bare_words_are_strings(write):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("[train]\nstep = 5", r"recipe.toml: train.step is not a setting"),
-        ("[trian]\nsteps = 5", r"recipe.toml: trian is not a setting"),
+        ("[train]\nstep = 5", r"recipe.toml: train.step is not a setting; did you mean steps"),
+        ("[trian]\nsteps = 5", r"recipe.toml: trian is not a setting; did you mean train\?"),
+        ("[model]\ndebth = 5", r"recipe.toml: model.debth is not a setting; did you mean depth"),
+        ("[train]\nzzz = 5", r"recipe.toml: train.zzz is not a setting; there are seed, steps, "),
         ("[train]\nsteps = 'many'", r"train.steps = 'many'"),
         ("[train]\nsteps = 0", r"train.steps = 0: must be at least 1"),
         ("[model]\nlength = 100", r"model.length = 100"),

@@ -1,6 +1,7 @@
 """Every setting of a run as one frozen value: read from TOML, overridden by words, refused when unknown."""
 
 import dataclasses
+import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -116,11 +117,23 @@ def _first_problem(error: ValidationError) -> str:
     if first["type"] == "union_tag_invalid":
         return f"{key}.name = {first.get('ctx', {}).get('tag')!r}: there are {', '.join(MODELS)}"
     if first["type"] == "unexpected_keyword_argument":
-        return f"{key} is not a setting; see docs or `untrimmed describe` for those there are"
+        return f"{key} is not a setting; {_settings_like([str(part) for part in first['loc']])}"
     given = "" if isinstance(first.get("input"), Mapping) else f" = {first.get('input')!r}"
     more = f" (and {len(error.errors()) - 1} more)" if len(error.errors()) > 1 else ""
     message = first["msg"].removeprefix("Value error, ")
     return f"{message}{more}" if first["type"] == "value_error" else f"{key}{given}: {message}{more}"
+
+
+def _settings_like(place: Sequence[str]) -> str:
+    """What may have been meant instead of an unknown setting: the nearest names, or all that there are."""
+    models = {config.name: config for config in get_args(ModelConfig)}
+    kinds = {name: type(getattr(Recipe(), name)) for name in (part.name for part in dataclasses.fields(Recipe))}
+    section = models.get(place[1]) if len(place) > 2 else None
+    if len(place) > 1:
+        section = section or kinds.get(place[0])
+    names = [part.name for part in dataclasses.fields(section)] if section else list(kinds)
+    close = difflib.get_close_matches(place[-1], names, 3)
+    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}"
 
 
 def _without_none(value: Any) -> Any:
