@@ -1,4 +1,4 @@
-"""What a data set's features keep in memory: what was unpacked or averaged, up to a bound, and not to be written to."""
+"""What features of a data set are kept in memory: what was unpacked or averaged, up to a bound, read only."""
 
 from pathlib import Path
 

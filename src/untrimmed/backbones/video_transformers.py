@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from untrimmed.backbones.preprocessing import Preprocessing
 from untrimmed.errors import BadInput, missing
 
-
 TRANSFORMERS = "transformers"
 """What such a backbone is called; which one it is, the folder says."""
 
