@@ -11,6 +11,7 @@ from untrimmed.corpus import open_corpus
 from untrimmed.detector import Detector
 from untrimmed.errors import BadInput
 from untrimmed.features import FeatureSource
+from untrimmed.recipe import build_recipe, recipe_tree
 from untrimmed.train import build_model, join
 
 
@@ -89,3 +90,25 @@ def test_standardizing_uses_the_training_videos(detector, corpus):
     standard = detector.model.standardize(torch.from_numpy(x), torch.ones(1, x.shape[2], dtype=torch.bool))
     assert standard.mean((0, 2)).abs().max() < 1e-3
     assert (standard.std((0, 2)) - 1).abs().max() < 1e-2
+
+
+@pytest.mark.parametrize("model", ["ctcn", "gtan", "ssad"])
+def test_half_the_precision_finds_nearly_the_same(corpus, recipe, model):
+    settings = {
+        "ctcn": {},
+        "gtan": {"length": 64, "base": [16, 16], "layers": [8, 8, 16, 16]},
+        "ssad": {"length": 64, "base": [8, 8], "pool_stride": 2, "layers": [12, 12, 12]},
+    }[model]
+    tree = recipe_tree(recipe)
+    tree["model"] = {"name": model, **settings} if settings else tree["model"]
+    torch.manual_seed(0)
+    made = build_recipe(tree, "test")
+    first = next(iter(corpus.features.values()))
+    network = made.model.build(first.channels, 2).eval()
+    full = Detector(network, made, first.channels, ("a", "b"), first.source)
+    segments, scores = full.candidates(first)
+    moved, others = replace(full, precision="bfloat16").candidates(first)
+    assert segments.shape == moved.shape and not np.array_equal(scores, others)
+    assert np.abs(scores - others).max() < 0.05 and np.abs(segments - moved).max() < 2
+    same = replace(full, precision="float32").candidates(first)
+    assert np.array_equal(same[0], segments) and np.array_equal(same[1], scores)

@@ -16,7 +16,7 @@ COMMANDS = re.findall(r"^untrimmed .*$", README, re.M)
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_of_the_readme_parses(line):
-    words = shlex.split(line)[1:]
+    words = shlex.split(line, comments=True)[1:]
     command = typer.main.get_command(app)
     context = command.make_context("untrimmed", list(words), resilient_parsing=False)
     name, inner, rest = command.resolve_command(context, context._protected_args + context.args)

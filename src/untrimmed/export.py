@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -18,7 +19,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from untrimmed.detector import HEADER, Detector, pick_device
+from untrimmed.detector import HEADER, Detector, Precision, pick_device
 from untrimmed.errors import BadInput
 from untrimmed.files import whole
 from untrimmed.grouping import group_in_torch
@@ -71,7 +72,11 @@ def exported(detector: Detector, device: str = "auto") -> Detector:
 
 
 def open_detector(
-    path: Path, device: str = "auto", compiled: bool = False, runtime: Literal["torch", "onnx"] | None = None
+    path: Path,
+    device: str = "auto",
+    compiled: bool = False,
+    runtime: Literal["torch", "onnx"] | None = None,
+    precision: Precision = "float32",
 ) -> Detector:
     """The detector in a file of either kind, to be run by either; by its own where none is named.
 
@@ -81,9 +86,11 @@ def open_detector(
     if is_onnx and runtime == "torch":
         raise BadInput(f"{path}: torch does not run an ONNX file; give the detector that it was exported from")
     if not (is_onnx or runtime == "onnx"):
-        return Detector.load(path, pick_device(device), compiled)
+        return replace(Detector.load(path, pick_device(device), compiled), precision=precision)
     if compiled:
         raise BadInput(f"{path}: onnxruntime compiles by itself; leave --compile out")
+    if precision != "float32":
+        raise BadInput(f"{path}: onnxruntime runs it in single precision; leave --precision {precision} out")
     return load_onnx(path, device) if is_onnx else exported(Detector.load(path), device)
 
 

@@ -11,9 +11,7 @@ depends on the seed, the step and the process alone, so the files are the same h
 import math
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from untrimmed.corpus import Corpus, open_corpus
-from untrimmed.detector import compile_forward, pick_device, prepare
+from untrimmed.detector import autocast, compile_forward, pick_device, prepare
 from untrimmed.errors import BadInput
 from untrimmed.models.base import Model
 from untrimmed.optim import MovingAverage, TrainConfig, build_optimizer, rate
@@ -140,15 +138,6 @@ def check_losses(losses: dict[str, float], step: int) -> None:
             )
 
 
-def autocast(device: str, precision: str) -> AbstractContextManager[Any]:
-    """bfloat16 where asked for, or where the device has instructions for it."""
-    kind = device.split(":")[0]
-    fast = kind == "cuda" or (kind == "cpu" and _cpu_has_bfloat16())
-    if precision == "float32" or (precision == "auto" and not fast):
-        return nullcontext()
-    return torch.autocast(kind, torch.bfloat16)
-
-
 def progress_bar(quiet: bool) -> Progress:
     """A bar with losses and the time that is left; nothing when quiet."""
     columns = (
@@ -158,9 +147,3 @@ def progress_bar(quiet: bool) -> Progress:
         TextColumn("{task.fields[losses]}"),
     )
     return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), disable=quiet)
-
-
-def _cpu_has_bfloat16() -> bool:
-    # Present since torch 2.6; an older one is taken to have none.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))

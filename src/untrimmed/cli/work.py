@@ -152,6 +152,10 @@ def detect(
         Literal["torch", "onnx"] | None,
         typer.Option(help="What runs the network [default: onnx for an .onnx file, else torch].", show_default=False),
     ] = None,
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        typer.Option(help="Of the network; auto is bfloat16 where the processor is made for it, and faster there."),
+    ] = "float32",
     weights: Weights = None,
     device: Device = "auto",
     quiet: Quiet = False,
@@ -167,9 +171,9 @@ def detect(
 
     check_output(out)
     scores = read_video_scores(video_scores, top_labels) if video_scores else None
-    first = open_detector(detector, device, compiled, runtime)
+    first = open_detector(detector, device, compiled, runtime, precision)
     if also:
-        fusion = Fusion((first, open_detector(also[0], device, compiled, runtime)), (1 - weight, weight))
+        fusion = Fusion((first, open_detector(also[0], device, compiled, runtime, precision)), (1 - weight, weight))
         timelines = find_fused_actions(fusion, (source, also[1]), scores, weights or (), quiet=quiet)
     else:
         timelines = find_actions(first, source, scores, weights or (), quiet=quiet)
