@@ -65,8 +65,10 @@ def _write(watch: "Watch", file: TextIO) -> None:
     try:
         for action, latency, lag in watch.actions():
             numbers = {"score": action.score, "latency": latency, "lag": lag}
-            line = {"start": action.start, "end": action.end, "label": action.label, **numbers}
-            print(json.dumps({key: _rounded(value) for key, value in line.items()}), file=file, flush=True)
+            # Segments as they are: a short one, rounded, might have no length.
+            line = {"start": action.start, "end": action.end, "label": action.label}
+            line |= {name: round(value, 4) for name, value in numbers.items()}
+            print(json.dumps(line), file=file, flush=True)
             count += 1
     except KeyboardInterrupt:
         _tell("stopped; what was not settled yet is left out")
@@ -79,10 +81,6 @@ def _summary(watch: "Watch", count: int) -> str:
     gaps = f", {len(watch.gaps)} gaps of {lost:.1f} s in all" if watch.gaps else ""
     late = f"; {watch.late} better candidates came too late" if watch.late else ""
     return f"{count} actions in {watch.seconds:.1f} s{gaps}{late}"
-
-
-def _rounded(value: float | str) -> float | str:
-    return value if isinstance(value, str) else round(value, 4)
 
 
 def _tell(sentence: str) -> None:
