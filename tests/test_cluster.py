@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from test_extraction import contents, film
+from films import contents, film
 from untrimmed.errors import BadInput
 from untrimmed.extraction.settings import ExtractConfig
 from untrimmed.extraction.videos import extract

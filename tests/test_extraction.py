@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
-import cv2
 import numpy as np
 import pytest
 
+from films import contents, film
 from untrimmed.backbones.efficientnet_lite import embed, pretrained
 from untrimmed.errors import BadInput
 from untrimmed.extraction.one_video import extract_video
@@ -27,17 +27,6 @@ IMPORTS = (
     "from pathlib import Path; from untrimmed.extraction.settings import ExtractConfig; "
     "from untrimmed.extraction.videos import extract"
 )
-
-
-def film(path: Path, seconds: float = 1.2, seed: int = 0) -> Path:
-    small = np.random.default_rng(seed).integers(0, 255, (12, 16, 3), np.uint8)
-    picture = cv2.resize(small, (128, 96), interpolation=cv2.INTER_CUBIC)
-    write_video(path, (np.roll(picture, 2 * i, 1) for i in range(round(seconds * 25))), 25)
-    return path
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
 
 
 def test_a_snippet_is_what_the_backbone_sees_of_its_frame_and_its_motion(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from test_extraction import contents, film
+from films import contents, film
 from untrimmed.backbones import zoo
 from untrimmed.backbones.preprocessing import clip_of
 from untrimmed.clips import clips, stacks
 from untrimmed.errors import BadInput
+from untrimmed.extraction import settings as settings_module
 from untrimmed.extraction.one_video import Rows, extract_video
 from untrimmed.extraction.settings import ExtractConfig, config_of, settled, source_of
 from untrimmed.extraction.videos import extract
@@ -135,11 +136,21 @@ def test_other_weights_are_another_source(tmp_path, files):
         config_of(source)
 
 
+def test_weights_are_hashed_again_when_their_file_changes(tmp_path, monkeypatch):
+    file, hashed = tmp_path / "weights.pt", []
+    monkeypatch.setattr(settings_module, "weights_hash", lambda path: hashed.append(path) or str(len(hashed)))
+    file.write_bytes(b"one")
+    assert [settings_module.stamp_of("i3d-rgb", file) for _ in range(3)] == ["1", "1", "1"]
+    file.write_bytes(b"another")
+    assert settings_module.stamp_of("i3d-rgb", file) == "2"
+
+
 @pytest.mark.parametrize(
     ("names", "changes", "words"),
     [
         (("tsn-bn-inception-rgb", "i3d-rgb"), {}, "clips of other lengths"),
         (("tsn-bn-inception-rgb",), {"stride": 4}, "sees single moments"),
+        (("i3d-rgb", "c3d"), {}, "strides of 4 and 8 frames: give one stride"),
         (("tsn-bn-inception-rgb",), {"weights": ()}, "give each backbone its own"),
         (("efficientnet-lite0", "i3d-rgb"), {"weights": ("a", "b")}, "stands alone"),
         (("efficientnet-lite0",), {"weights": ("a",)}, "has its own weights"),
@@ -149,7 +160,7 @@ def test_other_weights_are_another_source(tmp_path, files):
     ],
 )
 def test_settings_that_do_not_fit_are_refused(files, names, changes, words):
-    known = {**files, **dict.fromkeys(("efficientnet-lite0", "vgg"), Path("a"))}
+    known = {**files, **dict.fromkeys(("efficientnet-lite0", "vgg", "c3d"), Path("a"))}
     with pytest.raises(BadInput, match=words):
         settled(settings(known, *names, **changes), [])
 

@@ -13,10 +13,9 @@ from torch import nn
 
 from untrimmed.backbones import video_transformers, zoo
 from untrimmed.backbones.preprocessing import Preprocessing, Size, clip_of, scaled
-from untrimmed.backbones.weights import weights_hash
 from untrimmed.clips import Clip, clips, stacks
 from untrimmed.extraction.base import Extractor
-from untrimmed.extraction.settings import ExtractConfig, FlowMethod
+from untrimmed.extraction.settings import ExtractConfig, FlowMethod, stamp_of
 from untrimmed.flow import Search, displacement, grey
 from untrimmed.flow_images import quantised
 from untrimmed.tvl1 import displacements
@@ -46,7 +45,7 @@ class Published(Extractor):
     def __init__(self, config: ExtractConfig) -> None:
         self.config = config
         self.streams = [
-            _stream(name, Path(weights), _stamp(name, Path(weights)), config.device)
+            _stream(name, Path(weights), stamp_of(name, Path(weights)), config.device)
             for name, weights in zip(config.backbones, config.weights, strict=True)
         ]
 
@@ -152,12 +151,6 @@ def _open_rate(config: ExtractConfig) -> float:
     if config.fps is None:
         raise ValueError("the frame rate is open; settle the settings first")
     return config.fps
-
-
-def _stamp(name: str, weights: Path) -> str:
-    return weights_hash(
-        video_transformers.weights_in(weights) if name == video_transformers.TRANSFORMERS else weights
-    )
 
 
 @cache

