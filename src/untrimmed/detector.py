@@ -107,7 +107,9 @@ class Detector:
     @cached_property
     def _network(self) -> Model:
         """The model as it detects fastest, with the weights that it has at the first detection."""
-        return self.model.folded()
+        device = self.model.standardize.mean.device.type
+        plain = self.compiled or uses_bfloat16(device, self.precision)
+        return self.model.folded() if plain else self.model.quick()
 
     @cached_property
     def _forward(self) -> Callable[..., Any]:
@@ -207,10 +209,13 @@ def prepare(model: Model, device: str) -> Model:
 def autocast(device: str, precision: Precision) -> AbstractContextManager[Any]:
     """bfloat16 where asked for, or where the device has instructions for it."""
     kind = device.split(":")[0]
+    return torch.autocast(kind, torch.bfloat16) if uses_bfloat16(kind, precision) else nullcontext()
+
+
+def uses_bfloat16(kind: str, precision: Precision) -> bool:
+    """Whether such a device computes in bfloat16."""
     fast = kind == "cuda" or (kind == "cpu" and _cpu_has_bfloat16())
-    if precision == "float32" or (precision == "auto" and not fast):
-        return nullcontext()
-    return torch.autocast(kind, torch.bfloat16)
+    return precision == "bfloat16" or (precision == "auto" and fast)
 
 
 def _cpu_has_bfloat16() -> bool:

@@ -29,6 +29,7 @@ from untrimmed.models.pyramid import (
     Pyramid,
     initialize,
 )
+from untrimmed.models.time_major import TimeMajor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +143,8 @@ class CTCN(Model):
     """The detector of Fig. 3: concepts, backbone, pyramid, and two heads over all levels."""
 
     anchors: Tensor
+    time_major: TimeMajor | None = None
+    """What computes the pyramid and the heads in place of the modules."""
 
     def __init__(self, config: CTCNConfig, channels: int, classes: int) -> None:
         super().__init__()
@@ -204,20 +207,39 @@ class CTCN(Model):
 
     def forward(self, x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]) -> Outputs:
         concepts = self.concepts(self.standardize(x, mask)).masked_fill(~mask[:, None], 0)
-        maps = self.pyramid(self.backbone(in_groups(concepts, self.rows))[self.config.finest - 2 :])
-        logits = per_anchor(self.class_head(maps), self.classes + 1).float()
-        offsets = per_anchor(self.box_head(maps), 2).float()
+        classes, boxes = self._heads(in_groups(concepts, self.rows))
+        logits, offsets = per_anchor(classes, self.classes + 1).float(), per_anchor(boxes, 2).float()
         if bound := self.config.bound:
             offsets = 2 * bound * offsets.sigmoid() - bound
         # An anchor is real when its centre lies inside the video.
         real = self.anchors[None, :, 0] < mask.sum(1, keepdim=True)
         return Outputs(logits, offsets, real)
 
+    def _heads(self, x: Float[Tensor, "batch inputs rows time"]) -> tuple[Tensor, Tensor]:
+        if self.time_major:
+            classes, boxes = self.time_major(x)
+            return classes, boxes
+        maps = self.pyramid(self.backbone(x)[self.config.finest - 2 :])
+        return self.class_head(maps), self.box_head(maps)
+
     def folded(self) -> "CTCN":
         """A copy for inference: batch norms folded, and each head's two layers made one where that is cheaper."""
         result = super().folded()
         result.class_head, result.box_head = self.class_head.merged(), self.box_head.merged()
         return result.eval()
+
+    def quick(self) -> "CTCN":
+        """Folded; on a CPU, where groups share their filters and levels their heads, laid out with time first."""
+        result, config = self.folded(), self.config
+        on_cpu = result.anchors.device.type == "cpu"
+        squares = config.square_kernels or config.square_strides
+        # A single row would have to be read once more for each tap.
+        if on_cpu and self.rows > 1 and config.shared_heads and not squares:
+            heads = [head for head in (result.class_head, result.box_head) if not isinstance(head, LevelHeads)]
+            result.time_major = TimeMajor(result.backbone, result.pyramid, heads, self.rows, config.finest - 2)
+            # It has the weights in an order of its own.
+            result.backbone = result.pyramid = result.class_head = result.box_head = nn.Identity()
+        return result
 
     def loss(self, outputs: Outputs, targets: list[Targets]) -> dict[str, Tensor]:
         """Eqs. 5-8: cross-entropy on positives and mined negatives, smooth L1 on the boxes of positives.
