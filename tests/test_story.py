@@ -1,6 +1,7 @@
 """Through the commands alone: video, features, detector, detections, scores, page; and every bad input on the way."""
 
 import json
+import math
 import re
 import shutil
 from pathlib import Path
@@ -140,6 +141,20 @@ def test_folds_are_pooled_and_scored_once(story, tmp_path, three_folds):
     scores = json.loads((tmp_path / "folds" / "scores.json").read_text())
     assert scores["counts"]["videos"] == 3
     assert sorted(scores["folds"]) == ["fold a", "fold b", "fold c"]
+
+
+def test_folds_from_several_seeds_have_a_mean_and_a_deviation(story, tmp_path, three_folds):
+    words = ["--seeds", "2", "--out", tmp_path / "folds", "--quiet"]
+    printed = run("study", "folds", story / "recipe.toml", *three_folds, *words).stdout
+    made = [json.loads((tmp_path / "folds" / seed / "scores.json").read_text()) for seed in ("", "seed1")]
+    recipes = [read_recipe(tmp_path / "folds" / seed / "fold a" / "recipe.toml") for seed in ("", "seed1")]
+    assert [recipe.train.seed for recipe in recipes] == [0, 1]
+    areas = [scores["proposals"]["auc"] for scores in made]
+    assert areas[0] != areas[1]
+    rows = {line.split("  ")[0].strip(): line.split() for line in printed.split("AR (%)")[1].splitlines()}
+    assert rows["pooled, scored once, seed 0"][-1] == f"{100 * areas[0]:.1f}"
+    assert rows["mean"][-1] == f"{50 * sum(areas):.1f}"
+    assert rows["deviation"][-1] == f"{100 * abs(areas[0] - areas[1]) / math.sqrt(2):.1f}"
 
 
 def test_settings_are_chosen_for_each_fold_and_the_choice_is_printed(story, tmp_path, three_folds):

@@ -1,6 +1,8 @@
 """Figures as tables, in percent, for the terminal and for pages."""
 
+import math
 from collections.abc import Mapping, Sequence
+from statistics import mean, stdev
 
 from untrimmed.draw.page import Table
 from untrimmed.evaluate.bootstrap import Comparison, Difference
@@ -37,10 +39,27 @@ def detection_tables(scores: DetectionScores) -> list[Table]:
     return [Table("recall (%) by tIoU", header, recall), *tables] if recall else tables
 
 
-def map_table(named: Mapping[str, DetectionScores]) -> Table:
-    """Mean average precision of several sets of detections, judged at the same thresholds."""
-    rows = [(name, *percent([*scores.map, scores.average_map])) for name, scores in named.items()]
+def map_table(named: Mapping[str, DetectionScores], over: Sequence[str] = ()) -> Table:
+    """Mean average precision of several sets of detections, judged at the same thresholds.
+
+    Where `over` names more than one of them, their mean and deviation follow.
+    """
+    figures = {name: [*scores.map, scores.average_map] for name, scores in named.items()}
+    rows = [(name, *percent(values)) for name, values in figures.items()]
+    rows += _mean_and_deviation([figures[name] for name in over])
     return Table("mAP (%) at tIoU", ("", *map(_tiou, next(iter(named.values())).tious), "mean"), rows)
+
+
+def ar_table(named: Mapping[str, ProposalScores]) -> Table:
+    """Average recall of several sets of proposals and the area under AR over AN, with mean and deviation."""
+    figures = {
+        name: [*(math.nan if ar is None else ar for ar in scores.ar_at.values()), scores.auc]
+        for name, scores in named.items()
+    }
+    rows = [(name, *percent(values)) for name, values in figures.items()]
+    rows += _mean_and_deviation(list(figures.values()))
+    first = next(iter(named.values()))
+    return Table(f"AR (%) at AN, {first.protocol}", ("", *first.ar_at, "area"), rows)
 
 
 def comparison_table(comparison: Comparison) -> Table:
@@ -69,8 +88,8 @@ def class_table(comparison: Comparison) -> Table:
 
 
 def percent(fractions: Sequence[float]) -> list[str]:
-    """Fractions as percentages with one digit."""
-    return [f"{100 * value:.1f}" for value in fractions]
+    """Fractions as percentages with one digit; a dash for NaN."""
+    return ["-" if math.isnan(value) else f"{100 * value:.1f}" for value in fractions]
 
 
 def _proposals(scores: ProposalScores) -> Table:
@@ -99,6 +118,13 @@ def _segmental(scores: SegmentalScores) -> Table:
     rows.append(("all classes", *percent([*scores.f1.values(), scores.edit, scores.accuracy])))
     header = ("", *(f"F1@{mark}" for mark in marks), "edit", "accuracy")
     return Table(f"dense labels (%), protocol {scores.protocol}", header, rows)
+
+
+def _mean_and_deviation(seeds: Sequence[Sequence[float]]) -> list[tuple[str, ...]]:
+    if len(seeds) < 2:
+        return []
+    columns = list(zip(*seeds, strict=True))
+    return [("mean", *percent(list(map(mean, columns)))), ("deviation", *percent(list(map(stdev, columns))))]
 
 
 def _ends(spread: Spread, name: str) -> list[tuple[str, ...]]:

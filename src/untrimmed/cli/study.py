@@ -14,29 +14,38 @@ if TYPE_CHECKING:
 study = typer.Typer(no_args_is_help=True, help="Several trainings, pooled into one table.")
 app.add_typer(study, name="study")
 
+Seeds = Annotated[int, typer.Option(min=1, help="Trainings of each row or fold, from so many seeds.")]
+
 
 @command(study)
 def folds(
     recipe: Annotated[Path, typer.Argument(help="A recipe whose data has splits to hold out.")],
     overrides: Overrides = None,
     over: Annotated[str | None, typer.Option(help="Splits to hold out in turn: a,b,c [default: all named].")] = None,
+    seeds: Seeds = 1,
     out: Annotated[Path | None, typer.Option(help="Folder for a run each [default: runs/NAME_folds].")] = None,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Cross-validate: hold out each split in turn, pool all detections, score once.
+    """Cross-validate: hold out each split in turn, pool all detections, score once; and again from other seeds.
 
-    Example: `untrimmed study folds recipes/salads50_ctcn.toml --out runs/salads50_folds`
+    Example: `untrimmed study folds recipes/salads50_ctcn.toml --seeds 3 --out runs/salads50_folds`
     """
-    from untrimmed.evaluation_tables import map_table
+    from untrimmed.evaluation_tables import ar_table, map_table
     from untrimmed.recipe import read_recipe
-    from untrimmed.studies.folds import cross_validate
+    from untrimmed.studies.folds import cross_validate_seeds
 
     settings = read_recipe(recipe, overrides or [])
     folder = out or Path("runs") / f"{recipe.stem}_folds"
-    study = cross_validate(settings, folds_of(settings, over), folder, device=device, quiet=quiet)
-    table = map_table({**study.folds, "pooled, scored once": study.pooled})
-    show_table(table.caption, table.header, table.rows)
+    done = cross_validate_seeds(settings, folds_of(settings, over), seeds, folder, device=device, quiet=quiet)
+    first = done[settings.train.seed]
+    names = {seed: "pooled, scored once" + f", seed {seed}" * (seeds > 1) for seed in done}
+    pooled = {names[seed]: one.pooled for seed, one in done.items()}
+    for table in (
+        map_table({**(first.folds if seeds == 1 else {}), **pooled}, over=tuple(pooled)),
+        ar_table({names[seed]: one.proposals for seed, one in done.items()}),
+    ):
+        show_table(table.caption, table.header, table.rows)
 
 
 @command(study)
@@ -77,7 +86,6 @@ def folds_of(recipe: "Recipe", over: str | None) -> list[str]:
 
 
 Scale = Annotated[str, typer.Option(help="small: minutes of a core a row; full: the paper's network.")]
-Seeds = Annotated[int, typer.Option(min=1, help="Trainings of each row.")]
 StudyData = Annotated[str, typer.Option(help="vts_kinematics or salads50_scores.")]
 StudyOut = Annotated[Path | None, typer.Option(help="Folder for the runs [default: runs/NAME_DATA_SCALE].")]
 

@@ -9,6 +9,7 @@ from untrimmed.corpus import hold_out, open_dataset
 from untrimmed.errors import BadInput
 from untrimmed.evaluate.detection import DetectionScores, detection_map
 from untrimmed.evaluate.instances import from_timelines
+from untrimmed.evaluate.proposals import ACTIVITYNET_PROPOSALS, ProposalScores, proposal_scores
 from untrimmed.evaluate.protocol import DETECTION_PROTOCOLS
 from untrimmed.files import write_json
 from untrimmed.formats.activitynet import write_results
@@ -16,6 +17,9 @@ from untrimmed.recipe import Recipe
 from untrimmed.run import RESULTS, SCORES
 from untrimmed.timeline import Timeline
 from untrimmed.train import Trained, train
+
+# Recall of what was found as proposals, whatever its class.
+PROPOSALS = ACTIVITYNET_PROPOSALS
 
 
 class CrossValidation(NamedTuple):
@@ -26,6 +30,8 @@ class CrossValidation(NamedTuple):
     """All folds' detections judged together, once."""
     folds: dict[str, DetectionScores]
     """Each fold's own; their mean is not the pooled figure."""
+    proposals: ProposalScores
+    """All folds' detections judged as proposals."""
 
 
 def cross_validate(
@@ -44,15 +50,38 @@ def cross_validate(
     return pool(recipe, trained, out)
 
 
+def cross_validate_seeds(
+    recipe: Recipe, folds: Sequence[str], seeds: int, out: Path, *, device: str = "auto", quiet: bool = False
+) -> dict[int, CrossValidation]:
+    """Cross-validate with so many seeds, from the recipe's own on; each further one in a folder `seedN` of `out`."""
+    first = recipe.train.seed
+    return {
+        seed: cross_validate(
+            replace(recipe, train=replace(recipe.train, seed=seed)),
+            folds,
+            out / f"seed{seed}" if seed > first else out,
+            device=device,
+            quiet=quiet,
+        )
+        for seed in range(first, first + seeds)
+    }
+
+
 def pool(recipe: Recipe, trained: Mapping[str, Trained], out: Path) -> CrossValidation:
     """Judge the detections of all folds together, and write them and the figures into `out`."""
     results = {video: timeline for one in trained.values() for video, timeline in one.results.items()}
     dataset = open_dataset(recipe.data).only(results)
     protocol = DETECTION_PROTOCOLS[dataset.protocol]
-    pooled = detection_map(from_timelines(dataset.truth), from_timelines(results), protocol)
+    truth, found = from_timelines(dataset.truth), from_timelines(results)
+    pooled, proposals = detection_map(truth, found, protocol), proposal_scores(truth, found, PROPOSALS)
     folds = {fold: one.scores for fold, one in trained.items() if one.scores}
     write_results(out / RESULTS, results)
     write_json(
-        out / SCORES, {**pooled.to_json(), "folds": {fold: scores.to_json() for fold, scores in folds.items()}}
+        out / SCORES,
+        {
+            **pooled.to_json(),
+            "folds": {fold: scores.to_json() for fold, scores in folds.items()},
+            "proposals": {"ar_at": proposals.ar_at, "auc": proposals.auc},
+        },
     )
-    return CrossValidation(results, pooled, folds)
+    return CrossValidation(results, pooled, folds, proposals)
