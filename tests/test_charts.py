@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from test_draw import HOSTILE, SVG, Page, dumped
+from page_reader import HOSTILE, SVG, Page, dumped
 from untrimmed.draw.charts import Axis, Line, bars, curves, grouped, matrix, reliability, stacked
 from untrimmed.draw.page import Figure, Section, Table, digest, write_page
 from untrimmed.draw.sheet import COLOURS

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from test_formats_samples import (
+from format_samples import (
     AGGREGATED,
     CHARADES,
     CVAT,
