@@ -15,13 +15,14 @@ from untrimmed.backbones.preprocessing import clip_of
 from untrimmed.clips import clips, stacks
 from untrimmed.errors import BadInput
 from untrimmed.extraction import settings as settings_module
-from untrimmed.extraction.one_video import Rows, extract_video
+from untrimmed.extraction.one_video import Rows, extract_video, extractor_of
 from untrimmed.extraction.settings import ExtractConfig, config_of, settled, source_of
 from untrimmed.extraction.videos import extract
 from untrimmed.feature_folder import FeatureFolder
 from untrimmed.files import read_json
 from untrimmed.flow import displacement
 from untrimmed.flow_images import quantised
+from untrimmed.live import Connection
 from untrimmed.video import write_video
 
 TSN = ("tsn-bn-inception-rgb", "tsn-bn-inception-flow")
@@ -74,6 +75,20 @@ def test_clips_of_both_streams_begin_at_one_frame(tmp_path, files):
     moves = np.stack([displacement(a.image, b.image, "dis-fast") for a, b in pairwise(first)])
     seen = clip_of(zoo.backbone("i3d-flow").preprocessing, quantised(moves))
     assert np.allclose(both.values[0, 1024:], zoo.embed(flow, seen[None])[0], atol=1e-3)
+
+
+@pytest.mark.parametrize(("names", "changes"), [(TSN, {}), (("i3d-rgb", "i3d-flow"), {"stride": 8})])
+@pytest.mark.parametrize("seconds", [0.3, 2.0])
+def test_frames_that_arrive_give_the_features_of_their_file(tmp_path, files, monkeypatch, names, changes, seconds):
+    # What networks are given stands for what they make of it.
+    monkeypatch.setattr(zoo, "embed", lambda network, clips: clips.flatten(1)[:, ::97].numpy())
+    file = film(tmp_path / "a.mp4", seconds)
+    config = settled(settings(files, *names, **changes), [file])
+    extractor = extractor_of(config)
+    connection = Connection(str(file), extractor.pictures(), extractor.arriving)
+    found = np.concatenate(list(extractor.vectors(seen for seen, _ in connection.batches(3))))
+    wanted = extract_video(file, config).values
+    assert found.shape == wanted.shape and np.allclose(found, wanted, atol=1e-3)
 
 
 def test_tv_l1_is_what_networks_of_flow_get_unless_told_otherwise(files):

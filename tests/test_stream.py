@@ -14,10 +14,12 @@ import av
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 import synthetic
 from untrimmed import live
+from untrimmed.backbones import zoo
 from untrimmed.backbones.efficientnet_lite import CHANNELS
 from untrimmed.cli import app
 from untrimmed.detector import Detector
@@ -27,7 +29,7 @@ from untrimmed.extraction.settings import ExtractConfig, settled, source_of
 from untrimmed.features import VideoFeatures
 from untrimmed.flow import CHANNELS as MOTION
 from untrimmed.stream import Stretch, Watch
-from untrimmed.video import write_video
+from untrimmed.video import Pictures, write_video
 
 SCORE = 0.3
 NEVER = 1e9
@@ -161,6 +163,21 @@ def test_a_file_that_is_streamed_gives_the_actions_of_detecting(sighted, clip, w
     assert watch.seconds == pytest.approx(12, abs=0.2)
 
 
+def test_a_published_backbone_sees_a_stream_by_its_weights(clip, tmp_path, monkeypatch):
+    backbone = zoo.backbone("tsn-bn-inception-rgb")
+    network, weights = backbone.network(3, 7), tmp_path / "tsn.safetensors"
+    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, weights)
+    # Of what the network is given, without its hundreds of millions of multiplications.
+    monkeypatch.setattr(zoo, "embed", lambda network, clips: clips.flatten(1)[:, :: 3 * 49].numpy()[:, :1024])
+    config = ExtractConfig(backbones=(backbone.name,), weights=(str(weights),))
+    features = extract_video(clip, config)
+    detector = detector_of(features.channels, features.source)
+    wanted = detector.detect(features).above(SCORE).actions
+    watch = Watch(detector, str(clip), SCORE, NEVER, weights=[weights])
+    alike(rows_of(watch.actions()), [(a.start, a.end, a.label, a.score) for a in wanted])
+    assert len(wanted) > 5
+
+
 def test_an_address_gives_the_actions_of_the_file(sighted, clip, wanted):
     with served(clip) as address:
         alike(rows_of(Watch(sighted, address, SCORE, NEVER).actions()), wanted)
@@ -232,7 +249,7 @@ def test_what_cannot_be_streamed_is_refused_in_a_sentence(sighted, clip, file, t
     with pytest.raises(BadInput, match="a stream has no whole"):
         next(Watch(whole, str(clip)).actions())
     other = replace(sighted, source=replace(sighted.source, backbone="i3d-rgb"))
-    with pytest.raises(BadInput, match="only efficientnet-lite0 can be computed"):
+    with pytest.raises(BadInput, match="need 1 files of weights, not 0: give --weights for i3d-rgb"):
         next(Watch(other, str(clip)).actions())
     for source, reason in ((tmp_path / "no.mp4", "no such video"), ("/dev/video77", "cannot be read as a camera")):
         done = CliRunner().invoke(app, ["stream", str(source), "--detector", str(file), "--device", "cpu"])
@@ -267,7 +284,7 @@ def test_a_file_that_ends_early_gives_what_it_has_and_a_sentence(sighted, clip, 
 
 
 def test_a_reader_is_told_at_once_when_nobody_wants_more(clip):
-    connection = live.Connection(str(clip), 5.0, 0.0, 64)
+    connection = live.Connection(str(clip), Pictures(64), lambda frames, pictures: map(pictures.of, frames))
     batches = connection.batches(1)
     next(batches)
     batches.close()

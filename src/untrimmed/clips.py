@@ -1,7 +1,7 @@
 """Several frames of a video at a time, for networks that see motion in them."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from untrimmed import decoding
 from untrimmed.decoding import Shown
-from untrimmed.video import ROUNDING, Frame, Pictures, centre, check_rate, chosen, first_from
+from untrimmed.video import ROUNDING, Chosen, Frame, Pictures, around, centre, check_rate, chosen, first_from
 
 
 class Clip(NamedTuple):
@@ -62,6 +62,11 @@ def clips(
             yield clip
 
 
+def clips_of(frames: Iterator[Shown], length: int, stride: int, fps: float, pictures: Pictures) -> Iterator[Clip]:
+    """The clips that `clips` gives at a rate, out of frames as they come; none where none come."""
+    return _windows(_at_rate(around(frames, fps, 0.0), fps), length, stride, 0, pictures)
+
+
 def stacks(
     path: Path, fps: float, length: int, size: int | None = None, *, allow_truncated: bool = False
 ) -> Iterator[Clip]:
@@ -72,24 +77,31 @@ def stacks(
     where the video has no more, its first or last one is repeated. A clip's time is the centre of its snippet. No
     more than the frames about one centre are held. `size`, BadInput and `allow_truncated` are as in `sample`.
     """
+    pictures = Pictures(size)
+    ended = yield from stacks_of(decoding.frames(path, pictures.reading), fps, length, pictures)
+    if not allow_truncated:
+        pictures.reading.check_complete(path, ended)
+
+
+def stacks_of(frames: Iterator[Shown], fps: float, length: int, pictures: Pictures) -> Generator[Clip, None, float]:
+    """The same out of frames as they come, none where none come; returns when the last of them is gone."""
     check_rate(fps)
     if length < 1:
         raise ValueError(f"stacks of {length} frames: there must be 1 or more")
-    pictures, recent, snippet = Pictures(size), deque[_Seen](), 0
-    for shown in decoding.frames(path, pictures.reading):
+    recent, snippet = deque[_Seen](), 0
+    for shown in frames:
         recent.append(_Seen(shown))
         while (place := _on_show(recent, centre(snippet, fps))) + length // 2 < len(recent) - 1:
             yield Clip(centre(snippet, fps), _about(recent, place, length, pictures))
             snippet += 1
         for _ in range(place - (length - 1) // 2):
             recent.popleft()
-    ended = recent[-1].shown.end
-    while snippet == 0 or centre(snippet, fps) <= ended + ROUNDING:
+    ended = recent[-1].shown.end if recent else -inf
+    while (recent and snippet == 0) or centre(snippet, fps) <= ended + ROUNDING:
         place = _on_show(recent, centre(snippet, fps))
         yield Clip(centre(snippet, fps), _about(recent, place, length, pictures))
         snippet += 1
-    if not allow_truncated:
-        pictures.reading.check_complete(path, ended)
+    return ended
 
 
 class _Span(NamedTuple):
@@ -122,8 +134,11 @@ def _own(path: Path, pictures: Pictures, allow_truncated: bool) -> Iterator[_Spa
 
 
 def _resampled(path: Path, fps: float, first: int, pictures: Pictures, allow_truncated: bool) -> Iterator[_Span]:
-    around = chosen(path, fps, 0.0, pictures.reading, allow_truncated, first)
-    for snippet, one in enumerate(around, first):
+    return _at_rate(chosen(path, fps, 0.0, pictures.reading, allow_truncated, first), fps, first)
+
+
+def _at_rate(found: Iterator[Chosen], fps: float, first: int = 0) -> Iterator[_Span]:
+    for snippet, one in enumerate(found, first):
         yield _Span(snippet / fps, (snippet + 1) / fps, one.frame)
 
 

@@ -1,20 +1,21 @@
 """Videos that arrive: from a pipe, a camera or an address, read by a thread of their own as they come."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from pathlib import Path
 from queue import Full, Queue
 from threading import Event, Thread
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 from av.error import FFmpegError
 
-from untrimmed import containers, decoding, video
+from untrimmed import containers, decoding
 from untrimmed.decoding import Shown
 from untrimmed.errors import BadInput
+from untrimmed.video import Pictures
 
 PIPE = "-"
 """The address of standard input."""
@@ -25,22 +26,25 @@ _AHEAD = 4
 
 
 class Arrived(NamedTuple):
-    """Moments in order, and when the last of them was there, by `time.monotonic`."""
+    """What was seen, in order, and when the last frame that it needed was there, by `time.monotonic`."""
 
-    moments: list[video.Moment]
+    seen: list[Any]
     at: float
 
 
 class Connection:
     """One connection to a source: a file, `-` for a pipe, `/dev/video0` for a camera, or an address with `://`.
 
+    `see` makes of frames as they come what is to be seen of them, by `pictures` of their own.
+
     `origin` is the time of the first frame in the source's own seconds, `ended` when the last one that was read is
     gone, in seconds from the first; `begun` and `at` are when these were read, by `time.monotonic`.
     """
 
-    def __init__(self, address: str, fps: float, gap: float, size: int | None) -> None:
-        self.address, self.fps, self.gap = address, fps, gap
-        self.pictures = video.Pictures(size)
+    def __init__(
+        self, address: str, pictures: Pictures, see: Callable[[Iterator[Shown], Pictures], Iterator[Any]]
+    ) -> None:
+        self.address, self.pictures, self.see = address, pictures, see
         self.ended = 0.0
         self.begun = self.at = time.monotonic()
 
@@ -54,7 +58,7 @@ class Connection:
         return self.pictures.reading.stated or self.ended
 
     def batches(self, count: int) -> Iterator[Arrived]:
-        """What `video.moments` gives of the source, `count` at a time, each as soon as it can be known.
+        """What is seen, `count` at a time, each as soon as it can be known.
 
         At most four batches wait; a source that is faster has to. Raises BadInput, after what came before, for a
         source that cannot be read or breaks off. Whoever leaves early does not wait for the thread, unlike
@@ -74,7 +78,7 @@ class Connection:
     def _fill(self, ready: "Queue[Arrived | BaseException | None]", gone: Event, count: int) -> None:
         last = None
         try:
-            found = self._moments()
+            found = self._seen()
             while not gone.is_set() and (several := self._several(found, count, ready, gone)):
                 _put(Arrived(several, self.at), ready, gone)
         except BaseException as error:
@@ -82,10 +86,10 @@ class Connection:
         _put(last, ready, gone)
 
     def _several(
-        self, found: Iterator[video.Moment], count: int, ready: "Queue[Arrived | BaseException | None]", gone: Event
-    ) -> list[video.Moment]:
-        """The next moments; those before a fault are handed over before it is."""
-        several: list[video.Moment] = []
+        self, found: Iterator[Any], count: int, ready: "Queue[Arrived | BaseException | None]", gone: Event
+    ) -> list[Any]:
+        """The next of them; those before a fault are handed over before it is."""
+        several: list[Any] = []
         try:
             several.extend(islice(found, count))
         except BadInput:
@@ -94,14 +98,12 @@ class Connection:
             raise
         return several
 
-    def _moments(self) -> Iterator[video.Moment]:
+    def _seen(self) -> Iterator[Any]:
         reading = self.pictures.reading
         with opened(self.address) as source:
             is_file = kind_of(self.address) == "file"
             reading.stated = containers.stated_duration(source) if is_file else None
-            shown = self._noted(decoding.arriving(source, reading))
-            for one in video.around(shown, self.fps, self.gap):
-                yield self.pictures.moment(one)
+            yield from self.see(self._noted(decoding.arriving(source, reading)), self.pictures)
         if not self.ended:
             raise decoding.empty(Path(self.address))
         reading.check_complete(Path(self.address), self.ended)

@@ -2,10 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -13,15 +14,14 @@ from jaxtyping import Float
 
 from untrimmed.detector import Detector
 from untrimmed.errors import BadInput
-from untrimmed.extraction.lite import SIZE, Lite
-from untrimmed.extraction.settings import LITE, ExtractConfig, config_of
-from untrimmed.features import VideoFeatures, describe
-from untrimmed.flow import GAP
+from untrimmed.extraction.base import Extractor
+from untrimmed.extraction.one_video import extractor_of
+from untrimmed.extraction.settings import config_of
+from untrimmed.features import VideoFeatures
 from untrimmed.live import Connection, kind_of
 from untrimmed.settling import Settler
 from untrimmed.suppress import Suppressed
 from untrimmed.timeline import Action
-from untrimmed.video import Moment
 from untrimmed.windows import starts
 
 WINDOWS = 2.0
@@ -126,7 +126,8 @@ class Stretch:
 class Watch:
     """A source that is watched for actions, from any frame on.
 
-    `seconds` of video were seen since its first frame, gaps included. `tell` is given a sentence where the source
+    `weights` are the files of a published backbone's, by whose features a detector knows videos. `seconds` of video
+    were seen since its first frame, gaps included. `tell` is given a sentence where the source
     is gone or is back.
     """
 
@@ -135,6 +136,7 @@ class Watch:
     score: float = 0.3
     latency: float | None = None
     reconnect: int = 0
+    weights: Sequence[Path] = ()
     device: str = "cpu"
     tell: Callable[[str], object] = print
     seconds: float = 0.0
@@ -150,10 +152,10 @@ class Watch:
         that cannot follow a stream, a source that cannot be read, and one that breaks off for good.
         """
         Stretch(self.detector, self.score, self.latency)  # whether it can be, before anything is opened
-        extractor, source = Lite(self._settings()), self.detector.source
+        extractor = extractor_of(replace(config_of(self.detector.source, self.weights), device=self.device))
         before, tries = None, 0
         while True:
-            connection = Connection(self.address, source.fps, GAP if len(source.streams) > 1 else 0.0, SIZE)
+            connection = Connection(self.address, extractor.pictures(), extractor.arriving)
             fault = None
             try:
                 with _one_stripe():
@@ -171,20 +173,11 @@ class Watch:
         if fault:
             raise fault
 
-    def _settings(self) -> ExtractConfig:
-        source = self.detector.source
-        if source.backbone != LITE:
-            raise BadInput(
-                f"the detector sees {describe(source)}, but in a stream only {LITE} can be computed; use untrimmed "
-                "detect on a file"
-            )
-        return replace(config_of(source), device=self.device)
-
     def _is_lost(self, fault: BadInput | None) -> bool:
         """Whether a source is gone that may come back."""
         return kind_of(self.address) == "network" and (fault is not None or not self.address.startswith("http"))
 
-    def _watched(self, connection: Connection, extractor: Lite, before: Connection | None) -> Iterator[Found]:
+    def _watched(self, connection: Connection, extractor: Extractor, before: Connection | None) -> Iterator[Found]:
         """The actions of one stretch; a fault is raised after all that was found before it."""
         stretch, fault = Stretch(self.detector, self.score, self.latency), None
         start, late, at = self.seconds, self.late, connection.at
@@ -195,13 +188,14 @@ class Watch:
                 moved = replace(action, start=action.start + start, end=action.end + start)
                 yield Found(moved, latency, time.monotonic() - at)
 
-        def moments() -> Iterator[list[Moment]]:
+        def batches() -> Iterator[list[Any]]:
             nonlocal at
-            for several, at in connection.batches(max(1, round(self.detector.source.fps))):  # noqa: B007
+            # A second's worth of snippets.
+            for several, at in connection.batches(max(1, round(1 / self.detector.source.grid.step))):  # noqa: B007
                 yield several
 
         try:
-            for values in extractor.vectors(moments()):
+            for values in extractor.vectors(batches()):
                 if before and not stretch.seconds:
                     start += self._gap(before, connection)
                 yield from found(stretch.add(values))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from untrimmed.cli.app import Device, app, command
+from untrimmed.cli.app import Device, Weights, app, command
 
 if TYPE_CHECKING:
     from untrimmed.stream import Watch
@@ -33,6 +33,7 @@ def stream(
     reconnect: Annotated[
         int, typer.Option(min=0, help="How often in a row to call a network source again that is gone.")
     ] = 0,
+    weights: Weights = None,
     device: Device = "auto",
 ) -> None:
     """Find the actions of a video while it arrives, each told once, as a line of JSON, when it can no longer change.
@@ -47,7 +48,8 @@ def stream(
     from untrimmed.stream import Watch
 
     device = pick_device(device)
-    watch = Watch(open_detector(detector, device), source, score, latency, reconnect, device, _tell)
+    opened = open_detector(detector, device)
+    watch = Watch(opened, source, score, latency, reconnect, weights or (), device, _tell)
     file = out.open("w", encoding="utf-8") if out else sys.stdout
     try:
         _write(watch, file)

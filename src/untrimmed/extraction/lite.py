@@ -10,6 +10,7 @@ from jaxtyping import Float32
 
 from untrimmed import video
 from untrimmed.backbones import efficientnet_lite
+from untrimmed.decoding import Shown
 from untrimmed.extraction.base import Extractor
 from untrimmed.extraction.settings import LITE_FPS, ExtractConfig
 from untrimmed.flow import GAP, describe, displacement
@@ -28,10 +29,16 @@ class Lite(Extractor):
 
     def batches(self, path: Path) -> Generator[list[video.Moment], None, None]:
         """The decoding half. Without flow there is no second frame to wait for."""
-        config, gap = self.config, GAP if self.config.flow else 0.0
-        found = video.moments(path, config.fps or LITE_FPS, gap, SIZE, allow_truncated=config.allow_truncated)
+        config = self.config
+        found = video.moments(path, self._fps, self._gap, SIZE, allow_truncated=config.allow_truncated)
         while batch := list(islice(found, config.batch)):
             yield batch
+
+    def pictures(self) -> video.Pictures:
+        return video.Pictures(SIZE)
+
+    def arriving(self, frames: Iterator[Shown], pictures: video.Pictures) -> Iterator[video.Moment]:
+        return map(pictures.moment, video.around(frames, self._fps, self._gap))
 
     def vectors(self, batches: Iterable[list[video.Moment]]) -> Iterator[Float32[np.ndarray, "batch channels"]]:
         """The computing half."""
@@ -40,6 +47,14 @@ class Lite(Extractor):
             if self.config.flow:
                 seen = np.concatenate([seen, [self.motion(moment) for moment in moments]], axis=1)
             yield seen
+
+    @property
+    def _fps(self) -> float:
+        return self.config.fps or LITE_FPS
+
+    @property
+    def _gap(self) -> float:
+        return GAP if self.config.flow else 0.0
 
     def motion(self, moment: video.Moment) -> Float32[np.ndarray, " channels"]:
         """The description of the motion at a snippet."""

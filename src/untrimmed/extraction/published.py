@@ -13,13 +13,14 @@ from torch import nn
 
 from untrimmed.backbones import video_transformers, zoo
 from untrimmed.backbones.preprocessing import Preprocessing, Size, clip_of, scaled
-from untrimmed.clips import Clip, clips, stacks
+from untrimmed.clips import Clip, clips, clips_of, stacks, stacks_of
+from untrimmed.decoding import Shown
 from untrimmed.extraction.base import Extractor
 from untrimmed.extraction.settings import ExtractConfig, FlowMethod, stamp_of
 from untrimmed.flow import Search, displacement, grey
 from untrimmed.flow_images import quantised
 from untrimmed.tvl1 import displacements
-from untrimmed.video import Frame
+from untrimmed.video import Frame, Pictures
 
 # A batch has a quarter as many clips as single moments.
 _SHARE = 4
@@ -51,11 +52,18 @@ class Published(Extractor):
 
     def batches(self, path: Path) -> Generator[list[Clip], None, None]:
         """The decoding half."""
-        found = self._clips(path)
-        if isinstance(size := self.streams[0].preprocessing.resize, Size) and self._alike:
-            found = map(Squeezed(size), found)
+        found = self._squeezed(self._clips(path))
         while batch := list(islice(found, max(1, self.config.batch // (1 if self._stacked else _SHARE)))):
             yield batch
+
+    def pictures(self) -> Pictures:
+        return Pictures(self._size)
+
+    def arriving(self, frames: Iterator[Shown], pictures: Pictures) -> Iterator[Clip]:
+        rate = _open_rate(self.config)
+        if self._stacked:
+            return self._squeezed(stacks_of(frames, rate, self._frames, pictures))
+        return self._squeezed(clips_of(frames, self._frames, self.config.stride or 1, rate, pictures))
 
     def vectors(self, batches: Iterable[list[Clip]]) -> Iterator[Float32[np.ndarray, "batch channels"]]:
         """The computing half."""
@@ -78,6 +86,10 @@ class Published(Extractor):
         if self._stacked:
             return stacks(path, _open_rate(config), self._frames, size, allow_truncated=config.allow_truncated)
         return clips(path, self._frames, config.stride or 1, config.fps, size, allow_truncated=config.allow_truncated)
+
+    def _squeezed(self, found: Iterator[Clip]) -> Iterator[Clip]:
+        size = self.streams[0].preprocessing.resize
+        return map(Squeezed(size), found) if isinstance(size, Size) and self._alike else found
 
     @property
     def _alike(self) -> bool:
