@@ -103,6 +103,7 @@ function start() {
     for (const { target, isIntersecting } of changes) panelOf.get(target)[isIntersecting ? "come" : "leave"]();
   }, { rootMargin: AHEAD });
   for (const panel of panels) watch.observe(panel.element);
+  panels.slice(0, AT_ONCE).forEach(panel => panel.come());
   for (const event of ["focusin", "pointerdown"])
     document.addEventListener(event, ({ target }) => { active = panelOf.get(target.closest?.(".panel")) ?? active; });
   for (const event of ["keydown", "keyup"]) document.addEventListener(event, onKey);

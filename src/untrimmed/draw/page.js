@@ -1,5 +1,6 @@
 // The page around the panels: filters, totals, the list of videos, and which panels are near enough to be drawn.
 const AHEAD = "600px";  // how far outside the window a panel is made ready
+const AT_ONCE = 3;  // panels that stand in the first picture already, before the browser has told what it shows
 const page = Object.fromEntries(["filters", "floor", "floor-value", "floor-reason", "floor-control", "tiou", "tiou-value", "tiou-control",
   "curves", "curves-control", "totals", "wanted", "order", "all", "none", "class-list", "extent", "progress", "nothing", "videos", "video-list",
   "keys", "keys-list", "keys-button", "keys-close", "told"].map(id => [id, document.getElementById(id)]));
