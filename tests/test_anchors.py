@@ -43,6 +43,12 @@ def test_every_number_of_anchors_of_table_3_makes_distinct_ones(count, rule):
     assert widths.min() > 512 / 3 and widths.max() <= 512 + 1e-3  # at the coarsest level none outlasts the window
 
 
+@pytest.mark.parametrize("rule", ["release", "paper"])
+def test_a_scale_stretches_anchors_about_their_centres(rule):
+    made, twice = (boxes.pyramid_anchors(512, CELLS, 5, rule, scale) for scale in (1, 2))
+    assert torch.equal(twice[:, 0], made[:, 0]) and torch.allclose(twice[:, 1], 2 * made[:, 1])
+
+
 def test_the_released_rule_refuses_an_even_number():
     with pytest.raises(ValueError, match=r"model\.anchors = 6"):
         boxes.anchor_ratios(6, "release", False)

@@ -401,11 +401,12 @@ CONFIGS = (
     CTCNConfig(length=256, levels=7, depth=15, width=0.1, concepts=2),
     CTCNConfig(length=256, levels=5, depth=15, width=0.1, concepts=2, anchor_rule="paper", anchors=4),
     CTCNConfig(length=256, levels=5, depth=15, width=0.1, concepts=2, finest=3),
+    CTCNConfig(length=256, levels=5, depth=15, width=0.1, concepts=2, anchor_scale=1.5),
 )
 ANCHORS = tuple(to_segments(config.build(2, 1).anchors) for config in CONFIGS)
 
 
-@given(st.integers(0, 3), st.floats(0, 200), st.floats(0.5, 100))
+@given(st.integers(0, len(CONFIGS) - 1), st.floats(0, 200), st.floats(0.5, 100))
 def test_the_reach_of_anchors_is_that_of_the_model_s_own(which, start, width):
     segment = np.array([[start, min(start + width, 256)]])
     best = tiou(ANCHORS[which], torch.from_numpy(segment).float()).max().item()

@@ -49,7 +49,7 @@ def train(recipe: Recipe, out: Path, *, device: str = "auto", quiet: bool = Fals
     forward = compile_forward(forward, dynamic=False) if settings.compile else forward
     model.train()
     with progress_bar(quiet or process.rank > 0) as bar:
-        for note in corpus.notes:
+        for note in () if first else corpus.notes:
             bar.console.print(f"note: {note}", highlight=False)
         task = bar.add_task("training", total=settings.steps, completed=first, losses="")
         for step, batch in zip(

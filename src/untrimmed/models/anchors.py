@@ -50,15 +50,18 @@ def anchor_ratios(count: int, rule: AnchorRule, coarsest: bool) -> tuple[float, 
     return tuple(ratios)
 
 
-def pyramid_anchors(length: int, cells: Sequence[int], count: int, rule: AnchorRule) -> Float[Tensor, "anchors 2"]:
-    """(centre, width) of every anchor of a window: level by level, cell by cell, ratio by ratio (Eqs. 1-3)."""
-    coarsest = len(cells) - 1
-    return torch.cat(
-        [
-            cell_anchors(length, number, anchor_ratios(count, rule, coarsest=level == coarsest))
-            for level, number in enumerate(cells)
-        ]
-    )
+def pyramid_anchors(
+    length: int, cells: Sequence[int], count: int, rule: AnchorRule, scale: float = 1.0
+) -> Float[Tensor, "anchors 2"]:
+    """(centre, width) of every anchor of a window: level by level, cell by cell, ratio by ratio (Eqs. 1-3).
+
+    A level's base size is `scale` of its cells; 1 in the paper.
+    """
+    made = []
+    for level, number in enumerate(cells):
+        ratios = anchor_ratios(count, rule, coarsest=level == len(cells) - 1)
+        made.append(cell_anchors(length, number, [scale * ratio for ratio in ratios]))
+    return torch.cat(made)
 
 
 def cell_anchors(length: int, cells: int, ratios: Sequence[float]) -> Float[Tensor, "anchors 2"]:

@@ -73,6 +73,8 @@ class CTCNConfig(Config):
     anchors: int = 7
     """Anchors a cell."""
     anchor_rule: boxes.AnchorRule = "release"
+    anchor_scale: float = 1.0
+    """Cells that an anchor of ratio 1 is long: 1 in the paper; with 2, actions are placed by cells half as long."""
     coder: boxes.Coder = "release"
     bound: float = 5.0
     """Regressed offsets stay within plus and minus this; 0 leaves them free, as in the paper."""
@@ -99,8 +101,8 @@ class CTCNConfig(Config):
             )
         if min(self.concepts, self.groups, self.dropout, self.bound, self.negatives) < 0:
             raise ValueError("model: concepts, groups, dropout, bound and negatives are at least 0")
-        if min(self.width, self.inner, self.anchors) <= 0:
-            raise ValueError("model: width, inner and anchors are above 0")
+        if min(self.width, self.inner, self.anchors, self.anchor_scale) <= 0:
+            raise ValueError("model: width, inner, anchors and anchor_scale are above 0")
         boxes.anchor_ratios(self.anchors, self.anchor_rule, coarsest=False)  # refuses what has no anchors
         if (self.square_kernels or self.square_strides) and not self.shared:
             raise ValueError("model.shared = false: square kernels and strides reach over groups; share the filters")
@@ -167,7 +169,9 @@ class CTCN(Model):
         hidden = config.potentials(config.class_head, own), config.potentials(config.box_head, own)
         self.class_head = self._head(width, hidden[0], config.anchors * (classes + 1), filters)
         self.box_head = self._head(width, hidden[1], config.anchors * 2, filters)
-        anchors = boxes.pyramid_anchors(config.length, self._cells, config.anchors, config.anchor_rule)
+        anchors = boxes.pyramid_anchors(
+            config.length, self._cells, config.anchors, config.anchor_rule, config.anchor_scale
+        )
         self.register_buffer("anchors", anchors, persistent=False)
         self.apply(initialize)
 

@@ -57,10 +57,9 @@ def reach_of(config: CTCNConfig, segments: Float[np.ndarray, "n 2"]) -> Float[np
         base = config.length / count
         away = np.abs(centres - (np.floor(centres / base) + 0.5) * base)
         for ratio in anchor_ratios(config.anchors, config.anchor_rule, coarsest=level == len(cells) - 1):
-            common = np.clip(
-                np.minimum((widths + ratio * base) / 2 - away, np.minimum(widths, ratio * base)), 0, None
-            )
-            best = np.maximum(best, common / (widths + ratio * base - common))
+            anchor = ratio * config.anchor_scale * base
+            common = np.clip(np.minimum((widths + anchor) / 2 - away, np.minimum(widths, anchor)), 0, None)
+            best = np.maximum(best, common / (widths + anchor - common))
     return best
 
 
