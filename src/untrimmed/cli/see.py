@@ -1,11 +1,12 @@
 """Things to look at: view, kernels, describe."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from untrimmed.cli.app import JsonOut, Overrides, app, command
+from untrimmed.cli.app import Overrides, app, command
 from untrimmed.cli.show import show_table, shown
 from untrimmed.errors import BadInput
 
@@ -67,26 +68,27 @@ def describe(
     overrides: Overrides = None,
     channels: Annotated[int | None, typer.Option(help="Width of the features, without opening the data.")] = None,
     classes: Annotated[int | None, typer.Option(help="Number of classes, without opening the data.")] = None,
-    json: JsonOut = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Say what a recipe builds: parameters, multiply-adds, anchors, levels; or what a detector learned from.
 
-    Example: `untrimmed describe recipes/salads50_ctcn.toml --json model.json`
+    Example: `untrimmed describe recipes/thumos14_ctcn.toml --channels 2048 --classes 20 --json`
     """
     from untrimmed.describe import SUFFIXES, describe_recipe, header_rows, header_tree, read_header
-    from untrimmed.files import write_json
     from untrimmed.recipe import read_recipe
 
     if recipe.suffix in SUFFIXES:
         if overrides or channels or classes:
             raise BadInput(f"{recipe}: a detector is described as it is; leave the settings out")
         header = read_header(recipe)
-        if json:
-            write_json(json, header_tree(header))
+        if as_json:
+            print(json.dumps(header_tree(header), indent=1))
+            return
         for name, value in header_rows(header):
             print(f"{name:<18} {value}")
         return
     built = describe_recipe(read_recipe(recipe, overrides or []), channels, classes)
-    if json:
-        write_json(json, built)
+    if as_json:
+        print(json.dumps(built, indent=1))
+        return
     show_table("", ["", ""], [[name, shown(value)] for name, value in built.items()])
