@@ -92,23 +92,42 @@ def test_standardizing_uses_the_training_videos(detector, corpus):
     assert (standard.std((0, 2)) - 1).abs().max() < 1e-2
 
 
-@pytest.mark.parametrize("model", ["ctcn", "gtan", "ssad"])
-def test_half_the_precision_finds_nearly_the_same(corpus, recipe, model):
-    settings = {
-        "ctcn": {},
-        "gtan": {"length": 64, "base": [16, 16], "layers": [8, 8, 16, 16]},
-        "ssad": {"length": 64, "base": [8, 8], "pool_stride": 2, "layers": [12, 12, 12]},
-    }[model]
+MODELS = {
+    "ctcn": {},
+    "gtan": {"length": 64, "base": [16, 16], "layers": [8, 8, 16, 16]},
+    "ssad": {"length": 64, "base": [8, 8], "pool_stride": 2, "layers": [12, 12, 12]},
+}
+
+
+def detector_of(model, recipe, features):
+    """A detector of a model's own small settings, with weights of seed 0."""
     tree = recipe_tree(recipe)
-    tree["model"] = {"name": model, **settings} if settings else tree["model"]
+    tree["model"] = {"name": model, **MODELS[model]} if MODELS[model] else tree["model"]
     torch.manual_seed(0)
     made = build_recipe(tree, "test")
+    network = made.model.build(features.channels, 2).eval()
+    return Detector(network, made, features.channels, ("a", "b"), features.source)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_half_the_precision_finds_nearly_the_same(corpus, recipe, model):
     first = next(iter(corpus.features.values()))
-    network = made.model.build(first.channels, 2).eval()
-    full = Detector(network, made, first.channels, ("a", "b"), first.source)
+    full = detector_of(model, recipe, first)
     segments, scores = full.candidates(first)
     moved, others = replace(full, precision="bfloat16").candidates(first)
     assert segments.shape == moved.shape and not np.array_equal(scores, others)
     assert np.abs(scores - others).max() < 0.05 and np.abs(segments - moved).max() < 2
     same = replace(full, precision="float32").candidates(first)
     assert np.array_equal(same[0], segments) and np.array_equal(same[1], scores)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("model", MODELS)
+def test_a_gpu_finds_what_the_cpu_finds(corpus, recipe, model, tmp_path):
+    first = next(iter(corpus.features.values()))
+    detector = detector_of(model, recipe, first)
+    detector.save(tmp_path / "d.safetensors")
+    segments, scores = detector.candidates(first)
+    moved, others = Detector.load(tmp_path / "d.safetensors", "cuda").candidates(first)
+    assert np.abs(scores - others).max() < 0.005 and np.abs(segments - moved).max() < 0.1

@@ -130,6 +130,20 @@ def test_loaders_change_nothing_and_precision_little(recipe, tmp_path, setting, 
     assert other["class"] == pytest.approx(first["class"], rel=0 if same else 0.05)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_gpu_begins_as_the_cpu_does(recipe, tmp_path, precision):
+    still = replace(recipe.model, dropout=0.0)  # what it drops depends on the device
+    recipe = replace(recipe, model=still, train=replace(recipe.train, precision=precision))
+    logs = []
+    for device in ("cpu", "cuda"):
+        train(recipe, tmp_path / device, device=device, quiet=True)
+        logs.append(log_of(tmp_path / device)[0])
+    assert logs[0].keys() == logs[1].keys()
+    assert all(logs[0][name] == pytest.approx(logs[1][name], rel=0.05) for name in logs[0])
+
+
 @pytest.mark.slow
 def test_two_processes_train_one_detector(recipe, tmp_path):
     write_recipe(tmp_path / "recipe.toml", recipe)
