@@ -38,4 +38,8 @@ def test_every_path_of_the_file_map_exists():
         places = (root, root / "src/untrimmed")
         assert any((place / name).exists() for place in places), name
     for link in re.findall(r"\]\(([^)]+)\)", README):
-        assert (root / link).exists(), link
+        page, _, heading = link.partition("#")
+        assert (root / page).exists(), link
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", (root / page).read_text(), re.M)
+            assert heading in [re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings], link
