@@ -23,9 +23,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from untrimmed.describe import describe_recipe
-from untrimmed.detector import compile_forward, prepare
-from untrimmed.files import write_json
+from untrimmed.detection.describe import describe_recipe
+from untrimmed.detection.detector import compile_forward, prepare
+from untrimmed.io import write_json
 from untrimmed.models.base import Targets
 from untrimmed.models.ctcn import CTCN, CTCNConfig, Outputs, per_anchor
 from untrimmed.models.pyramid import Head, upsample

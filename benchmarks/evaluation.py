@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from untrimmed.evaluate.bootstrap import confidence
-from untrimmed.evaluate.detection import detection_map, judge
-from untrimmed.evaluate.diagnosis import diagnose
-from untrimmed.evaluate.instances import Instances
-from untrimmed.evaluate.operating import operating
-from untrimmed.evaluate.protocol import ACTIVITYNET
+from untrimmed.evaluation.bootstrap import confidence
+from untrimmed.evaluation.detection import detection_map, judge
+from untrimmed.evaluation.diagnosis import diagnose
+from untrimmed.evaluation.instances import Instances
+from untrimmed.evaluation.operating_points import operating
+from untrimmed.evaluation.protocols import ACTIVITYNET
 
 VIDEOS, CLASSES, DETECTIONS = 4926, 200, 100  # detections a video
 PLAIN_CLASSES = 10

@@ -21,12 +21,12 @@ import cv2
 import numpy as np
 import torch
 
-from untrimmed.backbones import efficientnet_lite
+from untrimmed.extraction.backbones import efficientnet_lite
 from untrimmed.extraction.lite import Lite
 from untrimmed.extraction.one_video import extract_video
 from untrimmed.extraction.settings import ExtractConfig, settled
-from untrimmed.files import write_json
-from untrimmed.video import probe, write_video
+from untrimmed.io import write_json
+from untrimmed.video.sampling import probe, write_video
 
 FPS = 5.0
 

@@ -22,10 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from untrimmed.errors import BadInput, missing
-from untrimmed.files import write_json
-from untrimmed.flow import Search, displacement
-from untrimmed.tvl1 import displacements
+from untrimmed.io import BadInput, missing, write_json
+from untrimmed.video.flow import Search, displacement
+from untrimmed.video.tvl1 import displacements
 
 WIDTH, HEIGHT = 340, 256
 

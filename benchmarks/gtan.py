@@ -23,12 +23,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from untrimmed.detector import prepare
-from untrimmed.files import write_json
-from untrimmed.models.assignment import mean_of, sample
+from untrimmed.detection.detector import prepare
+from untrimmed.io import write_json
 from untrimmed.models.base import Targets, masked
+from untrimmed.models.default_boxes import mean_of, sample
+from untrimmed.models.gaussian_kernels import Kernels, cell_centres, default_boxes, group, merged_sigma
 from untrimmed.models.gtan import GTAN, GTANConfig, Outputs
-from untrimmed.models.kernels import Kernels, cell_centres, default_boxes, group, merged_sigma
 
 CLASSES = 20
 

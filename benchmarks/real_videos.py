@@ -14,18 +14,19 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from untrimmed.detections import find_actions, write_detections, write_view
-from untrimmed.evaluate.detection import detection_map
-from untrimmed.evaluate.instances import from_timelines
-from untrimmed.evaluate.protocol import THUMOS14
+from untrimmed.annotations.formats.activitynet import write_annotations
+from untrimmed.detection.results import write_detections, write_view
+from untrimmed.detection.sources import find_actions
+from untrimmed.evaluation.detection import detection_map
+from untrimmed.evaluation.instances import from_timelines
+from untrimmed.evaluation.protocols import THUMOS14
 from untrimmed.extraction.settings import ExtractConfig
 from untrimmed.extraction.videos import extract
-from untrimmed.files import write_json
-from untrimmed.formats.activitynet import write_annotations
+from untrimmed.io import write_json
 from untrimmed.recipe import build_recipe
 from untrimmed.timeline import Action, Timeline
-from untrimmed.train import train
-from untrimmed.video import sample, write_video
+from untrimmed.training.loop import train
+from untrimmed.video.sampling import sample, write_video
 
 
 class Case(NamedTuple):

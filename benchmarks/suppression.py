@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from untrimmed.intervals import tiou
-from untrimmed.suppress import SuppressConfig, suppress
+from untrimmed.models.suppression import SuppressConfig, suppress
+from untrimmed.timeline import tiou
 
 VIDEOS, CANDIDATES, CLASSES = 200, 2000, 20
 PLAIN_VIDEOS = 4

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from untrimmed.draw.svg import ink, palette, svg_frame
-from untrimmed.files import write_text
+from untrimmed.io import write_text
+from untrimmed.visualization.timelines import ink, palette, svg_frame
 
 WIDTH, LEFT, RIGHT = 680, 24, 656  # pixels
 BLUE, ORANGE, GREEN, PINK, SKY = palette("abcde").values()

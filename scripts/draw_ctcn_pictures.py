@@ -7,13 +7,14 @@ import torch
 from doc_sheet import BLUE, GREEN, LEFT, ORANGE, PINK, RIGHT, SKY, Sheet
 from jaxtyping import Bool
 
-from untrimmed.augment import AugmentConfig, Clip, random_crop, random_move
 from untrimmed.demo.videos import DemoConfig, script
-from untrimmed.draw.svg import lanes, palette
-from untrimmed.features import Grid
+from untrimmed.features.grid import Grid
 from untrimmed.models import anchors as boxes
 from untrimmed.models.ctcn import CTCN, CTCNConfig, in_groups
 from untrimmed.models.pyramid import Filters
+from untrimmed.recipe import AugmentConfig
+from untrimmed.training.augment import Clip, random_crop, random_move
+from untrimmed.visualization.timelines import lanes, palette
 
 
 def model_of(config: CTCNConfig, channels: int = 8, classes: int = 1) -> CTCN:

@@ -13,18 +13,18 @@ import draw_ctcn_pictures as ctcn
 import numpy as np
 from doc_sheet import BLUE, GREEN, LEFT, ORANGE, PINK, RIGHT, SKY, Sheet
 
-from untrimmed.draw.svg import clock, lanes
-from untrimmed.evaluate.detection import detection_map
-from untrimmed.evaluate.instances import from_timelines
-from untrimmed.evaluate.protocol import THUMOS14
-from untrimmed.evaluate.ranking import match as rank
-from untrimmed.features import FeatureSource, Grid, VideoFeatures
-from untrimmed.intervals import intersection, tiou
+from untrimmed.evaluation.detection import detection_map
+from untrimmed.evaluation.instances import from_timelines
+from untrimmed.evaluation.protocols import THUMOS14
+from untrimmed.evaluation.ranking import match as rank
+from untrimmed.features.grid import Grid
+from untrimmed.features.video_features import FeatureSource, VideoFeatures
+from untrimmed.features.windows import WindowConfig, windows
 from untrimmed.models import anchors as boxes
 from untrimmed.models.ctcn import CTCNConfig
-from untrimmed.suppress import SuppressConfig, suppress
-from untrimmed.timeline import Action, Timeline
-from untrimmed.windows import WindowConfig, windows
+from untrimmed.models.suppression import SuppressConfig, suppress
+from untrimmed.timeline import Action, Timeline, intersection, tiou
+from untrimmed.visualization.timelines import clock, lanes
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 

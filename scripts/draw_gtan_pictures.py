@@ -14,14 +14,14 @@ from pathlib import Path
 
 import torch
 
-from untrimmed.corpus import hold_out
-from untrimmed.draw.grouping import grouping_svg
-from untrimmed.draw.kernels import Kernel
-from untrimmed.files import write_text
-from untrimmed.look import write_kernels
-from untrimmed.models.kernels import cell_centres, group, merged_sigma
+from untrimmed.annotations.corpus import hold_out
+from untrimmed.detection.kernels import write_kernels
+from untrimmed.io import write_text
+from untrimmed.models.gaussian_kernels import cell_centres, group, merged_sigma
 from untrimmed.recipe import read_recipe
-from untrimmed.train import train
+from untrimmed.training.loop import train
+from untrimmed.visualization.grouping import grouping_svg
+from untrimmed.visualization.kernels import Kernel
 
 ROOT = Path(__file__).parent.parent
 PICTURES, RECIPE = ROOT / "docs" / "pictures", ROOT / "recipes" / "vts_gtan.toml"

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from untrimmed.video import write_video
+from untrimmed.video.sampling import write_video
 
 
 def film(path: Path, seconds: float = 1.2, seed: int = 0) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from untrimmed.video import write_video
+from untrimmed.video.sampling import write_video
 
 FPS = 10
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from untrimmed.datasets.thumos14 import CLASSES
-from untrimmed.formats.activitynet import write_annotations
+from untrimmed.annotations.datasets.thumos14 import CLASSES
+from untrimmed.annotations.formats.activitynet import write_annotations
 from untrimmed.timeline import Action, Timeline
 
 

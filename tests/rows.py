@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from untrimmed.evaluate.instances import Instances
+from untrimmed.evaluation.instances import Instances
 
 Row = tuple[str, str, float, float, float]  # video, label, start, end, score
 Marks = Sequence[tuple[str, float, float]]  # video, start, end

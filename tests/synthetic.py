@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from untrimmed.feature_folder import FeatureWriter
-from untrimmed.features import FeatureSource, VideoFeatures
-from untrimmed.formats.activitynet import write_annotations
+from untrimmed.annotations.formats.activitynet import write_annotations
+from untrimmed.features.folder import FeatureWriter
+from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.recipe import Recipe, build_recipe
 from untrimmed.timeline import Action, Timeline
 

@@ -5,11 +5,11 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from untrimmed.annotations.formats.activitynet import write_annotations
 from untrimmed.cli import app
-from untrimmed.formats.activitynet import write_annotations
 from untrimmed.recipe import build_recipe, write_recipe
 from untrimmed.timeline import Action, Timeline
-from untrimmed.video import sample, write_video
+from untrimmed.video.sampling import sample, write_video
 
 FPS = 15.0
 BORDERS = (0.0, 15.5, 28.7, 44.1)  # seconds, between two signs each; the last part is the unseen one

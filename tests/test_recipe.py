@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from untrimmed.errors import BadInput
+from untrimmed.io import BadInput
 from untrimmed.models.ctcn import CTCNConfig
 from untrimmed.models.gtan import GTANConfig
 from untrimmed.recipe import Recipe, build_recipe, override, read_recipe, recipe_tree, write_recipe

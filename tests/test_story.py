@@ -11,11 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 import synthetic
+from untrimmed.annotations.formats.activitynet import write_annotations
 from untrimmed.cli import app
-from untrimmed.formats.activitynet import write_annotations
 from untrimmed.recipe import read_recipe, write_recipe
 from untrimmed.timeline import Action, Timeline
-from untrimmed.video import write_video
+from untrimmed.video.sampling import write_video
 
 
 def run(*words, code=0):

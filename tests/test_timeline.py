@@ -94,5 +94,5 @@ def test_a_notebook_draws_a_timeline():
 
 
 def test_a_timeline_alone_needs_no_pictures():
-    code = "import sys, untrimmed.timeline; sys.exit('untrimmed.draw' in sys.modules)"
+    code = "import sys, untrimmed.timeline; sys.exit('untrimmed.visualization' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

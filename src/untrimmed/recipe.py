@@ -6,22 +6,18 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import tomli_w
 from pydantic import Discriminator, Tag, TypeAdapter, ValidationError
 
-from untrimmed.augment import AugmentConfig
-from untrimmed.config import Config
-from untrimmed.corpus import DataConfig
-from untrimmed.errors import BadInput
-from untrimmed.files import read_text, write_text
+from untrimmed.annotations.corpus import DataConfig
+from untrimmed.features.windows import WindowConfig
+from untrimmed.io import BadInput, Config, read_text, write_text
 from untrimmed.models.ctcn import CTCNConfig
 from untrimmed.models.gtan import GTANConfig
 from untrimmed.models.ssad import SSADConfig
-from untrimmed.optim import TrainConfig
-from untrimmed.suppress import SuppressConfig
-from untrimmed.windows import WindowConfig
+from untrimmed.models.suppression import SuppressConfig
 
 ModelConfig = CTCNConfig | GTANConfig | SSADConfig
 MODELS = tuple(config.name for config in get_args(ModelConfig))
@@ -36,6 +32,73 @@ NamedModel = Annotated[
     Annotated[CTCNConfig, Tag("ctcn")] | Annotated[GTANConfig, Tag("gtan")] | Annotated[SSADConfig, Tag("ssad")],
     Discriminator(_model_name),
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig(Config):
+    """What is done to a training window, in this order."""
+
+    random_move: bool = True
+    """Actions are taken out and put back at random places of the background."""
+    random_crop: bool = True
+    """A random part of the window is stretched to the whole of it."""
+    crop_scale: float = 0.3
+    """The least share of the window that a crop keeps."""
+    crop_rule: Literal["centre", "half"] = "centre"
+    """Which actions a crop keeps: those whose centre lies inside (released), or half of whose length does (paper)."""
+    random_resampling: bool = True
+    """Stretching uses one of four interpolations at random; else the linear one."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.crop_scale <= 1:
+            raise ValueError(f"augment.crop_scale = {self.crop_scale}: must lie above 0 and not above 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(Config):
+    """A run of training: how long, how fast, and how often it looks up."""
+
+    seed: int = 0
+    steps: int = 10_000
+    """Updates in all."""
+    batch: int = 16
+    """Windows an update, over all processes together."""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    rate: float = 1e-3
+    """The learning rate after warming up."""
+    momentum: float = 0.9
+    """Of SGD; AdamW keeps its usual 0.9 and 0.999."""
+    decay: float = 1e-4
+    """Weight decay: L2 on every parameter with SGD, decoupled with AdamW."""
+    warmup: int = 0
+    """Steps over which the rate rises from 0."""
+    schedule: Literal["steps", "cosine"] = "steps"
+    drops: tuple[int, ...] = ()
+    """Steps at which the schedule `steps` multiplies the rate by `drop`."""
+    drop: float = 0.1
+    clip: float = 0.0
+    """The largest norm of the gradient; 0 does not clip."""
+    average: float = 0.0
+    """The moving average of the weights keeps this share of itself each step; 0 keeps none."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """`auto` is bfloat16 where the device computes in it, else float32."""
+    compile: bool = False
+    """Train with a compiled network: the same up to rounding, minutes before the first step; needs a C++ compiler."""
+    evaluate_every: int = 0
+    """Steps from one evaluation on the test videos to the next; 0 evaluates at the end only."""
+    save_every: int = 500
+    """Steps from one checkpoint to the next."""
+    loaders: int = 0
+    """Processes that prepare windows; 0 prepares them in the training process."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "save_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"train.{name} = {getattr(self, name)}: must be at least 1")
+        if not 0 <= self.average < 1:
+            raise ValueError(f"train.average = {self.average}: must lie in [0, 1)")
+        if not self.rate > 0:
+            raise ValueError(f"train.rate = {self.rate}: must be above 0")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from untrimmed import __version__
-from untrimmed.errors import BadInput
+from untrimmed.io import BadInput
 
 app = typer.Typer(
     no_args_is_help=True,

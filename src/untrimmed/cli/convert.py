@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from untrimmed.cli.app import app, command
-from untrimmed.cli.show import show_notes
+from untrimmed.cli.printing import show_notes
 
 if TYPE_CHECKING:
-    from untrimmed.formats.base import Annotations
+    from untrimmed.annotations.formats.base import Annotations
 
 EXAMPLES = 3
 
@@ -37,8 +37,8 @@ def convert(
 
     Example: `untrimmed convert interviews.boris annotations.json --durations videos`
     """
-    from untrimmed.annotations import read_any, write_any
-    from untrimmed.formats.telling import tell
+    from untrimmed.annotations.convert import read_any, write_any
+    from untrimmed.annotations.sniff import tell
 
     form = from_ or tell(source)
     annotations = read_any(source, form, fps, durations=durations, label=label)

@@ -20,7 +20,7 @@ def export(
 
     Example: `untrimmed export runs/demo/detector.safetensors --out detector.onnx`
     """
-    from untrimmed.detector import Detector
-    from untrimmed.export import export as export_network
+    from untrimmed.detection.detector import Detector
+    from untrimmed.detection.export import export as export_network
 
     print(export_network(Detector.load(detector), out))

@@ -11,7 +11,7 @@ import typer
 from untrimmed.cli.app import Device, Weights, app, command
 
 if TYPE_CHECKING:
-    from untrimmed.stream import Watch
+    from untrimmed.detection.streaming import Watch
 
 
 @command(app)
@@ -43,9 +43,9 @@ def stream(
 
     Example: `cat match.ts | untrimmed stream - --detector runs/mine/detector.safetensors`
     """
-    from untrimmed.detector import pick_device
-    from untrimmed.export import open_detector
-    from untrimmed.stream import Watch
+    from untrimmed.detection.detector import pick_device
+    from untrimmed.detection.export import open_detector
+    from untrimmed.detection.streaming import Watch
 
     device = pick_device(device)
     opened = open_detector(detector, device)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from untrimmed.cli.app import Device, Overrides, Quiet, app, command
-from untrimmed.cli.show import show_table
+from untrimmed.cli.printing import show_table
 
 if TYPE_CHECKING:
     from untrimmed.recipe import Recipe
@@ -31,9 +31,9 @@ def folds(
 
     Example: `untrimmed study folds recipes/salads50_ctcn.toml --seeds 3 --out runs/salads50_folds`
     """
-    from untrimmed.evaluation_tables import ar_table, map_table
+    from untrimmed.evaluation.tables import ar_table, map_table
     from untrimmed.recipe import read_recipe
-    from untrimmed.studies.folds import cross_validate_seeds
+    from untrimmed.training.folds import cross_validate_seeds
 
     settings = read_recipe(recipe, overrides or [])
     folder = out or Path("runs") / f"{recipe.stem}_folds"
@@ -63,9 +63,9 @@ def choose(
 
     Example: `untrimmed study choose recipes/vts_ctcn.toml --try "model.top_down=true" --try "train.steps=600"`
     """
-    from untrimmed.evaluation_tables import map_table
+    from untrimmed.evaluation.tables import map_table
     from untrimmed.recipe import read_recipe
-    from untrimmed.studies.choice import choose as choose_recipe
+    from untrimmed.training.choose import choose as choose_recipe
 
     recipes = {words or "as given": read_recipe(recipe, words.split()) for words in ("", *others)}
     names = folds_of(recipes["as given"], over)
@@ -105,7 +105,7 @@ def ctcn(
 
     Example: `untrimmed study ctcn --table 1 --data vts_kinematics --seeds 3`
     """
-    from untrimmed.studies.ctcn import CTCN
+    from papers.ctcn import CTCN
 
     print(CTCN.run(table, data, scale, seeds, out, page, device=device, quiet=quiet))
 
@@ -125,6 +125,6 @@ def gtan(
 
     Example: `untrimmed study gtan --table 3 --table 4 --data vts_kinematics --seeds 3`
     """
-    from untrimmed.studies.gtan import GTAN
+    from papers.gtan import GTAN
 
     print(GTAN.run(table, data, scale, seeds, out, page, device=device, quiet=quiet))

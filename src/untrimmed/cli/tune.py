@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from untrimmed.cli.app import Device, JsonOut, Overrides, Quiet, app, command
-from untrimmed.cli.show import show_notes, show_table
+from untrimmed.cli.printing import show_notes, show_table
 
 
 @command(app)
@@ -26,12 +26,12 @@ def tune(
 
     Example: `untrimmed tune runs/demo/detector.safetensors runs/demo/recipe.toml --subset validation`
     """
-    from untrimmed.detector import Detector, pick_device
-    from untrimmed.evaluation_tables import map_table
-    from untrimmed.files import write_json
-    from untrimmed.model_card import threshold_sentence
+    from untrimmed.detection.card import threshold_sentence
+    from untrimmed.detection.detector import Detector, pick_device
+    from untrimmed.detection.tune import tune as tune_detector
+    from untrimmed.evaluation.tables import map_table
+    from untrimmed.io import write_json
     from untrimmed.recipe import read_recipe
-    from untrimmed.tune import tune as tune_detector
 
     data = read_recipe(recipe, overrides or []).data
     tuned = tune_detector(Detector.load(detector, pick_device(device)), data, subset or (), quiet=quiet)

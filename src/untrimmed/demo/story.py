@@ -8,14 +8,14 @@ from typing import NamedTuple
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from untrimmed.demo.videos import ANNOTATIONS, DemoConfig, render
-from untrimmed.detections import panel
-from untrimmed.draw.report import write_report
-from untrimmed.evaluate.detection import DetectionScores
-from untrimmed.evaluation_tables import detection_tables
+from untrimmed.detection.results import panel
+from untrimmed.evaluation.detection import DetectionScores
+from untrimmed.evaluation.tables import detection_tables
 from untrimmed.extraction.settings import ExtractConfig
 from untrimmed.extraction.videos import extract, find_videos
 from untrimmed.recipe import Recipe, read_recipe
-from untrimmed.train import train
+from untrimmed.training.loop import train
+from untrimmed.visualization.report import write_report
 
 VIDEOS = "videos"
 FEATURES = "features"

@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from untrimmed.config import Config
 from untrimmed.demo.figure import ACTIONS, HABITS, Act, perform
 from untrimmed.demo.paint import Picture
 from untrimmed.demo.scene import Scene
-from untrimmed.errors import BadInput
-from untrimmed.files import read_json, write_json
+from untrimmed.io import BadInput, Config, read_json, write_json
 from untrimmed.timeline import Action, Timeline
-from untrimmed.video import write_video
+from untrimmed.video.sampling import write_video
 
 CLASSES = tuple(sorted(ACTIONS))
 ANNOTATIONS = "annotations.json"

@@ -2,13 +2,12 @@
 
 import socket
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from untrimmed.errors import BadInput
-from untrimmed.extraction.crew import Results, attempt
 from untrimmed.extraction.settings import ExtractConfig
+from untrimmed.extraction.workers import Results, attempt
+from untrimmed.io import BadInput, import_optional
 
 LOCAL = "local"
 """Instead of an address: a cluster of this machine alone."""
@@ -26,7 +25,7 @@ def on_cluster(videos: Sequence[Path], config: ExtractConfig, address: str) -> R
     A video whose worker dies is given to another, twice; `address` is as `ray.init` takes it, `auto` or HOST:PORT, or
     `local`. Raises BadInput without Ray or where no cluster answers.
     """
-    ray = _package()
+    ray = import_optional("ray", "ray", "a cluster")
     _join(ray, address)
     gpus = 1 if config.device.startswith("cuda") else 0
     task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=_RETRIES)(attempt)
@@ -71,10 +70,3 @@ def _check_answers(address: str) -> None:
         socket.create_connection((host, int(port)), _PATIENCE).close()
     except (OSError, OverflowError) as error:
         raise BadInput(f"ray {address}: no cluster answers ({error}); start one with `ray start --head`") from None
-
-
-def _package() -> Any:
-    try:
-        return import_module("ray")
-    except ImportError:
-        raise BadInput("a cluster needs the package ray; run `pip install 'untrimmed[ray]'`") from None

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from untrimmed import video
-from untrimmed.backbones import efficientnet_lite
-from untrimmed.decoding import Shown
-from untrimmed.extraction.base import Extractor
+from untrimmed.extraction.backbones import efficientnet_lite
+from untrimmed.extraction.extractor import Extractor
 from untrimmed.extraction.settings import LITE_FPS, ExtractConfig
-from untrimmed.flow import GAP, describe, displacement
+from untrimmed.video import sampling as video
+from untrimmed.video.decoding import Shown
+from untrimmed.video.flow import GAP, describe, displacement
 
 # Pixels of the shorter side at which frames are decoded: what the backbone sees, and about the size at which
 # dense inverse search was measured.

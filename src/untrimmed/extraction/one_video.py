@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from untrimmed import video
-from untrimmed.extraction.ahead import ahead
-from untrimmed.extraction.base import Extractor
+from untrimmed.extraction.extractor import Extractor
 from untrimmed.extraction.lite import Lite
+from untrimmed.extraction.prefetch import ahead
 from untrimmed.extraction.published import Published
 from untrimmed.extraction.settings import ExtractConfig, settled, source_of
-from untrimmed.features import VideoFeatures
+from untrimmed.features.video_features import VideoFeatures
+from untrimmed.video import sampling as video
 
 # Batches that are decoded before they are looked at.
 _AHEAD = 2

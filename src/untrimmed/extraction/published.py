@@ -11,16 +11,16 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import nn
 
-from untrimmed.backbones import video_transformers, zoo
-from untrimmed.backbones.preprocessing import Preprocessing, Size, clip_of, scaled
-from untrimmed.clips import Clip, clips, clips_of, stacks, stacks_of
-from untrimmed.decoding import Shown
-from untrimmed.extraction.base import Extractor
+from untrimmed.extraction.backbones import video_transformers, zoo
+from untrimmed.extraction.backbones.preprocessing import Preprocessing, Size, clip_of, scaled
+from untrimmed.extraction.extractor import Extractor
 from untrimmed.extraction.settings import ExtractConfig, FlowMethod, stamp_of
-from untrimmed.flow import Search, displacement, grey
-from untrimmed.flow_images import quantised
-from untrimmed.tvl1 import displacements
-from untrimmed.video import Frame, Pictures
+from untrimmed.video.clips import Clip, clips, clips_of, stacks, stacks_of
+from untrimmed.video.decoding import Shown
+from untrimmed.video.flow import Search, displacement, grey
+from untrimmed.video.flow_images import quantised
+from untrimmed.video.sampling import Frame, Pictures
+from untrimmed.video.tvl1 import displacements
 
 # A batch has a quarter as many clips as single moments.
 _SHARE = 4

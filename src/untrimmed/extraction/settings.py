@@ -7,16 +7,15 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
-from untrimmed import video
-from untrimmed.backbones import efficientnet_lite
-from untrimmed.backbones.preprocessing import Preprocessing
-from untrimmed.backbones.video_transformers import TRANSFORMERS, preprocessing_in, weights_in
-from untrimmed.backbones.weights import weights_hash
-from untrimmed.backbones.zoo import BACKBONES, backbone
-from untrimmed.config import Config
-from untrimmed.errors import BadInput, missing
-from untrimmed.features import FeatureSource
-from untrimmed.features import describe as name_of
+from untrimmed.extraction.backbones import efficientnet_lite
+from untrimmed.extraction.backbones.preprocessing import Preprocessing
+from untrimmed.extraction.backbones.video_transformers import TRANSFORMERS, preprocessing_in, weights_in
+from untrimmed.extraction.backbones.weights import weights_hash
+from untrimmed.extraction.backbones.zoo import BACKBONES, backbone
+from untrimmed.features.video_features import FeatureSource
+from untrimmed.features.video_features import describe as name_of
+from untrimmed.io import BadInput, Config, missing
+from untrimmed.video import sampling as video
 
 LITE = "efficientnet-lite0"
 LITE_FPS = 5.0

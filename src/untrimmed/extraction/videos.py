@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from untrimmed import video
-from untrimmed.errors import BadInput, missing
 from untrimmed.extraction.cluster import on_cluster
-from untrimmed.extraction.crew import Results, in_processes, one_by_one
+from untrimmed.extraction.progress import Tally, tally
 from untrimmed.extraction.settings import ExtractConfig, settled, source_of
-from untrimmed.extraction.tally import Tally, tally
-from untrimmed.feature_folder import FeatureWriter, stated_source
+from untrimmed.extraction.workers import Results, in_processes, one_by_one
+from untrimmed.features.folder import FeatureWriter, stated_source
+from untrimmed.io import BadInput, missing
+from untrimmed.video import sampling as video
 
 
 class Extracted(NamedTuple):

@@ -4,10 +4,13 @@ import copy
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from untrimmed.features.windows import Window
 
 M = TypeVar("M", bound="Model")
 NORMS = nn.BatchNorm1d | nn.BatchNorm2d
@@ -18,6 +21,14 @@ class Targets(NamedTuple):
 
     segments: Float[Tensor, "n 2"]
     labels: Int[Tensor, " n"]
+
+
+class Batch(NamedTuple):
+    """Windows stacked: the mask is True where a snippet is real."""
+
+    x: Float[Tensor, "batch channels time"]
+    mask: Bool[Tensor, "batch time"]
+    targets: list[Targets]
 
 
 class Truth(NamedTuple):
@@ -125,3 +136,10 @@ def pad(targets: list[Targets], device: torch.device) -> Truth:
     labels = sequence([target.labels for target in targets], batch_first=True)
     real = torch.arange(segments.shape[1]) < counts[:, None]
     return Truth(segments.to(device), labels.to(device), real.to(device))
+
+
+def stack(several: list[Window]) -> Batch:
+    """Windows as one batch without targets."""
+    x = torch.from_numpy(np.stack([window.values for window in several]))
+    real = torch.tensor([window.real for window in several])
+    return Batch(x, torch.arange(x.shape[2]) < real[:, None], [])

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from untrimmed.config import Config
+from untrimmed.io import Config
 from untrimmed.models import anchors as boxes
 from untrimmed.models.base import Level, Model, Proposals, Standardize, Targets, pad
 from untrimmed.models.pyramid import (

@@ -15,11 +15,11 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from untrimmed.config import Config
+from untrimmed.io import Config
 from untrimmed.models import anchors
-from untrimmed.models.assignment import Choice, assign, background_number, goals, mean_of, moved, sample
 from untrimmed.models.base import Level, Model, Proposals, Standardize, Targets, masked, pad
-from untrimmed.models.kernels import (
+from untrimmed.models.default_boxes import Choice, assign, background_number, goals, mean_of, moved, sample
+from untrimmed.models.gaussian_kernels import (
     Kernels,
     Pooling,
     cell_centres,

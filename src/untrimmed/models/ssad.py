@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from untrimmed.config import Config
+from untrimmed.io import Config
 from untrimmed.models import anchors
-from untrimmed.models.assignment import assign, background_number, goals, mean_of, moved, sample
 from untrimmed.models.base import Level, Model, Proposals, Standardize, Targets, masked, pad
+from untrimmed.models.default_boxes import assign, background_number, goals, mean_of, moved, sample
 
 # What an offset of 1 moves a centre by, in widths of its default box, and a width by, in its logarithm.
 STEP = 0.1

@@ -4,19 +4,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from untrimmed.detections import DETECTIONS, holds_detections, read_rows, read_timelines
-from untrimmed.draw.panels import NO_BROWSER, Panel, Source, Still, contents, kind_of
-from untrimmed.draw.report import Served, served_page
-from untrimmed.draw.stills import moments
-from untrimmed.errors import BadInput
+from untrimmed.annotations.formats.activitynet import read_annotations
+from untrimmed.annotations.formats.base import Annotations
+from untrimmed.detection.results import DETECTIONS, holds_detections, read_rows, read_timelines
 from untrimmed.extraction.videos import find_videos
-from untrimmed.formats.activitynet import read_annotations
-from untrimmed.formats.base import Annotations
+from untrimmed.io import BadInput
 from untrimmed.review.edits import UNREVIEWED, Item, item_of
 from untrimmed.review.ranking import Worth, highest_score, worth
 from untrimmed.review.session import Review, Standing, Start
 from untrimmed.timeline import Action, Timeline
-from untrimmed.video import probe
+from untrimmed.video.sampling import probe
+from untrimmed.visualization.panels import NO_BROWSER, Panel, Source, Still, contents, kind_of
+from untrimmed.visualization.report import Served, served_page
+from untrimmed.visualization.stills import moments
 
 MOST_SUGGESTIONS = 200
 """Suggestions of one video: the best."""

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
-from untrimmed.draw.svg import printable
-from untrimmed.errors import BadInput
+from untrimmed.io import BadInput
 from untrimmed.timeline import Action, Timeline
+from untrimmed.visualization.timelines import printable
 
 Status = Literal["open", "accepted", "rejected"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from untrimmed.errors import BadInput
+from untrimmed.io import BadInput
 
 try:
     import fcntl

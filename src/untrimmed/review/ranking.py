@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from untrimmed.intervals import tiou
-from untrimmed.timeline import Action, Timeline
+from untrimmed.timeline import Action, Timeline, tiou
 
 _MIDDLING = (0.25, 0.75)  # shares of the highest score of all
 _SURE = 0.5  # a share of it too

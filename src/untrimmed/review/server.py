@@ -16,10 +16,10 @@ from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
-from untrimmed.draw.stills import still
-from untrimmed.errors import BadInput
+from untrimmed.io import BadInput
 from untrimmed.review.desk import Shelf, page
 from untrimmed.review.session import Conflict, Review
+from untrimmed.visualization.stills import still
 
 HERE = "127.0.0.1"
 LARGEST_EDIT = 1_000_000

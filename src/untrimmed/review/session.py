@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from untrimmed.errors import BadInput
-from untrimmed.formats.activitynet import write_annotations
+from untrimmed.annotations.formats.activitynet import write_annotations
+from untrimmed.io import BadInput
 from untrimmed.review.edits import Item, Snapshot, State, applied
 from untrimmed.review.journal import Journal
 from untrimmed.timeline import Timeline

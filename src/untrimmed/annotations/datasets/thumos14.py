@@ -1,0 +1,64 @@
+"""THUMOS'14, detection: 20 sports actions in long videos."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from untrimmed.annotations.datasets.base import Dataset, annotation_file, from_annotations
+from untrimmed.annotations.formats.activitynet import read_annotations
+from untrimmed.annotations.formats.base import Annotations
+from untrimmed.annotations.formats.thumos import read_durations, read_thumos
+from untrimmed.io import BadInput
+
+CLASSES = (
+    "BaseballPitch",
+    "BasketballDunk",
+    "Billiards",
+    "CleanAndJerk",
+    "CliffDiving",
+    "CricketBowling",
+    "CricketShot",
+    "Diving",
+    "FrisbeeCatch",
+    "GolfSwing",
+    "HammerThrow",
+    "HighJump",
+    "JavelinThrow",
+    "LongJump",
+    "PoleVault",
+    "Shotput",
+    "SoccerPenalty",
+    "TennisSwing",
+    "ThrowDiscus",
+    "VolleyballSpiking",
+)
+
+# What published JSON forms call the subset that everybody trains on: the training set proper has trimmed clips only.
+_SUBSETS = {"train": "validation", "training": "validation", "val": "validation"}
+
+
+def thumos14(annotations: Path) -> Dataset:
+    """THUMOS'14 (Jiang et al., 2014) with splits `validation`, trained on, and `test`.
+
+    Either the official folder of text annotations, with the videos' lengths in tables named `*_metadata*.csv`
+    (columns `filename` and `video-duration`) in it or beside it, or one of the JSON forms that are in use, which
+    know no ambiguous stretches. 30 instances that begin after their video's end, most of them in
+    `video_test_0000270`, are in `dropped`.
+    """
+    path = Path(annotations)
+    if path.is_dir() and not (path / "annotations.json").exists():
+        return from_annotations(path, _official(path), "thumos14", CLASSES)
+    path = annotation_file(path)
+    read = read_annotations(path, classes=CLASSES)
+    subsets = {video: _SUBSETS.get(subset.lower(), subset.lower()) for video, subset in read.subsets.items()}
+    return from_annotations(path, replace(read, subsets=subsets), "thumos14", CLASSES)
+
+
+def _official(path: Path) -> Annotations:
+    tables = sorted(path.glob("*_metadata*.csv")) or sorted(path.parent.glob("*_metadata*.csv"))
+    if not tables:
+        raise BadInput(
+            f"{path}: no *_metadata*.csv with the videos' lengths is in it or beside it; "
+            "put one there, with the columns filename and video-duration"
+        )
+    durations = {video: seconds for table in tables for video, seconds in read_durations(table).items()}
+    return read_thumos(path, durations, CLASSES)

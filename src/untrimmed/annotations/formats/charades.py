@@ -1,0 +1,60 @@
+"""Charades' CSV: a line a video, with a list of actions like `c092 11.90 21.20;c147 0.00 12.60`."""
+
+import csv
+import io
+from pathlib import Path
+
+from untrimmed.annotations.formats.base import Annotations, Row
+from untrimmed.annotations.formats.content import Content, Hints
+from untrimmed.annotations.formats.delimited import read_table
+from untrimmed.annotations.formats.labels import tidy
+from untrimmed.annotations.formats.text import number_in
+from untrimmed.io import BadInput, write_text
+
+COLUMNS = (
+    *("id", "subject", "scene", "quality", "relevance", "verified", "script", "objects"),
+    *("descriptions", "actions", "length"),
+)
+
+
+def read_charades(path: Path, hints: Hints) -> Content:
+    """The actions of each video; labels are the codes of classes, as the file has them.
+
+    Raises BadInput where a column is missing, for a video on two lines, and for an action that is not of that form.
+    """
+    table = read_table(path)
+    for name in ("id", "actions"):
+        if name not in table.columns:
+            raise BadInput(f"{path}: has no column {name!r}; a file of Charades was expected")
+    rows: dict[str, list[Row]] = {}
+    durations: dict[str, float] = {}
+    for number, cells in table.lines:
+        line = dict(zip(table.columns, cells, strict=True))
+        video, length = line["id"].strip(), number_in(line.get("length", ""))
+        if not video or video in rows:
+            raise BadInput(f"{path}: line {number} has the id {video!r}; every line needs one of its own")
+        rows[video] = [_row(path, number, item) for item in line["actions"].split(";") if item.strip()]
+        if length and 0 < length < float("inf"):
+            durations[video] = length
+    return Content(rows, durations)
+
+
+def write_charades(path: Path, annotations: Annotations, fps: float | None) -> None:
+    """Write a line a video, times and lengths with all digits."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for video, timeline in annotations.timelines.items():
+        actions = ";".join(f"{a.label} {float(a.start)!r} {float(a.end)!r}" for a in timeline.actions)
+        writer.writerow((video, *[""] * 8, actions, float(timeline.duration)))
+    write_text(path, table.getvalue())
+
+
+def _row(path: Path, number: int, item: str) -> Row:
+    words = item.rsplit(None, 2)
+    start, end = (number_in(word) for word in words[1:]) if len(words) == 3 else (None, None)
+    if start is None or end is None:
+        raise BadInput(
+            f"{path}: line {number} has the action {item[:40]!r}; a class, a start and an end were expected"
+        )
+    return Row(start, end, tidy(words[0]))

@@ -1,0 +1,79 @@
+"""Results judged: evaluate, compare."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from untrimmed.cli.app import JsonOut, Subset, Tious, VideoList, app, command
+from untrimmed.cli.printing import show_notes, show_table
+
+
+@command(app)
+def evaluate(
+    truth: Annotated[Path, typer.Argument(help="ActivityNet's JSON, or the folder of THUMOS'14 text annotations.")],
+    results: Annotated[Path, typer.Argument(help="ActivityNet's JSON, or lines as the THUMOS'14 kit reads them.")],
+    protocol: Annotated[
+        str, typer.Option(help="Which rules; docs/evaluation.md has them all, and a wrong name lists them.")
+    ] = "activitynet",
+    subset: Subset = None,
+    tiou: Tious = None,
+    videos: VideoList = None,
+    fps: Annotated[str | None, typer.Option(help="For protocols in frames: a number, or a table of videos.")] = None,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for 95 % intervals, say 1000.")] = 0,
+    ties: Annotated[bool, typer.Option("--ties", help="Also the range over orders among equal scores.")] = False,
+    json: JsonOut = None,
+    html: Annotated[Path | None, typer.Option(help="Write curves, tables and a diagnosis to this page.")] = None,
+) -> None:
+    """Judge detections, proposals, video labels or dense labels, by a protocol that says what it does.
+
+    Example: `untrimmed evaluate annotations.json runs/demo/results.json --subset validation --tiou 0.3:0.7:0.1`
+    """
+    from untrimmed.evaluation.files import Question, find_protocol, parse_rates
+    from untrimmed.evaluation.files import answer as answer_question
+    from untrimmed.evaluation.protocols import parse_tious
+    from untrimmed.evaluation.tables import tables_of
+    from untrimmed.io import write_json
+
+    rules = find_protocol(protocol, parse_tious(tiou) if tiou else None)
+    rates = parse_rates(fps) if fps else None
+    question = Question(truth=truth, results=results, protocol=rules, subset=subset, videos=videos, rates=rates)
+    answer = answer_question(question, resamples=bootstrap, ties=ties)
+    if json:
+        write_json(json, answer.to_json())
+    for table in tables_of(answer.scores):
+        show_table(table.caption, table.header, table.rows)
+    show_notes(answer.scores.notes)
+    if html:
+        from untrimmed.evaluation.page import write_evaluation
+
+        print(write_evaluation(html, answer))
+
+
+@command(app)
+def compare(
+    first: Annotated[Path, typer.Argument(help="What `evaluate --json` wrote, or a file of detections.")],
+    second: Annotated[Path, typer.Argument(help="The same of another detector.")],
+    truth: Annotated[Path | None, typer.Option(help="For files of detections: the annotations.")] = None,
+    protocol: Annotated[str, typer.Option(help="For files of detections: which rules.")] = "activitynet",
+    subset: Subset = None,
+    tiou: Tious = None,
+    bootstrap: Annotated[int, typer.Option(min=10, help="Resamples of the videos.")] = 1000,
+    json: JsonOut = None,
+) -> None:
+    """Say by how much one detector is ahead of another, and how sure that is: both on the same resampled videos.
+
+    Example: `untrimmed compare first.json second.json`
+    """
+    from untrimmed.evaluation.files import compare_files, find_protocol, question_of
+    from untrimmed.evaluation.protocols import parse_tious
+    from untrimmed.evaluation.tables import class_table, comparison_table
+    from untrimmed.io import write_json
+
+    rules = find_protocol(protocol, parse_tious(tiou) if tiou else None)
+    questions = [question_of(file, truth, rules, subset) for file in (first, second)]
+    comparison = compare_files(questions[0], questions[1], bootstrap)
+    if json:
+        write_json(json, comparison.to_json())
+    for table in (class_table(comparison), comparison_table(comparison)):
+        show_table(table.caption, table.header, table.rows)

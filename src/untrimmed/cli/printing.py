@@ -1,0 +1,78 @@
+"""Numbers on the terminal."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from untrimmed.evaluation.detection import DetectionScores
+    from untrimmed.io import Progress
+
+
+def show_scores(scores: "DetectionScores") -> None:
+    """Print mean average precision, in percent, and AP of each class."""
+    from untrimmed.evaluation.tables import detection_tables
+
+    for table in detection_tables(scores):
+        show_table(table.caption, table.header, table.rows)
+    show_notes(scores.notes)
+
+
+def show_notes(notes: list[str]) -> None:
+    """Print what bears on the numbers."""
+    for note in notes:
+        print(f"note: {note}")
+
+
+def show_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str | float]]) -> None:
+    """Print a table; the first column holds words, the others numbers."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    # Eleven columns and the longest label fit into 80 characters.
+    table = Table(box=box.SIMPLE_HEAD, show_header=any(header), padding=(0, 1, 0, 0), show_edge=False)
+    for place, name in enumerate(header):
+        table.add_column(name, justify="right" if place else "left", no_wrap=not place)
+    for row in rows:
+        table.add_row(*map(str, row))
+    if caption:
+        print(caption)
+    console = Console()
+    # A number that is cut is worse than a line that wraps.
+    room = console.options.update(max_width=10_000)
+    console.width = max(console.width, console.measure(table, options=room).maximum)
+    console.print(table)
+
+
+def shown(value: Any) -> str:
+    """A number with separators, a list with commas."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else f"{value:,}"
+
+
+@contextmanager
+def progress_bar(quiet: bool) -> "Iterator[Progress | None]":
+    """Bars on standard error, one a task, with words on it and the time that is left; None when quiet."""
+    if quiet:
+        yield None
+        return
+    from rich import progress
+    from rich.console import Console
+
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(bar_width=20),
+        progress.TaskProgressColumn(),
+        progress.TextColumn("{task.fields[detail]}"),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, progress.TaskID] = {}
+
+        def tell(task: str, done: float, total: float | None, detail: str = "") -> None:
+            if task not in tasks:
+                tasks[task] = bars.add_task(task, total=total, detail=detail)
+            bars.update(tasks[task], completed=done, total=total, detail=detail)
+
+        yield tell

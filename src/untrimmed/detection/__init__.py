@@ -1,0 +1,1 @@
+"""A trained detector and what is done with it: sources, results, streams, fusion, tuning, export."""

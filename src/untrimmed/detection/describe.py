@@ -1,0 +1,78 @@
+"""What a recipe builds, in numbers: parameters, multiply-adds, anchors, levels; and what a detector's file says."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from untrimmed.annotations.corpus import open_corpus
+from untrimmed.detection.card import card_rows, card_tree
+from untrimmed.detection.detector import Header
+from untrimmed.detection.detector import read_header as read_detector_header
+from untrimmed.detection.runtime import SUFFIX, load_header
+from untrimmed.features.video_features import describe
+from untrimmed.io import BadInput
+from untrimmed.recipe import Recipe, recipe_tree
+
+SUFFIXES = (".safetensors", SUFFIX)
+"""Of detectors' files; others are recipes."""
+
+
+def describe_recipe(recipe: Recipe, channels: int | None = None, classes: int | None = None) -> dict[str, Any]:
+    """`parameters`, `macs` (multiply-adds of one window's forward), `anchors`, `levels` (cells of each scale, finest
+    first), `receptive_fields` (snippets that a cell of each scale sees, bottom-up), `channels`, `classes`.
+
+    Opens the data for the widths that are not given; no weights are made.
+    """
+    if channels is None or classes is None:
+        try:
+            corpus = open_corpus(recipe.data)
+        except BadInput as error:
+            raise BadInput(f"{error}; or give --channels and --classes, and no data is opened") from None
+        channels = channels or corpus.features[corpus.train[0]].channels
+        classes = classes or len(corpus.dataset.classes)
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        model = recipe.model.build(channels, classes).eval()
+        model(torch.zeros(1, channels, model.length), torch.ones(1, model.length, dtype=torch.bool))
+    return {
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "macs": counter.get_total_flops() // 2,
+        "anchors": model.anchor_count,
+        "levels": [level.cells for level in model.levels],
+        "receptive_fields": [level.receptive_field for level in model.levels],
+        "channels": channels,
+        "classes": classes,
+    }
+
+
+def read_header(path: Path) -> Header:
+    """What a detector's file of either kind holds besides the network. Raises BadInput as loading does."""
+    return load_header(path) if path.suffix == SUFFIX else read_detector_header(path)
+
+
+def header_tree(header: Header) -> dict[str, Any]:
+    """The whole header for JSON; `card` is None in files of before there were cards."""
+    return {
+        "version": header.version,
+        "channels": header.channels,
+        "classes": list(header.classes),
+        "source": asdict(header.source),
+        "recipe": recipe_tree(header.recipe),
+        "card": card_tree(header.card) if header.card else None,
+    }
+
+
+def header_rows(header: Header) -> list[tuple[str, str]]:
+    """The header as rows of a name and a value, for people."""
+    recipe = header.recipe
+    several = f"{len(header.classes)}: {', '.join(header.classes[:10])}{', ...' if len(header.classes) > 10 else ''}"
+    rows = [
+        ("model", f"{recipe.model.name}, windows of {recipe.model.length} snippets ({recipe.windows.mode})"),
+        ("features", f"{describe(header.source)}, {header.channels} channels"),
+        ("classes", several),
+        ("training", f"{recipe.train.steps:,} steps of {recipe.train.batch} windows, seed {recipe.train.seed}"),
+        ("written by", f"untrimmed {header.version}"),
+    ]
+    return rows + (card_rows(header.card) if header.card else [("card", "none: the file is older than cards")])

@@ -1,0 +1,101 @@
+"""Late fusion: detectors that see different features of a video are averaged anchor by anchor, before suppression."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from untrimmed.detection.detector import Detector
+from untrimmed.features.folder import reach
+from untrimmed.features.streams import LEEWAY
+from untrimmed.features.video_features import VideoFeatures
+from untrimmed.io import BadInput
+from untrimmed.timeline import Timeline
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """Detectors with the same anchors, classes and windows; class scores and boxes are averaged by `weights`.
+
+    The paper's late fusion (Li et al., Table 2) does not say how; anchor by anchor is Decouple-SSAD's (Huang et al.,
+    ICMEW 2019), whose weights are 2 for flow and 1 for RGB. Empty weights are equal ones. Suppression is that of the
+    first detector. Raises BadInput for detectors that cannot be fused.
+    """
+
+    detectors: tuple[Detector, ...]
+    weights: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        weights = self.weights or (1.0,) * len(self.detectors)
+        if len(weights) != len(self.detectors) or not sum(weights) > 0:
+            raise BadInput(f"fusion weights {weights}: one above 0 was expected for each of the detectors")
+        if not all(0 <= weight < math.inf for weight in weights):
+            raise BadInput(f"fusion weights {weights}: they must be finite and not below 0")
+        object.__setattr__(self, "weights", weights)
+        for number, other in enumerate(self.detectors[1:], 2):
+            if difference := _difference(self.detectors[0], other):
+                raise BadInput(
+                    f"detectors 1 and {number} cannot be fused anchor by anchor: {difference}; train them with one "
+                    "recipe that differs in [data] alone"
+                )
+
+    def detect(self, features: Sequence[VideoFeatures], name: str = "the video") -> Timeline:
+        """The actions of a video, of which every detector is given the features that it understands.
+
+        Raises BadInput for features of another kind, and for such as do not show the same stretch of time.
+        """
+        segments, scores = self.candidates(features, name)
+        return self.detectors[0].timeline(segments, scores, features[0].duration)
+
+    def candidates(
+        self, features: Sequence[VideoFeatures], name: str = "the video"
+    ) -> tuple[Float[np.ndarray, "candidates 2"], Float[np.ndarray, "candidates classes"]]:
+        """The averaged segments in seconds and scores per class, before suppression; raises as `detect` does."""
+        for detector, seen in zip(self.detectors, features, strict=True):
+            detector.check(seen, name)
+        features = _aligned(features, name, sliding=self.detectors[0].recipe.windows.mode == "slide")
+        candidates = [detector.candidates(seen) for detector, seen in zip(self.detectors, features, strict=True)]
+        segments, scores = (np.average(of_each, 0, self.weights) for of_each in zip(*candidates, strict=True))
+        return segments, scores
+
+
+def _difference(first: Detector, other: Detector) -> str:
+    """What keeps two detectors from being fused, in words; empty where nothing does."""
+    if first.classes != other.classes:
+        own = sorted(set(first.classes) ^ set(other.classes))
+        return f"their classes differ in {', '.join(own[:5])}" if own else "their classes are in another order"
+    if first.model.length != other.model.length or first.recipe.windows != other.recipe.windows:
+        return (
+            f"their windows differ, {first.model.length} snippets ({first.recipe.windows.mode}) and "
+            f"{other.model.length} ({other.recipe.windows.mode})"
+        )
+    anchors, others = _anchors(first), _anchors(other)
+    if anchors is None or others is None:
+        return "their model has no fixed anchors"
+    if anchors.shape != others.shape or not bool((anchors.cpu() == others.cpu()).all()):
+        return f"their anchors differ, {first.model.anchor_count} and {other.model.anchor_count} a window"
+    return ""
+
+
+def _anchors(detector: Detector) -> Tensor | None:
+    return dict(detector.model.named_buffers()).get("anchors")
+
+
+def _aligned(features: Sequence[VideoFeatures], name: str, *, sliding: bool) -> list[VideoFeatures]:
+    """The features cut to one length where their snippets lie alike; refuses such as would give other windows."""
+    ends = [reach(seen.grid, len(seen)) for seen in features]
+    coarsest = max(seen.grid.step for seen in features)
+    if max(ends) - min(ends) > LEEWAY * coarsest:
+        sentence = " and ".join(f"{end:.1f} s" for end in ends)
+        raise BadInput(f"{name}: its features end at {sentence}; give those of one video, or extract them again")
+    alike = all(seen.grid == features[0].grid for seen in features)
+    if sliding and not alike:
+        steps = " and ".join(f"{seen.grid.step:g} s" for seen in features)
+        raise BadInput(
+            f"{name}: its snippets come every {steps}, so sliding windows differ; extract both at one rate"
+        )
+    shortest = min(map(len, features))
+    return [seen[:shortest] for seen in features] if alike else list(features)

@@ -1,0 +1,1 @@
+"""Features and their time: grids, windows, folders and files of arrays; needs no torch."""

@@ -1,0 +1,155 @@
+"""Reads arrays of numbers out of pickles that strangers made, without running anything that is in them."""
+
+import io
+import pickle
+import pickletools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from untrimmed.io import BadInput
+
+KINDS = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
+_NUMPY = ("numpy.core", "numpy._core")
+# Longer than any honest file needs: a dict, a list of snippets, a snippet.
+_DEPTH = 3
+
+
+def read_pickle(path: Path, content: bytes) -> Any:
+    """The plain containers, texts and numbers in a pickle, with numpy's arrays and scalars among them as arrays.
+
+    A pickle is a program. This one may name numpy's arrays, scalars and number types, and those not by numpy's own
+    code but by stand-ins that accept bytes, a shape and a type; every other name in it is refused before it is
+    looked up. Reads what Python 2 wrote too, its byte strings as text. `path` is for the sentence. Raises BadInput.
+    """
+    try:
+        _refuse_far_memos(content)
+        found = _Unpickler(io.BytesIO(content), encoding="latin1").load()
+        return _unwrapped(found, _DEPTH, iter(range(len(content))))
+    except _NotAdmitted as error:
+        raise BadInput(f"{path}: wants {error}, more than arrays and plain containers; nothing was run") from None
+    except Exception as error:  # what a broken pickle raises has no bound, and nothing of ours is called by it
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BadInput(f"{path}: is not a readable pickle of arrays ({reason}); write it again") from None
+
+
+class _NotAdmitted(Exception):
+    pass
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module_name: str, global_name: str, /) -> Any:
+        package, _, module = module_name.rpartition(".")
+        if package in _NUMPY or module_name == "numpy":
+            known = _ADMITTED.get((module, global_name))
+        else:
+            known = _ADMITTED.get((module_name, global_name))
+        if known is None:
+            raise _NotAdmitted(f"{module_name}.{global_name}")
+        return _StandIn(known)
+
+
+class _StandIn:
+    """What a pickle may call. Without a dictionary, so that a pickle cannot change what it calls."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[..., Any]) -> None:
+        self._make = make
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._make(*arguments)
+
+
+class _Kind:
+    """A number type, such as float32 of little-endian bytes."""
+
+    __slots__ = ("dtype",)
+
+    def __init__(self, text: str, *_: Any) -> None:
+        if text.lstrip("<>|=") not in KINDS:
+            raise _NotAdmitted(f"values of type {text!r}")
+        self.dtype = np.dtype(text)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.dtype = self.dtype.newbyteorder(state[1])
+
+
+class _Array:
+    """An array of numbers whose bytes come after it was made."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, *_: Any) -> None:
+        self.values = np.zeros((0, 0))
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, kind, fortran, content = state
+        self.values = _shaped(content, kind, shape, "F" if fortran else "C")
+
+
+def _from_buffer(content: Any, kind: _Kind, shape: tuple[int, ...], order: str) -> _Array:
+    array = _Array()
+    array.values = _shaped(content, kind, shape, order)
+    return array
+
+
+def _scalar(kind: _Kind, content: Any) -> float:
+    return _shaped(content, kind, (), "C").item()
+
+
+def _shaped(content: Any, kind: _Kind, shape: tuple[int, ...], order: str) -> np.ndarray:
+    # Python 2 had no bytes: what it wrote comes as text, a character a byte.
+    content = content.encode("latin1") if isinstance(content, str) else content
+    return np.frombuffer(content, kind.dtype).reshape(shape, order="F" if order == "F" else "C")
+
+
+def _encode(text: str, _: str) -> bytes:
+    return text.encode("latin1")
+
+
+def _no_bytes() -> bytes:
+    return b""
+
+
+def _only_named(*_: Any) -> None:
+    raise _NotAdmitted("to make an array by itself")
+
+
+_ADMITTED: dict[tuple[str, str], Callable[..., Any]] = {
+    ("multiarray", "_reconstruct"): _Array,
+    ("multiarray", "scalar"): _scalar,
+    ("numeric", "_frombuffer"): _from_buffer,
+    ("numpy", "dtype"): _Kind,
+    ("numpy", "ndarray"): _only_named,
+    ("_codecs", "encode"): _encode,
+    ("builtins", "bytes"): _no_bytes,
+}
+
+
+def _refuse_far_memos(content: bytes) -> None:
+    """Refuse a memo slot beyond the file's own length: room for all slots before it would be taken from memory."""
+    for operation, argument, _ in pickletools.genops(content):
+        if operation.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
+            raise ValueError(f"slot {argument} in {len(content)} bytes")
+
+
+def _unwrapped(value: Any, depth: int, allowance: Iterator[int]) -> Any:
+    """The value with arrays for their stand-ins; refuses what is nested deeper than `depth`, or is no plain value.
+
+    `allowance` ends when more values were seen than the file has bytes: only one that says "the same list again"
+    over and over unfolds to so many.
+    """
+    if next(allowance, None) is None:
+        raise ValueError("it unfolds to more values than it has bytes")
+    if isinstance(value, _Array):
+        return value.values
+    if value is None or isinstance(value, bool | int | float | str | bytes):
+        return value
+    if depth and isinstance(value, dict):
+        return {_unwrapped(k, 0, allowance): _unwrapped(v, depth - 1, allowance) for k, v in value.items()}
+    if depth and isinstance(value, list | tuple):
+        return [_unwrapped(inner, depth - 1, allowance) for inner in value]
+    raise _NotAdmitted(f"a {type(value).__name__.strip('_').lower()} within {_DEPTH - depth} others")

@@ -1,0 +1,62 @@
+"""Cuts the features of a video into windows of one length, which is what a model takes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from untrimmed.features.grid import Grid
+from untrimmed.features.video_features import VideoFeatures
+from untrimmed.io import Config
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowConfig(Config):
+    """How a video becomes windows."""
+
+    mode: Literal["whole", "slide"] = "whole"
+    """`whole` resizes every video to one window, as C-TCN does; `slide` cuts windows at the features' own rate."""
+    train_overlap: float = 0.75
+    """Share of a training window that the next one covers too."""
+    test_overlap: float = 0.5
+    """The same for detection."""
+    coverage: float = 0.75
+    """An action belongs to a training window when this share of its length lies inside."""
+
+    def __post_init__(self) -> None:
+        for name in ("train_overlap", "test_overlap"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"windows.{name} = {getattr(self, name)}: must lie in [0, 1)")
+
+
+class Window(NamedTuple):
+    """One input of a model: features in float32 and how they lie in time; what lies past `real` is padding."""
+
+    values: Float[np.ndarray, "channels length"]
+    real: int
+    grid: Grid
+
+
+def starts(snippets: int, length: int, overlap: float) -> range:
+    """The first snippets of windows that cover a video, the last one ending no sooner than the video."""
+    stride = max(1, round(length * (1 - overlap)))
+    return range(0, max(1, snippets - length + stride), stride)
+
+
+def windows(features: VideoFeatures, config: WindowConfig, length: int) -> Iterator[Window]:
+    """The windows of a video for detection, in order."""
+    if config.mode == "whole":
+        whole = features.resized(length)
+        yield pad_window(np.asarray(whole.values), whole.grid, length)
+        return
+    for first in starts(len(features), length, config.test_overlap):
+        part = features[first : first + length]
+        yield pad_window(np.asarray(part.values), part.grid, length)
+
+
+def pad_window(values: Float[np.ndarray, "time channels"], grid: Grid, length: int) -> Window:
+    padded = np.zeros((values.shape[1], length), np.float32)
+    padded[:, : len(values)] = values.T
+    return Window(padded, len(values), grid)

@@ -1,0 +1,239 @@
+"""Chooses the best of many overlapping candidates of one video: NMS, soft-NMS, score floors, a limit."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, no_type_check
+
+import numpy as np
+from jaxtyping import Float, Int
+from numba import njit
+
+from untrimmed.io import Config
+
+# Kernels carry `no_type_check` because numba compiles the function itself, not one that checks its shapes.
+
+_METHODS = {"gaussian": 0, "linear": 1, "hard": 2, "none": 3}
+_GAUSSIAN, _LINEAR = 0, 1
+_NEVER = 2.0  # no overlap reaches this
+_NEW = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuppressConfig(Config):
+    """How overlapping candidates of one video are thinned out. Overlap is temporal intersection over union.
+
+    C-TCN's release: `nms=0.8, sigma=0.9, end_floor=0.004`. GTAN: `sigma=0.8, tiou=0.75, per_class=False`.
+    """
+
+    floor: float = 0.001
+    """Candidates that score less are dropped first."""
+    nms: float | None = None
+    """Hard NMS before `method`: of two candidates that overlap by this or more, the better one remains."""
+    method: Literal["gaussian", "linear", "hard", "none"] = "gaussian"
+    """What a better candidate of overlap o does to a score: times exp(-o^2 / sigma), times 1 - o, gone, nothing."""
+    sigma: float = 0.5
+    """Width of the Gaussian; smaller suppresses more."""
+    tiou: float = 0.0
+    """`method` acts at this overlap or more, and never on candidates that do not overlap at all."""
+    end_floor: float = 0.001
+    """Candidates that score less after `method` are dropped."""
+    vote: float | None = None
+    """Each segment that remains becomes the mean of all candidates of its class that overlap it by this or more,
+    weighed by score times overlap; None leaves it as it is."""
+    keep: int = 200
+    """The most that remain of one video, best first, all classes together."""
+    per_class: bool = True
+    """Whether only candidates of one class suppress each other; else each segment has one label, its best."""
+
+    def __post_init__(self) -> None:
+        if not (self.floor >= 0 and self.end_floor >= 0):
+            raise ValueError(f"floor {self.floor} or end_floor {self.end_floor} is not 0 or more")
+        if not self.sigma > 0:
+            raise ValueError(f"sigma {self.sigma} is not above 0")
+        if not 0 <= self.tiou <= 1:
+            raise ValueError(f"tiou {self.tiou} is not in [0, 1]")
+        if self.nms is not None and not 0 < self.nms <= 1:
+            raise ValueError(f"nms {self.nms} is not in (0, 1]; leave it out for none")
+        if self.vote is not None and not 0 < self.vote <= 1:
+            raise ValueError(f"vote {self.vote} is not in (0, 1]; leave it out for none")
+        if self.keep < 1:
+            raise ValueError(f"keep {self.keep} is less than 1")
+
+
+class Suppressed(NamedTuple):
+    """What remains of one video, best first; of equal scores the earlier candidate, then the lower class."""
+
+    segments: Float[np.ndarray, "kept 2"]
+    """In the unit of the candidates."""
+    labels: Int[np.ndarray, " kept"]
+    """Class indices."""
+    scores: Float[np.ndarray, " kept"]
+    """After suppression."""
+
+
+def suppress(
+    segments: Float[np.ndarray, "candidates 2"],
+    scores: Float[np.ndarray, "candidates classes"],
+    config: SuppressConfig,
+) -> Suppressed:
+    """Thin out the candidates of one video: start and end in any unit, a score for every class.
+
+    Soft-NMS is that of Bodla et al., ICCV 2017. The result is exactly that of running every class to its end
+    and keeping the best. Raises ValueError when a number is not finite.
+    """
+    if not (np.isfinite(segments).all() and np.isfinite(scores).all()):
+        raise ValueError("segments and scores must be finite numbers")
+    boxes, labels = _candidates(scores, config)
+    chosen = np.ascontiguousarray(segments[boxes], np.float64)
+    values = scores[boxes, labels].astype(np.float64)
+    groups = labels if config.per_class else np.zeros_like(labels)
+    before = values.copy()
+    picked = _pick(
+        chosen,
+        values,
+        groups,
+        scores.shape[1] if config.per_class else 1,
+        config.keep,
+        _NEVER if config.nms is None else config.nms,
+        _METHODS[config.method],
+        config.sigma,
+        _NEVER if config.method == "none" else config.tiou,
+        config.end_floor,
+    )
+    kept = chosen[picked] if config.vote is None else _voted(chosen, before, groups, picked, config.vote)
+    return Suppressed(kept, labels[picked], values[picked])
+
+
+def _candidates(
+    scores: Float[np.ndarray, "candidates classes"], config: SuppressConfig
+) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
+    """The pairs of segment and class that reach the floor, by segment and then by class."""
+    if config.per_class:
+        segments, labels = np.nonzero(scores >= config.floor)
+        return segments, labels
+    if not scores.size:
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    best = scores.argmax(axis=1)
+    segments = np.flatnonzero(scores[np.arange(len(scores)), best] >= config.floor)
+    return segments, best[segments]
+
+
+@njit(cache=True)
+@no_type_check
+def _pick(segments, scores, groups, group_count, keep, nms, method, sigma, tiou, end_floor):
+    """The best `keep` pairs after suppression within each group, best first; `scores` is changed in place.
+
+    Scores only fall, so the score that a pair had when last looked at bounds what it has now. The pair of the
+    highest bound is brought up to date with the picks of its group since then; if it is still on top it is the
+    next pick. A pair that never comes to the top is never compared with anything.
+    """
+    size = scores.size
+    heap = np.arange(size)
+    for root in range(size // 2 - 1, -1, -1):
+        _sink(heap, size, scores, root)
+    survivors = np.full(group_count, -1)  # the last that hard NMS left of a group; `previous` leads to the others
+    previous = np.full(size, -1)
+    latest = np.full(group_count, -1)  # the last pick of a group
+    seen = np.full(size, _NEW)  # how many picks of all groups there were when a pair was last looked at
+    picks = np.empty(min(keep, size), np.int64)
+    found = 0
+    while size > 0 and found < picks.size and scores[heap[0]] >= end_floor:
+        pair, group = heap[0], groups[heap[0]]
+        leaves = False
+        if seen[pair] == _NEW:
+            # Pairs come here in the order of their first scores, which is the order of hard NMS.
+            leaves = _hidden(segments, pair, survivors[group], previous, nms)
+            if not leaves:
+                previous[pair], survivors[group] = survivors[group], pair
+                seen[pair] = 0
+        elif seen[pair] <= latest[group]:
+            for pick in picks[seen[pair] : found]:
+                if groups[pick] == group:
+                    overlap = _tiou(segments, pair, pick)
+                    scores[pair] = _decayed(scores[pair], overlap, method, sigma, tiou)
+            seen[pair] = found
+        else:
+            picks[found], latest[group] = pair, found
+            found += 1
+            leaves = True
+        if leaves:
+            size -= 1
+            heap[0] = heap[size]
+        _sink(heap, size, scores, 0)
+    return picks[:found]
+
+
+@njit(cache=True)
+@no_type_check
+def _voted(segments, scores, groups, picks, least):
+    """The picked segments, each moved to the weighed mean of those around it; without length it stays."""
+    voted = segments[picks]
+    for n in range(picks.size):
+        pick, weight, start, end = picks[n], 0.0, 0.0, 0.0
+        for pair in range(scores.size):
+            if groups[pair] != groups[pick]:
+                continue
+            overlap = _tiou(segments, pick, pair)
+            if overlap >= least:
+                share = scores[pair] * overlap
+                start += share * segments[pair, 0]
+                end += share * segments[pair, 1]
+                weight += share
+        if weight > 0:
+            voted[n, 0], voted[n, 1] = start / weight, end / weight
+    return voted
+
+
+@njit(cache=True)
+@no_type_check
+def _sink(heap, size, scores, root):
+    """Move the pair at `root` down to where no pair below it ranks higher."""
+    while 2 * root + 1 < size:
+        child = 2 * root + 1
+        if child + 1 < size and _outranks(heap[child + 1], heap[child], scores):
+            child += 1
+        if not _outranks(heap[child], heap[root], scores):
+            return
+        heap[root], heap[child] = heap[child], heap[root]
+        root = child
+
+
+@njit(cache=True)
+@no_type_check
+def _outranks(a, b, scores):
+    """Whether pair a comes before pair b: the higher score, or else the earlier pair."""
+    return scores[a] > scores[b] or (scores[a] == scores[b] and a < b)
+
+
+@njit(cache=True)
+@no_type_check
+def _hidden(segments, pair, survivor, previous, nms):
+    """Whether a survivor of hard NMS, among those chained by `previous`, overlaps a pair too much."""
+    while survivor != -1:
+        if _tiou(segments, pair, survivor) >= nms:
+            return True
+        survivor = previous[survivor]
+    return False
+
+
+@njit(cache=True)
+@no_type_check
+def _decayed(score, overlap, method, sigma, tiou):
+    """The score of a pair after a better one of this overlap; -1 when it is gone."""
+    if overlap == 0 or overlap < tiou:
+        return score
+    if method == _GAUSSIAN:
+        return score * math.exp(-overlap * overlap / sigma)
+    if method == _LINEAR:
+        return score * (1 - overlap)
+    return -1.0
+
+
+@njit(cache=True)
+@no_type_check
+def _tiou(segments, a, b):
+    """Temporal intersection over union; 0 for segments without length."""
+    overlap = min(segments[a, 1], segments[b, 1]) - max(segments[a, 0], segments[b, 0])
+    if overlap <= 0:
+        return 0.0
+    return overlap / ((segments[a, 1] - segments[a, 0]) + (segments[b, 1] - segments[b, 0]) - overlap)

@@ -1,0 +1,189 @@
+"""The folder of a training run: what it holds, how it is entered again, and how it ends."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torch.distributed as dist
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from untrimmed.annotations.corpus import Corpus
+from untrimmed.annotations.formats.activitynet import write_results
+from untrimmed.detection.card import trained_card
+from untrimmed.detection.detector import Detector, prepare
+from untrimmed.evaluation.detection import DetectionScores, detection_map
+from untrimmed.evaluation.instances import from_timelines
+from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS
+from untrimmed.io import BadInput, read_bytes, whole, write_json, write_text
+from untrimmed.models.base import Model
+from untrimmed.recipe import Recipe, read_recipe, recipe_tree, write_recipe
+from untrimmed.timeline import Timeline
+from untrimmed.training.optimizer import MovingAverage
+
+CHECKPOINT = "checkpoint.safetensors"
+DETECTOR = "detector.safetensors"
+LOG = "log.jsonl"
+RECIPE = "recipe.toml"
+RESULTS = "results.json"
+SCORES = "scores.json"
+
+
+class Process(NamedTuple):
+    """One of the processes that train together; `rank` 0 alone writes."""
+
+    rank: int
+    world: int
+    device: str
+
+
+class Trained(NamedTuple):
+    """What a run gives: the detector, and what it finds and scores on the test videos."""
+
+    detector: Detector
+    results: dict[str, Timeline]
+    scores: DetectionScores | None
+
+
+class Run:
+    """The folder of a run and the state that it keeps there: weights, optimizer, average, step, log."""
+
+    def __init__(
+        self,
+        folder: Path,
+        process: Process,
+        model: Model,
+        optimizer: torch.optim.Optimizer,
+        average: MovingAverage | None,
+    ) -> None:
+        self.folder, self.process = Path(folder), process
+        self.model, self.optimizer, self.average = model, optimizer, average
+
+    def begin(self, recipe: Recipe, corpus: Corpus) -> int:
+        """Enter the folder, refuse it if it is of another recipe, and load its checkpoint; the steps done."""
+        if (self.folder / RECIPE).exists():
+            refuse_other(self.folder / RECIPE, recipe)
+        step = self._load() if (self.folder / CHECKPOINT).exists() else 0
+        if self.process.rank == 0:
+            write_recipe(self.folder / RECIPE, recipe)
+            notes = [json.dumps({"note": note}) for note in corpus.notes]
+            write_text(self.folder / LOG, "".join(f"{line}\n" for line in notes + self._logged(step)))
+        return step
+
+    def log(self, entry: dict[str, Any]) -> None:
+        """Append a line to the log; it holds no clock, so that a resumed run's is the same."""
+        if self.process.rank == 0:
+            with (self.folder / LOG).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+
+    def save(self, step: int) -> None:
+        """Write the checkpoint of `step` updates in place of the last."""
+        if self.process.rank > 0:
+            return
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        if self.average:
+            tensors |= {f"average.{name}": value for name, value in self.average.values.items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{k}": torch.as_tensor(v) for k, v in state.items() if v is not None}
+        with whole(self.folder / CHECKPOINT) as temporary:
+            contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+            save_file(contiguous, temporary, metadata={"step": str(step)})
+
+    def test(self, recipe: Recipe, corpus: Corpus) -> Trained:
+        """The detector of now, with its detections on the test videos and their scores; process 0 alone looks."""
+        detector = self.detector(recipe, corpus)
+        videos = corpus.test if self.process.rank == 0 else ()
+        results = {video: detector.detect(corpus.features[video], video) for video in videos}
+        self.model.train()
+        return Trained(detector, results, score(corpus, results))
+
+    def finish(self, recipe: Recipe, corpus: Corpus) -> Trained:
+        """Write the last checkpoint, the detector, its detections and their scores."""
+        trained = self.test(recipe, corpus)
+        card = trained_card(recipe.data, corpus, trained.scores)
+        trained = trained._replace(detector=replace(trained.detector, card=card))
+        if self.process.rank == 0:
+            self.save(recipe.train.steps)
+            write_results(self.folder / RESULTS, trained.results)
+            if trained.scores:
+                write_json(self.folder / SCORES, trained.scores.to_json())
+            trained.detector.save(self.folder / DETECTOR)
+        if self.process.world > 1:
+            dist.barrier()
+        return trained
+
+    def detector(self, recipe: Recipe, corpus: Corpus) -> Detector:
+        """The detector of the averaged weights, or of the last where none are kept."""
+        model = self.model
+        channels, classes = len(model.standardize.mean), corpus.dataset.classes
+        if self.average:
+            model = prepare(recipe.model.build(channels, len(classes)), self.process.device)
+            model.load_state_dict(self.average.values)
+        return Detector(model.eval(), recipe, channels, classes, corpus.source)
+
+    def _load(self) -> int:
+        path = self.folder / CHECKPOINT
+        try:
+            with safe_open(path, framework="pt", device=self.process.device) as file:
+                step = int((file.metadata() or {})["step"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            self.model.load_state_dict(_part(tensors, "model."))
+            if self.average:
+                self.average.values = _part(tensors, "average.")
+        except (SafetensorError, KeyError, ValueError, RuntimeError, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise BadInput(f"{path}: is not a whole checkpoint ({reason}); remove it to begin again") from None
+        state = self.optimizer.state_dict()
+        for name, value in _part(tensors, "optimizer.").items():
+            index, key = name.split(".", 1)
+            state["state"].setdefault(int(index), {})[key] = value
+        self.optimizer.load_state_dict(state)
+        return step
+
+    def _logged(self, step: int) -> list[str]:
+        """The lines of the log up to a step; what a killed run wrote after its checkpoint is written again."""
+        path = self.folder / LOG
+        lines = read_bytes(path).decode("utf-8", "replace").splitlines() if path.exists() and step else []
+        entries = []
+        for line in lines:
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:
+                break  # the line at which it was killed
+            if 0 < entry.get("step", 0) <= step:
+                entries.append(line)
+        return entries
+
+
+def score(corpus: Corpus, results: dict[str, Timeline]) -> DetectionScores | None:
+    """How detections score on the truth of their videos; None when those hold no action."""
+    truth = {video: corpus.dataset.truth[video] for video in results}
+    if not any(timeline.actions for timeline in truth.values()):
+        return None
+    return detection_map(from_timelines(truth), from_timelines(results), DETECTION_PROTOCOLS[corpus.dataset.protocol])
+
+
+def refuse_other(path: Path, recipe: Recipe) -> None:
+    """Refuse a folder whose recipe differs, and name the first setting that does."""
+    old, new = (_flat(recipe_tree(r)) for r in (read_recipe(path), recipe))
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            raise BadInput(
+                f"{path.parent}: holds a run with {key} = {old.get(key)!r}, not {new.get(key)!r}; "
+                "choose another folder or remove this one"
+            )
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for key, value in tree.items():
+        inner = _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+        flat |= inner
+    return flat

@@ -1,0 +1,88 @@
+"""Cuts annotated features into windows of one length, and stacks windows into batches."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from untrimmed.annotations.corpus import Corpus
+from untrimmed.features.grid import Grid
+from untrimmed.features.video_features import VideoFeatures, check_finite
+from untrimmed.features.windows import Window, WindowConfig, pad_window, starts
+from untrimmed.models.base import Batch, Targets, stack
+from untrimmed.recipe import AugmentConfig
+from untrimmed.timeline import Timeline
+from untrimmed.training.augment import Clip, augment
+
+
+def annotate(features: VideoFeatures, timeline: Timeline, classes: tuple[str, ...], coverage: float) -> Clip:
+    """The snippets with those actions of which enough lies inside, clipped to them, in positions."""
+    actions = [action for action in timeline.actions if action.label in classes]
+    seconds = np.array([[action.start, action.end] for action in actions], float).reshape(-1, 2)
+    labels = np.array([classes.index(action.label) for action in actions], int)
+    segments = features.grid.position(seconds)
+    inside = np.clip(segments, 0, len(features))
+    length = inside[:, 1] - inside[:, 0]
+    kept = (length >= coverage * (segments[:, 1] - segments[:, 0])) & (length > 0)
+    return Clip(np.asarray(features.values, np.float32), inside[kept], labels[kept])
+
+
+class TrainingWindows(torch.utils.data.Dataset):
+    """Every window of the training videos that holds an action; an item is drawn anew from (seed, step, index).
+
+    Randomness depends on nothing else, so a run that is resumed draws what it would have drawn.
+    """
+
+    def __init__(
+        self, corpus: Corpus, config: WindowConfig, augmentation: AugmentConfig, length: int, seed: int
+    ) -> None:
+        self.corpus, self.config, self.augmentation = corpus, config, augmentation
+        self.length, self.seed = length, seed
+        self.places = [place for video in corpus.train for place in self._places(video)]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Window, Targets]:
+        step, index = key
+        video, first, last = self.places[index]
+        clip = self._clip(video, first, last)
+        random = np.random.default_rng([self.seed, step, index])
+        # A window is as long as the model's, or shorter where the video is; only a whole video is stretched.
+        length = self.length if self.config.mode == "whole" else len(clip.values)
+        clip = augment(clip, self.augmentation, length, random)
+        targets = Targets(torch.from_numpy(clip.segments).float(), torch.from_numpy(clip.labels))
+        return pad_window(clip.values, Grid(1, 1), self.length), targets
+
+    def _places(self, video: str) -> list[tuple[str, int, int]]:
+        snippets = len(self.corpus.features[video])
+        if self.config.mode == "whole":
+            places = [(video, 0, snippets)]
+        else:
+            firsts = starts(snippets, self.length, self.config.train_overlap)
+            places = [(video, first, min(snippets, first + self.length)) for first in firsts]
+        return [place for place in places if len(self._clip(*place).labels)]
+
+    def _clip(self, video: str, first: int, last: int) -> Clip:
+        features = self.corpus.features[video][first:last]
+        dataset = self.corpus.dataset
+        return annotate(features, dataset.truth[video], dataset.classes, self.config.coverage)
+
+
+def collate(items: list[tuple[Window, Targets]]) -> Batch:
+    """Stack the items of a step."""
+    batch = stack([window for window, _ in items])
+    return batch._replace(targets=[targets for _, targets in items])
+
+
+def channel_statistics(corpus: Corpus) -> tuple[Float[np.ndarray, " channels"], Float[np.ndarray, " channels"]]:
+    """Mean and deviation of every channel over the snippets of the training videos; refuses NaN."""
+    count, total, squares = 0, np.float64(0), np.float64(0)
+    for video in corpus.train:
+        features = corpus.features[video]
+        check_finite(video, features)
+        values = np.asarray(features.values, np.float64)
+        count += len(values)
+        total = total + values.sum(0)
+        squares = squares + (values**2).sum(0)
+    mean = np.asarray(total / count)
+    return mean, np.sqrt(np.clip(squares / count - mean**2, 0, None))

@@ -1,0 +1,137 @@
+"""What the script of a page is given of each video, as little JSON as can be: timelines, player, kernels, stills."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+from av.error import FFmpegError
+
+from untrimmed.timeline import Action, Timeline, classes_of
+from untrimmed.visualization.kernels import Kernel, KernelLayer, fitting_layer
+from untrimmed.visualization.timelines import palette, printable
+
+TRUTH = "truth"
+"""The row that all others are compared with."""
+
+# What Chromium, Firefox and Safari all play: media type and codecs by the file's ending.
+_PLAYED = {
+    ".mp4": ("video/mp4", ("h264", "av1", "vp9")),
+    ".m4v": ("video/mp4", ("h264", "av1", "vp9")),
+    ".webm": ("video/webm", ("vp8", "vp9", "av1")),
+}
+# Browsers decode no other sampling of H.264 than 4:2:0 with 8 bits.
+_PLAYED_PIXELS = ("yuv420p", "yuvj420p")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One video of `duration` seconds and its timelines by the name of their row, drawn in order.
+
+    The row `truth` is what all others are compared with. `kernels` are a GTAN detector's, layer by layer; they lie
+    below the rows, one layer at a time, at first the one of `fitting_layer`. Raises ValueError for a duration that is
+    not positive.
+    """
+
+    name: str
+    duration: float
+    rows: Mapping[str, Timeline]
+    video: Path | None = None
+    kernels: Sequence[KernelLayer] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 < self.duration < math.inf:
+            raise ValueError(f"duration {self.duration} of {self.name!r} is not a positive number of seconds")
+
+
+class Still(NamedTuple):
+    """A small picture of a video at a time in seconds, at an address that an image can have."""
+
+    time: float
+    label: str
+    address: str
+
+
+class Source(NamedTuple):
+    """Where the page finds a video: in its own element of that name, or else at an address."""
+
+    name: str
+    plays: bool
+    element: str
+    address: str
+    note: str
+
+
+NO_BROWSER = "Browsers do not play this kind of video:"
+
+
+def kind_of(video: Path) -> str:
+    """The media type of a video that browsers play, else nothing."""
+    kind, codecs = _PLAYED.get(video.suffix.lower(), ("", ()))
+    try:
+        with av.open(str(video)) as container:
+            codec = container.streams.video[0].codec_context
+            plays = codec.name in codecs and (codec.name != "h264" or codec.pix_fmt in _PLAYED_PIXELS)
+    except (FFmpegError, OSError, IndexError):
+        return ""
+    return kind if plays else ""
+
+
+def contents(
+    panels: Sequence[Panel],
+    sources: Mapping[Path, Source],
+    stills: Mapping[str, Sequence[Still]],
+    more_labels: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The data of a page; `stills` are by the name of their panel, `more_labels` get a colour though no row has them.
+
+    An action is `[start, end, class, score]` in milliseconds' and ten-thousandths' digits: a thousand videos of a
+    hundred detections are then three megabytes.
+    """
+    labels = sorted({*classes_of(timeline for panel in panels for timeline in panel.rows.values()), *more_labels})
+    colours, number = palette(labels), {label: i for i, label in enumerate(labels)}
+    return {
+        "classes": [{"label": label, "colour": colours[label]} for label in labels],
+        "truth": TRUTH,
+        "panels": [_panel(panel, sources, stills.get(panel.name, ()), number) for panel in panels],
+    }
+
+
+def _panel(
+    panel: Panel, sources: Mapping[Path, Source], stills: Sequence[Still], number: Mapping[str, int]
+) -> dict[str, Any]:
+    rows = panel.rows.items()
+    return {
+        "name": panel.name,
+        "duration": panel.duration,
+        "rows": [{"name": name, "actions": [_action(each, number) for each in line.actions]} for name, line in rows],
+        "video": _video(sources[panel.video]) if panel.video is not None else None,
+        "kernels": [_layer(layer) for layer in panel.kernels],
+        "layer": fitting_layer(panel.kernels, panel.rows).number if panel.kernels else None,
+        "stills": [list(still) for still in stills],
+    }
+
+
+def _action(action: Action, number: Mapping[str, int]) -> list[float]:
+    return [round(action.start, 3), round(action.end, 3), number[action.label], round(action.score, 4)]
+
+
+def _video(source: Source) -> dict[str, Any]:
+    return source._replace(name=printable(source.name))._asdict()
+
+
+def _layer(layer: KernelLayer) -> dict[str, Any]:
+    return {
+        "number": layer.number,
+        "title": layer.title,
+        "words": layer.words,
+        "learned": layer.learned,
+        "rows": [{"name": name, "kernels": [_kernel(each) for each in row]} for name, row in layer.rows.items()],
+    }
+
+
+def _kernel(kernel: Kernel) -> list[float]:
+    """Centre, sigma, members and score; milliseconds are enough, and there are hundreds of kernels a video."""
+    return [round(kernel.centre, 3), max(round(kernel.sigma, 3), 0.001), kernel.members, round(kernel.score, 3)]

@@ -1,0 +1,146 @@
+"""`untrimmed convert`: one line of what was done, a note for everything guessed, dropped or lost."""
+
+import json
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from untrimmed.annotations.convert import FORMATS, read_any
+from untrimmed.cli import app
+from untrimmed.timeline import Action, Timeline
+
+
+def convert(*words: object) -> Result:
+    return CliRunner().invoke(app, ["convert", *map(str, words)])
+
+
+def lines_of(result: Result) -> list[str]:
+    """The lines of a command that ended well."""
+    assert result.exit_code == 0, result.output
+    return result.output.splitlines()
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    rows = ["Clip;Begin;End;Behaviour;conf", "a.mp4;1;2;jump;0,5", "a.mp4;9;8;jump;1", "b.mp4;1,25;3;run;1"]
+    rows += [f"b.mp4;{number};{number};tick;1" for number in range(4)]
+    (tmp_path / "table.csv").write_text("\n".join(rows))
+    return tmp_path / "table.csv"
+
+
+def test_what_was_read_guessed_dropped_and_lost_is_told(table: Path, tmp_path: Path) -> None:
+    lines = lines_of(convert(table, tmp_path / "out.json"))
+    assert lines == [
+        f"{tmp_path}/out.json: 2 videos, 2 actions, 2 classes; from table to activitynet",
+        "note: columns, parted by semicolons: "
+        "label 'Behaviour', video 'Clip', start 'Begin', end 'End', score 'conf'",
+        "note: 2 videos (the first is 'a') of unknown length: taken to end with the last action",
+        "note: 5 dropped: video 'a', 'jump' at [9, 8] s, is reversed; video 'b', 'tick' at [0, 0] s, has no length; "
+        "video 'b', 'tick' at [1, 1] s, has no length; and 2 more",
+        "note: scores are left out, as ActivityNet's JSON has no place for them",
+    ]
+    entry = json.loads((tmp_path / "out.json").read_text())["database"]["b"]
+    assert entry == {"duration": 3.0, "annotations": [{"label": "run", "segment": [1.25, 3.0]}]}
+
+
+def test_both_formats_can_be_named(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "odd.dat").write_bytes(table.read_bytes())
+    lines = lines_of(
+        convert(tmp_path / "odd.dat", tmp_path / "out.json", "--from", "table", "--to", "activitynet-results")
+    )
+    assert lines[0].endswith("from table to activitynet-results")
+    assert read_any(tmp_path / "out.json").timelines["a"].actions == (Action(1.0, 2.0, "jump", 0.5),)
+
+
+def test_a_wrong_guess_is_overruled(tmp_path: Path) -> None:
+    columns = "video_id,start_timestamp,stop_timestamp,narration,verb,noun"
+    (tmp_path / "epic.csv").write_text(f"{columns}\nv,1,2,cut it up,cut,it\n")
+    lines_of(convert(tmp_path / "epic.csv", tmp_path / "guessed.json"))
+    lines_of(convert(tmp_path / "epic.csv", tmp_path / "told.json", "--from", "table"))
+    labels = [read_any(tmp_path / name).timelines["v"].labels for name in ("guessed.json", "told.json")]
+    assert labels == [("cut it",), ("cut it up",)]
+    lines_of(convert(tmp_path / "epic.csv", tmp_path / "verb.json", "--label", "verb"))
+    assert read_any(tmp_path / "verb.json").timelines["v"].labels == ("cut",)
+
+
+def test_a_folder_is_written_for_many_videos_and_read_again(table: Path, tmp_path: Path) -> None:
+    lines = lines_of(convert(table, tmp_path / "grids", "--to", "textgrid"))
+    assert sorted(path.name for path in (tmp_path / "grids").iterdir()) == ["a.TextGrid", "b.TextGrid"]
+    assert "note: scores are left out, as a TextGrid has no place for them" in lines
+    assert lines_of(convert(tmp_path / "grids", tmp_path / "again.tsv"))[0].endswith("from textgrid to table")
+    assert read_any(tmp_path / "again.tsv").timelines["b"] == Timeline(3.0, (Action(1.25, 3.0, "run"),))
+
+
+def small_video(path: Path, seconds: int) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 32
+        for _ in range(10 * seconds):
+            picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), "rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+
+
+def test_lengths_come_from_the_videos_themselves_or_from_a_table(table: Path, tmp_path: Path) -> None:
+    small_video(tmp_path / "videos" / "a.mp4", 7)
+    lines = lines_of(convert(table, tmp_path / "out.json", "--durations", tmp_path / "videos"))
+    assert "note: video 'b' of unknown length: taken to end with the last action" in lines
+    timelines = read_any(tmp_path / "out.json").timelines
+    assert timelines["a"].duration == pytest.approx(7.0) and timelines["b"].duration == 3.0
+    (tmp_path / "lengths.csv").write_text("video;duration (s)\nb.mp4;12,5\n")
+    lines_of(convert(table, tmp_path / "again.json", "--durations", tmp_path / "lengths.csv"))
+    assert read_any(tmp_path / "again.json").timelines["b"].duration == 12.5
+
+
+def test_a_length_makes_rows_that_leave_the_video_drop(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "lengths.csv").write_text("video,duration\na,5\nb,1.75\n")
+    lines = lines_of(convert(table, tmp_path / "out.json", "--durations", tmp_path / "lengths.csv"))
+    assert "video 'b', 'run' at [1.25, 3] s, ends 1.25 s after the video does at 1.75 s" in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ["nowhere.csv", "out.json"],
+            "untrimmed: nowhere.csv: no such file or folder of annotations; check the path",
+        ),
+        (["table.csv", "out"], "untrimmed: out: ends in none of"),
+        (["table.csv", "out.xml"], "untrimmed: out.xml: holds one video, not 2"),
+        (["table.csv", "out", "--to", "cvat"], "give frames a second, as in --fps 25"),
+        (
+            ["table.csv", "out.json", "--durations", "nowhere"],
+            "untrimmed: nowhere: no such folder of videos or table",
+        ),
+        (["table.csv", "out.json", "--durations", "."], "untrimmed: .: holds no video; files that end in"),
+        (
+            ["table.csv", "out.json", "--durations", "bad.csv"],
+            "bad.csv: video 'a' has the length -1; a positive number",
+        ),
+        (
+            ["table.csv", "out.json", "--durations", "table.csv"],
+            "table.csv: has no columns for video and duration, of Clip",
+        ),
+        (["table.csv", "out.json", "--fps", "0"], "untrimmed: 0 frames a second: a positive number was expected"),
+        (["table.csv", "out.json", "--to", "word"], "untrimmed: no format 'word'; there are activitynet"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_writes_nothing(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.csv").write_text("video,duration\na,-1\n")
+    before = sorted(tmp_path.iterdir())
+    result = convert(*words)
+    assert result.exit_code == 2
+    assert sentence in result.output and len(result.output.splitlines()) == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_help_names_every_format() -> None:
+    text = convert("--help").output
+    assert all(form.partition("-")[0] in text for form in FORMATS)

@@ -1,0 +1,100 @@
+"""What a run learns from: matched, checked, and nothing lost without a word."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+import synthetic
+from untrimmed.annotations.corpus import hold_out, open_corpus
+from untrimmed.io import BadInput
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return synthetic.write_dataset(tmp_path)
+
+
+@pytest.fixture
+def config(folder):
+    return synthetic.recipe_for(folder).data
+
+
+def spoil(folder, video, segment):
+    path = folder / "annotations.json"
+    content = json.loads(path.read_text())
+    content["database"][video]["annotations"].append({"label": "run", "segment": segment})
+    path.write_text(json.dumps(content))
+
+
+def test_train_and_test_have_no_video_in_common(config):
+    corpus = open_corpus(config)
+    assert len(corpus.train) == 6 and len(corpus.test) == 3
+    assert not set(corpus.train) & set(corpus.test)
+    with pytest.raises(BadInput, match="are in both"):
+        open_corpus(replace(config, test=("training", "validation")))
+
+
+def test_variables_in_paths_are_filled_in(folder, config, monkeypatch):
+    monkeypatch.setenv("SOMEWHERE", str(folder))
+    moved = replace(config, annotations="$SOMEWHERE/annotations.json", features="${SOMEWHERE}/features")
+    assert open_corpus(moved).train == open_corpus(config).train
+    with pytest.raises(BadInput, match=r"data\.features = \$NOWHERE/f: the variable is not set"):
+        open_corpus(replace(config, features="$NOWHERE/f"))
+
+
+@pytest.mark.parametrize("segment", [[9.0, 3.0], [4.0, 4.0], [-7.0, 3.0], [float("nan"), 3.0], [500.0, 600.0]])
+def test_a_bad_annotation_is_refused_or_dropped_with_a_note_but_never_lost(folder, config, segment):
+    spoil(folder, "video00", segment)
+    with pytest.raises(BadInput, match=r"1 annotation .*video00"):
+        open_corpus(config)
+    corpus = open_corpus(replace(config, unusable="drop"))
+    assert len(corpus.notes) == 1 and "1 annotation" in corpus.notes[0] and "video00" in corpus.notes[0]
+
+
+def test_videos_without_features_are_refused_or_dropped_with_a_note(folder, config):
+    (folder / "features" / "manifest.json").unlink()
+    (folder / "features" / "video00.npy").unlink()
+    config = replace(config, source=synthetic.SOURCE)
+    with pytest.raises(BadInput, match=r"1 of 9 videos have no features, the first is video00"):
+        open_corpus(config)
+    corpus = open_corpus(replace(config, unusable="drop"))
+    assert "video00" not in corpus.train and len(corpus.notes) == 1
+
+
+def test_features_may_be_a_list_of_streams(folder, config):
+    both = open_corpus(replace(config, features=(config.features, config.features)))
+    one = open_corpus(config)
+    assert both.source.streams == ("noise", "noise")
+    assert both.features["video00"].channels == 2 * one.features["video00"].channels
+    with pytest.raises(BadInput, match="nowhere: no such file or folder"):
+        open_corpus(replace(config, features=(config.features, str(folder / "nowhere"))))
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.25])
+def test_features_at_a_wrong_rate_are_refused(folder, config, factor):
+    (folder / "features" / "manifest.json").unlink()
+    wrong = replace(synthetic.SOURCE, fps=synthetic.SOURCE.fps * factor)
+    with pytest.raises(BadInput, match=r"video00: \d+ snippets of synthetic .* end at .* s, but the video at .* s"):
+        open_corpus(replace(config, source=wrong))
+    assert open_corpus(replace(config, source=synthetic.SOURCE)).train
+
+
+def test_unknown_splits_data_sets_and_empty_paths_are_named(config):
+    for changes, sentence in (
+        ({"train": ("trainnig",)}, "no split 'trainnig'; there are"),
+        ({"dataset": "thumos41"}, "'thumos41': there are activitynet, thumos14"),
+        ({"annotations": ""}, "data.annotations is empty"),
+        ({"features": ""}, "data.features is empty"),
+        ({"layout": "tps"}, "data.layout = 'tps': there are actionformer-i3d"),
+    ):
+        with pytest.raises(BadInput, match=sentence):
+            open_corpus(replace(config, **changes))
+
+
+def test_holding_out_a_split_trains_on_all_others(config):
+    config = replace(config, train=("b", "c"), test=("a",))
+    assert hold_out(config, "b").train == ("a", "c")
+    assert hold_out(config, "b").test == ("b",)
+    with pytest.raises(BadInput, match="'d'"):
+        hold_out(config, "d")

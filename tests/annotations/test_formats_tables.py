@@ -1,0 +1,135 @@
+"""Tables of strangers: columns guessed by name, units by name and form, and what was guessed is told."""
+
+from pathlib import Path
+
+import pytest
+
+from untrimmed.annotations.convert import read_any
+from untrimmed.annotations.formats.text import clock, number_in, seconds_in
+from untrimmed.io import BadInput
+from untrimmed.timeline import Action, Timeline
+
+
+def table(path: Path, text: str, name: str = "table.csv") -> Path:
+    (path / name).write_text(text, encoding="utf-8", newline="")
+    return path / name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "video,start,end,label\nclip.mp4,1.5,62.25,jump\n",
+        "Video_ID;StartTime;EndTime;Class\nclip;1,5;62,25;jump\n",
+        "filename\tbegin\tstop\taction\nfolder/clip.mov\t1.5\t62.25\tjump\n",
+        "video-name,f-init,f-end,fps,category\nclip,37.5,1556.25,25,jump\n",
+        "video,Start Frame,End Frame,frame rate,label\nclip,37.5,1556.25,25,jump\n",
+        "label,video,t-start,t-end\njump,clip,00:00:01.5,1:02.25\n",
+        "video,start_ms,end_ms,label\nclip,1500,62250,jump\n",
+        "video,onset,offset,behaviour\nclip,1.5,62.25,jump\n",
+        "video,onset,duration,event\nclip,1.5,60.75,jump\n",
+        "video,temporal_segment_start,temporal_segment_end,activity\nclip,1.5,62.25,jump\n",
+        "video,start_frame,end_frame,start_sec,end_sec,label\nclip,7,8,1.5,62.25,jump\n",
+        '\ufeffvideo,start,end,label\r\n"clip","1.5","62.25","jump"\r\n\r\n,,,\r\n',
+        "clip,start,end,label,\nclip,1.5,62.25,jump\n".replace("label,\n", "label\n"),
+    ],
+)
+def test_columns_are_known_under_many_names_and_units(tmp_path: Path, text: str) -> None:
+    assert read_any(table(tmp_path, text)).timelines == {"clip": Timeline(62.25, (Action(1.5, 62.25, "jump"),))}
+
+
+def test_what_the_columns_were_taken_for_is_told(tmp_path: Path) -> None:
+    notes = read_any(table(tmp_path, "Clip;Begin (ms);End;Behaviour;conf\nc;1500;4;jump;0.5\n")).notes
+    expected = "label 'Behaviour', video 'Clip', start 'Begin (ms)' in milliseconds, end 'End', score 'conf'"
+    assert notes[0] == f"columns, parted by semicolons: {expected}"
+    assert notes[1] == "video 'c' of unknown length: taken to end with the last action"
+
+
+def test_frames_need_a_rate_and_take_the_one_that_is_given(tmp_path: Path) -> None:
+    file = table(tmp_path, "video,start_frame,end_frame,label\nclip,50,100,jump\n")
+    with pytest.raises(
+        BadInput, match=r"table\.csv: 'start_frame' counts frames; give frames a second, as in --fps 25"
+    ):
+        read_any(file)
+    annotations = read_any(file, fps=25)
+    assert annotations.timelines["clip"].actions == (Action(2.0, 4.0, "jump"),)
+    assert "frames at 25 a second" in annotations.notes
+
+
+def test_a_table_without_videos_is_of_the_video_that_it_is_called_after(tmp_path: Path) -> None:
+    annotations = read_any(table(tmp_path, "start\tend\tlabel\n1\t2\tjump\n", "clip.tsv"))
+    assert list(annotations.timelines) == ["clip"]
+    assert "no column names the video: it is called as the file" in annotations.notes
+
+
+def test_the_label_can_be_named_and_joined(tmp_path: Path) -> None:
+    file = table(tmp_path, "video,start,end,hand,what\nclip,1,2,left,wave\nclip,3,4,,point\n")
+    with pytest.raises(BadInput, match="has no column that is surely the label, of video, start, end, hand, what"):
+        read_any(file)
+    actions = read_any(file, label="hand+what").timelines["clip"].actions
+    assert [action.label for action in actions] == ["left wave", "point"]
+    with pytest.raises(BadInput, match=r"table\.csv: has no column 'foot' for the label, of video, start"):
+        read_any(file, label="foot")
+
+
+def test_lengths_subsets_and_videos_without_actions_are_read(tmp_path: Path) -> None:
+    text = "video,start,end,label,video duration (ms),split\na,1,2,jump,9500,train\nb,,,,7000,test\n"
+    annotations = read_any(table(tmp_path, text))
+    assert annotations.timelines == {"a": Timeline(9.5, (Action(1, 2, "jump"),)), "b": Timeline(7.0)}
+    assert annotations.subsets == {"a": "train", "b": "test"}
+
+
+def test_rows_that_cannot_be_actions_are_dropped_with_a_reason(tmp_path: Path) -> None:
+    annotations = read_any(table(tmp_path, "video,start,end,label\nclip,2,1,jump\nclip,nan,1,run\nclip,1,2,jump\n"))
+    assert [(row.label, row.reason) for row in annotations.dropped] == [
+        ("jump", "is reversed"),
+        ("run", "is not finite"),
+    ]
+    assert annotations.timelines["clip"].actions == (Action(1, 2, "jump"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty; a line that names columns was expected"),
+        ("video,start,label\nclip,1,jump\n", "has no columns for start and end, of video, start, label"),
+        ("video,start,end,label\nclip,1,jump\n", "line 2 has 3 cells for 4 columns"),
+        ("video,start,end,label\nclip,soon,2,jump\n", "line 2 has 'soon' for 'start'; seconds, or a time like"),
+        ("video,start,end,label,score\nclip,1,2,jump,high\n", "line 2 has 'high' for 'score'; a score was expected"),
+        ("video,start,end,label\n,1,2,jump\n", "line 2 names no video; fill it in"),
+        ("video,start,end,label\na/c.mp4,1,2,x\nb/c.mp4,1,2,x\n", "'a/c.mp4' and 'b/c.mp4' would both be video 'c'"),
+        ("video,time,status,label\nclip,1,PAUSE,x\n", "line 2 has the status 'pause'; START or STOP was expected"),
+        ("video,start,end,label\n", "has no action that can be used"),
+        ("video,start,end,label\nclip,2,1,x\n", "no action that can be used; the first of 1 dropped is video 'clip'"),
+        ('video,start,end,label\nclip,1,2,"' + "x" * 200_000 + '"\n', "line 2 cannot be parted into cells"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_refused_in_one_sentence(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(BadInput) as refusal:
+        read_any(table(tmp_path, text))
+    assert "table.csv: " in str(refusal.value) and words in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("12.5", 12.5),
+        (" 12,5 ", 12.5),
+        ("1e1", 10.0),
+        ("1:02", 62.0),
+        ("00:01:02.500", 62.5),
+        ("100:00:00,25", 360000.25),
+        ("1:2:3:4", None),
+        ("1_000", None),
+        ("1,000,000", None),
+        ("9" * 5000 + ":1", None),
+        ("", None),
+    ],
+)
+def test_times_are_numbers_or_clocks(text: str, seconds: float | None) -> None:
+    assert seconds_in(text) == seconds
+
+
+def test_a_clock_shows_milliseconds_and_is_read_again() -> None:
+    assert clock(3725.9996) == "01:02:06.000"
+    assert seconds_in(clock(360000.0625)) == 360000.062
+    assert number_in("1.234,5") is None

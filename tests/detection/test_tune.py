@@ -1,0 +1,133 @@
+"""Tuning: the search never loses, its figures are those of detecting, and nothing is written over the detector."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+import synthetic
+from untrimmed.annotations.corpus import open_corpus
+from untrimmed.cli import app
+from untrimmed.detection import tune as module
+from untrimmed.detection.detector import Detector
+from untrimmed.detection.tune import search, tune
+from untrimmed.evaluation.detection import detection_map
+from untrimmed.evaluation.instances import from_timelines
+from untrimmed.io import BadInput
+from untrimmed.models.suppression import SuppressConfig
+from untrimmed.recipe import write_recipe
+from untrimmed.training.checkpoint import score
+from untrimmed.training.loop import train
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("tune")
+
+
+@pytest.fixture(scope="module")
+def recipe(folder):
+    made = synthetic.recipe_for(synthetic.write_dataset(folder / "data"), train={"steps": 60})
+    write_recipe(folder / "recipe.toml", made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def detector(recipe, folder):
+    return train(recipe, folder / "run", quiet=True, device="cpu").detector
+
+
+@pytest.fixture(scope="module")
+def tuned(detector, recipe):
+    return tune(detector, recipe.data, quiet=True)
+
+
+def test_the_figures_are_those_of_detecting(tuned, detector, recipe):
+    corpus = open_corpus(recipe.data)
+    for one, figures in ((detector, tuned.before), (tuned.detector, tuned.after)):
+        found = {video: one.detect(corpus.features[video], video) for video in corpus.test}
+        wanted = score(corpus, found)
+        assert figures.average_map == wanted.average_map and figures.per_class == wanted.per_class
+    assert tuned.after.average_map > tuned.before.average_map > 0
+
+
+def test_the_threshold_gives_what_it_says(tuned, recipe):
+    corpus = open_corpus(recipe.data)
+    found = {
+        video: tuned.detector.detect(corpus.features[video]).above(tuned.threshold.score) for video in corpus.test
+    }
+    results = from_timelines(found)
+    truth = from_timelines({video: corpus.dataset.truth[video] for video in corpus.test})
+    hits = module.operating(truth, results, 0.5).pooled.curve
+    assert hits.precision[-1] == pytest.approx(tuned.threshold.precision)
+    assert hits.recall[-1] == pytest.approx(tuned.threshold.recall)
+    assert detection_map(truth, results).counts["detections"] == len(results)
+
+
+def test_candidates_on_disk_are_those_in_memory(tuned, detector, recipe, monkeypatch):
+    monkeypatch.setattr(module, "HELD", 0)
+    monkeypatch.setattr(module, "ROUNDS", 1)
+    few = {"method": module.TRIED["method"][:2], "floor": module.TRIED["floor"]}
+    monkeypatch.setattr(module, "TRIED", few)
+    on_disk = tune(detector, recipe.data, quiet=True)
+    monkeypatch.setattr(module, "HELD", 2**29)
+    assert on_disk.trials == tune(detector, recipe.data, quiet=True).trials
+    assert on_disk.before == tuned.before
+
+
+def test_the_search_ends_at_the_best_of_what_it_tried():
+    def reached(config):
+        return -abs(config.sigma - 0.3) - (config.vote != 0.7) - (config.keep != 500) - (config.method != "gaussian")
+
+    trials = list(search(SuppressConfig(sigma=0.9), reached))
+    best = [trial for trial in trials if trial.kept][-1]
+    assert best.average_map == max(trial.average_map for trial in trials) == 0
+    assert (best.settings["sigma"], best.settings["vote"], best.settings["keep"]) == (0.3, 0.7, 500)
+    assert len({str(trial.settings) for trial in trials}) == len(trials)
+    # Nothing is better: the given settings stay, whatever is as good.
+    assert [trial.kept for trial in search(SuppressConfig(), lambda _: 0.5)].count(True) == 1
+
+
+def test_notes_say_what_the_figures_are_worth(detector, recipe):
+    small = replace(recipe.data)
+    notes = " ".join(
+        module._notes(detector, open_corpus(replace(small, train=("training",), test=())), ("training",))
+    )
+    assert "6 of 6 videos were trained on" in notes and "which the recipe tests on" not in notes
+    notes = " ".join(
+        module._notes(detector, open_corpus(replace(small, train=("validation",), test=())), ("validation",))
+    )
+    assert "fitted to validation, which the recipe tests on" in notes and "trained on" not in notes
+
+
+def test_classes_that_the_detector_does_not_know_are_refused(detector, recipe):
+    with pytest.raises(BadInput, match="none of the detector's classes, such as 'a'"):
+        tune(replace(detector, classes=("a", "b", "c")), recipe.data, quiet=True)
+
+
+def test_the_command_writes_a_new_detector_and_leaves_the_old(detector, recipe, folder, monkeypatch):
+    monkeypatch.setattr(module, "TRIED", {"method": module.TRIED["method"][:3], "floor": module.TRIED["floor"][:1]})
+    old = folder / "run" / "detector.safetensors"
+    content = old.read_bytes()
+    words = ["tune", str(old), str(folder / "recipe.toml"), "--subset", "validation", "--quiet"]
+    done = CliRunner().invoke(app, [*words, "--json", str(folder / "t.json")])
+    assert done.exit_code == 0, done.output
+    assert old.read_bytes() == content
+    new = Detector.load(old.with_name("detector-tuned.safetensors"))
+    told = json.loads((folder / "t.json").read_text())
+    assert new.recipe.suppress.sigma == told["settings"]["sigma"] == 0.1 or told["settings"]["sigma"] in (0.2, 0.3)
+    assert new.card.tuning.threshold.score == told["threshold"]["score"]
+    assert new.card.training == detector.card.training
+    assert "as it was" in done.output and "note: settings are fitted" in done.output
+
+
+def test_bad_input_to_the_command_is_one_sentence(detector, recipe, folder):
+    old, toml = str(folder / "run" / "detector.safetensors"), str(folder / "recipe.toml")
+    for words, sentence in (
+        (["nowhere.safetensors", toml], "no such detector file"),
+        ([old, "nowhere.toml"], "no such file"),
+        ([old, toml, "--subset", "holdout"], "no split 'holdout'; there are"),
+    ):
+        done = CliRunner().invoke(app, ["tune", *words, "--quiet"])
+        assert done.exit_code == 2 and sentence in done.stderr, done.output

@@ -1,0 +1,230 @@
+"""Evaluation as a user meets it: files in, tables, JSON and a page out, one sentence for what cannot be."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from untrimmed.cli import app
+from untrimmed.evaluation.files import PROTOCOLS, find_protocol
+
+TRUTH = {
+    "database": {
+        "v1": {
+            "subset": "val",
+            "duration": 60.0,
+            "annotations": [
+                {"label": "jump", "segment": [1, 5]},
+                {"label": "jump", "segment": [20, 24]},
+                {"label": "run", "segment": [30, 40]},
+            ],
+        },
+        "v2": {"subset": "val", "duration": 30.0, "annotations": [{"label": "run", "segment": [3, 9]}]},
+        "v3": {"subset": "train", "duration": 30.0, "annotations": [{"label": "swim", "segment": [3, 9]}]},
+    }
+}
+FOUND = {
+    "results": {
+        "v1": [
+            {"label": "jump", "score": 0.9, "segment": [1, 5]},
+            {"label": "jump", "score": 0.6, "segment": [21, 24]},
+            {"label": "jump", "score": 0.5, "segment": [50, 54]},
+            {"label": "run", "score": 0.8, "segment": [31, 40]},
+        ],
+        "v2": [
+            {"label": "jump", "score": 0.7, "segment": [3, 9]},
+            {"label": "run", "score": 0.4, "segment": [3, 6]},
+        ],
+    }
+}
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("truth.json").write_text(json.dumps(TRUTH))
+    Path("found.json").write_text(json.dumps(FOUND))
+    better = {
+        "results": {v: [{"score": 1.0, **a} for a in TRUTH["database"][v]["annotations"]] for v in ("v1", "v2")}
+    }
+    Path("better.json").write_text(json.dumps(better))
+    return tmp_path
+
+
+def run(*words: str, code: int = 0) -> str:
+    result = CliRunner().invoke(app, list(words))
+    assert result.exit_code == code, result.output + str(result.exception)
+    return result.output
+
+
+def judged(*words: str) -> dict:
+    run("evaluate", "truth.json", "found.json", "--subset", "val", "--json", "scores.json", *words)
+    return json.loads(Path("scores.json").read_text())
+
+
+@pytest.mark.parametrize("name", [name for name in PROTOCOLS if hasattr(PROTOCOLS[name], "matching")])
+def test_every_detection_protocol_writes_its_figures(files, name):
+    scores = judged("--protocol", name)
+    assert scores.keys() >= {"protocol", "subset", "tious", "map", "average_map", "per_class", "counts", "notes"}
+    assert (scores["protocol"], scores["subset"]) == (name, "val")
+    assert scores["per_class"].keys() == {"jump", "run"}
+    assert all(0 <= value <= 1 for value in scores["map"])
+    assert ("recall_at" in scores) == (name in ("opentad", "actionformer"))
+
+
+def test_proposals_are_judged_and_their_curve_is_written(files):
+    scores = judged("--protocol", "activitynet-proposals")
+    assert scores.keys() >= {"protocol", "tious", "an", "ar", "recall", "auc"}
+    assert (len(scores["an"]), len(scores["recall"]), len(scores["recall"][0])) == (100, 10, 100)
+    assert 0 < scores["auc"] < 1
+
+
+def test_frames_are_made_of_seconds_by_the_rate_that_is_given(files):
+    assert judged("--protocol", "thumos14-proposals", "--fps", "30")["ar"][-1] > 0
+    Path("rates.csv").write_text("filename,fps\nv1.mp4,30\nv2.mp4,30\n")
+    assert judged("--protocol", "thumos14-proposals", "--fps", "rates.csv")["ar"][-1] > 0
+    output = run(
+        "evaluate", "truth.json", "found.json", "--protocol", "thumos14-proposals", "--subset", "val", code=2
+    )
+    assert "give frame rates" in output.replace("\n", " ")
+
+
+def test_whole_videos_and_dense_labels_are_judged(files):
+    assert judged("--protocol", "best-of-detections")["hit_at"]["1"] == 0.25
+    dense = judged("--protocol", "segmental")
+    assert dense.keys() >= {"f1", "edit", "accuracy", "per_class"}
+    assert judged("--protocol", "segmental", "--tiou", "0.75")["f1"].keys() == {"75"}
+
+
+def test_thresholds_videos_and_subset_are_what_was_asked(files):
+    assert judged("--tiou", "0.5")["tious"] == [0.5]
+    Path("some.txt").write_text("v2\n\n")
+    scores = judged("--videos", "some.txt")
+    assert scores["counts"]["videos"] == 1
+    assert scores["counts"]["truth"] == 1
+    assert not any("outside" in note for note in scores["notes"])
+
+
+def test_intervals_and_ties_are_printed_and_written_on_request(files):
+    scores = judged("--tiou", "0.5", "--bootstrap", "40", "--ties")
+    low, high = scores["confidence"]["map"][0]
+    assert low <= scores["map"][0] <= high
+    assert scores["ties"]["map"] == [[scores["map"][0]] * 2]
+    output = run("evaluate", "truth.json", "found.json", "--subset", "val", "--bootstrap", "40", "--ties")
+    assert "95 % interval, low" in output
+    assert "orders of equal scores, high" in output
+    assert "confidence" not in judged()
+
+
+def test_two_files_of_figures_are_compared_as_they_were_judged(files):
+    for name in ("found", "better"):
+        run(
+            "evaluate",
+            "truth.json",
+            f"{name}.json",
+            "--subset",
+            "val",
+            "--tiou",
+            "0.7",
+            "--json",
+            f"{name}_scores.json",
+        )
+    output = run(
+        "compare", "found_scores.json", "better_scores.json", "--bootstrap", "50", "--json", "difference.json"
+    )
+    assert "average mAP" in output
+    difference = json.loads(Path("difference.json").read_text())
+    assert difference["tious"] == [0.7]
+    assert difference["average_map"]["value"] > 0
+    same = run("compare", "found.json", "better.json", "--truth", "truth.json", "--subset", "val", "--tiou", "0.7")
+    assert same.split("average mAP")[1].split()[:3] == output.split("average mAP")[1].split()[:3]
+
+
+def test_figures_are_found_again_from_another_folder(files, monkeypatch):
+    judged()
+    (files / "elsewhere").mkdir()
+    monkeypatch.chdir(files / "elsewhere")
+    assert "average mAP" in run("compare", "../scores.json", "../scores.json", "--bootstrap", "10")
+
+
+def test_a_file_that_changed_since_it_was_judged_is_not_compared(files):
+    judged()
+    Path("found.json").write_text(json.dumps(FOUND | {"version": "later"}))
+    output = run("compare", "scores.json", "scores.json", code=2)
+    assert "found.json has changed since it was judged" in output.replace("\n", " ")
+    Path("found.json").unlink()
+    assert "which was judged, is not there" in run("compare", "scores.json", "scores.json", code=2).replace("\n", " ")
+
+
+def test_no_figure_is_cut_in_a_narrow_terminal(files, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    output = run("evaluate", "truth.json", "found.json", "--subset", "val")
+    assert "…" not in output
+    assert "mean" in output
+
+
+@pytest.mark.parametrize(
+    ("name", "titles"),
+    [
+        ("activitynet", ["Precision and recall", "Scores as confidence", "False positives", "As proposals"]),
+        ("activitynet-proposals", ["Recall"]),
+        ("best-of-detections", ["Figures"]),
+        ("segmental", ["Figures"]),
+    ],
+)
+def test_a_page_is_written_for_every_family(files, name, titles):
+    run("evaluate", "truth.json", "found.json", "--subset", "val", "--protocol", name, "--html", "page.html")
+    page = Path("page.html").read_text()
+    assert all(f">{title}</h2>" in page for title in titles)
+    assert page.count("<svg") >= 1
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_a_page_of_nothing_detected_is_written_too(files):
+    Path("found.json").write_text(json.dumps({"results": {}}))
+    run("evaluate", "truth.json", "found.json", "--subset", "val", "--bootstrap", "10", "--html", "page.html")
+    assert "no detection" in Path("page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--protocol", "voc"], "protocol 'voc': there are activitynet, opentad"),
+        (["--tiou", "often"], "tIoU 'often'"),
+        (["--subset", "vla"], "no video of subset 'vla'"),
+        (["--protocol", "segmental", "--ties"], "'segmental' has neither intervals nor ties"),
+        (["--protocol", "activitynet-classification", "--tiou", "0.5"], "has no tIoU"),
+        (["--videos", "none.txt"], "none.txt"),
+        (["--videos", "others.txt"], "others.txt: names no video of truth.json"),
+        (["--protocol", "thumos14-proposals", "--fps", "-3"], "-3 frames a second"),
+        (["--html", "truth.json/page.html"], "page.html: cannot be written"),
+    ],
+)
+def test_what_cannot_be_judged_is_said_in_one_sentence(files, words, sentence):
+    Path("others.txt").write_text("v9\n")
+    output = run("evaluate", "truth.json", "found.json", *words, code=2).replace("\n", " ")
+    assert sentence in output
+    assert "Traceback" not in output
+
+
+def test_detections_are_compared_only_with_their_truth_named(files):
+    output = run("compare", "found.json", "better.json", code=2).replace("\n", " ")
+    assert "name the annotations with --truth" in output
+    judged("--protocol", "segmental")
+    assert "only those are compared" in run("compare", "scores.json", "scores.json", code=2).replace("\n", " ")
+
+
+def test_protocols_are_found_at_other_thresholds():
+    assert find_protocol("thumos14", (0.5,)).tious == (0.5,)
+    assert find_protocol("activitynet-proposals", (0.5,)).tious == (0.5,)
+
+
+def test_judging_without_a_page_imports_neither_torch_nor_matplotlib():
+    code = (
+        "import sys, untrimmed.evaluation.files, untrimmed.evaluation.tables; "
+        "sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,251 @@
+"""Videos to feature folders: the numbers, going on after a stop, and failures that are reported rather than lost."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pytest
+
+from films import contents, film
+from untrimmed.extraction.backbones.efficientnet_lite import embed, pretrained
+from untrimmed.extraction.one_video import extract_video
+from untrimmed.extraction.settings import ExtractConfig, settled, source_of
+from untrimmed.extraction.videos import extract, find_videos
+from untrimmed.features.folder import FeatureFolder
+from untrimmed.io import BadInput
+from untrimmed.video.sampling import sample, write_video
+
+CONFIG = ExtractConfig(batch=4)
+IMPORTS = (
+    "from pathlib import Path; from untrimmed.extraction.settings import ExtractConfig; "
+    "from untrimmed.extraction.videos import extract"
+)
+
+
+def test_a_snippet_is_what_the_backbone_sees_of_its_frame_and_its_motion(tmp_path: Path) -> None:
+    file = film(tmp_path / "a.mp4", 2.0)
+    features = extract_video(file, CONFIG)
+    assert features.values.shape == (10, 1280 + 110)
+    assert (features.grid.step, features.grid.start, features.duration) == (0.2, 0.0, 2.0)
+    assert features.source.streams == ("rgb", "dis-flow")
+    seen = embed(pretrained(), [frame.image for frame in sample(file, 5.0, 224)])
+    assert np.allclose(features.values[:, :1280], seen, atol=1e-4)
+    # Two pixels to the right 25 times a second, in sides of 96 pixels.
+    assert np.median(features.values[:, -2]) == pytest.approx(2 * 25 / 96, rel=0.1)
+
+
+def test_without_flow_the_rest_is_the_same(tmp_path: Path) -> None:
+    file = film(tmp_path / "a.mp4")
+    without = extract_video(file, replace(CONFIG, flow=False))
+    assert without.source.streams == ("rgb",)
+    assert np.array_equal(without.values, extract_video(file, CONFIG).values[:, :1280])
+
+
+def test_settings_that_change_features_change_their_source() -> None:
+    changes = [{}, {"flow": False}, {"flow_method": "dis-fast"}, {"fps": 10.0}]
+    assert len({source_of(settled(replace(CONFIG, **change), [])) for change in changes}) == 4
+    assert source_of(settled(replace(CONFIG, batch=7), [])) == source_of(settled(CONFIG, []))
+
+
+def test_a_folder_holds_every_video_and_a_second_run_changes_nothing(tmp_path: Path) -> None:
+    videos = [film(tmp_path / f"{name}.mp4", seed=seed) for seed, name in enumerate("ab")]
+    first = extract(videos, tmp_path / "out", CONFIG)
+    assert (first.done, first.skipped, first.failed) == (tuple(videos), (), {})
+    before = contents(tmp_path / "out")
+    second = extract(videos, tmp_path / "out", CONFIG)
+    assert (second.done, second.skipped) == ((), tuple(videos))
+    assert contents(tmp_path / "out") == before
+    folder = FeatureFolder(tmp_path / "out")
+    assert np.allclose(folder["b"].values, extract_video(videos[1], CONFIG).values, atol=5e-3)
+    assert folder["b"].duration == pytest.approx(1.2)
+
+
+def test_workers_give_the_same_bytes_and_failures_do_not_stop_the_others(tmp_path: Path) -> None:
+    videos = [film(tmp_path / "a.mp4"), tmp_path / "broken.mp4", film(tmp_path / "c.mp4", seed=1)]
+    videos[1].write_text("not a video")
+    alone = extract(videos, tmp_path / "alone", CONFIG)
+    together = extract(videos, tmp_path / "together", CONFIG, workers=2)
+    assert alone == together
+    assert alone.done == (videos[0], videos[2])
+    assert list(alone.failed) == [videos[1]] and "cannot be read as a video" in alone.failed[videos[1]]
+    assert contents(tmp_path / "alone") == contents(tmp_path / "together")
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_to_the_same_bytes_and_leaves_no_process(tmp_path: Path) -> None:
+    videos = [film(tmp_path / f"{name}.mp4", 1.2 if name == "a" else 30, seed) for seed, name in enumerate("abc")]
+    program = (
+        f"{IMPORTS}\n"
+        f"if __name__ == '__main__': extract([Path(p) for p in {list(map(str, videos))!r}], "
+        f"Path({str(tmp_path / 'out')!r}), ExtractConfig(batch=4), workers=2)\n"
+    )
+    script = tmp_path / "run.py"
+    script.write_text(program)
+    run = subprocess.Popen([sys.executable, script], start_new_session=True)
+    try:
+        _wait_for((tmp_path / "out" / "manifest.json").exists)
+    finally:
+        run.kill()
+        run.wait()
+    _wait_for(lambda: not _members(run.pid))
+    assert "c" not in FeatureFolder(tmp_path / "out")
+    # Short ones in place of the long ones, so that the test is: what was done stays, what was not is made whole.
+    for seed, file in enumerate(videos[1:], 1):
+        film(file, 1.2, seed)
+    again = extract(videos, tmp_path / "out", CONFIG)
+    assert videos[0] in again.skipped and videos[2] in again.done
+    extract(videos, tmp_path / "fresh", CONFIG)
+    fresh, resumed = contents(tmp_path / "fresh"), contents(tmp_path / "out")
+    assert {name: resumed[name] for name in fresh} == fresh
+
+
+@pytest.mark.slow
+def test_ten_videos_of_which_some_were_done_when_it_was_killed_come_out_as_without(tmp_path: Path) -> None:
+    videos = [film(tmp_path / "videos" / f"{number}.mp4", 0.8, number) for number in range(10)]
+    command = [sys.executable, "-m", "untrimmed.cli", "extract", str(tmp_path / "videos"), "--quiet", "--out"]
+    run = subprocess.Popen([*command, str(tmp_path / "out")])
+    _wait_for(lambda: len(list(tmp_path.glob("out/*.npy"))) >= 3)
+    run.kill()
+    run.wait()
+    done = {name: content for name, content in contents(tmp_path / "out").items() if name.endswith(".npy")}
+    assert len(done) < len(videos)
+    assert subprocess.run([*command, str(tmp_path / "out")], check=True, capture_output=True).returncode == 0
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
+    resumed = contents(tmp_path / "out")
+    assert resumed == contents(tmp_path / "whole") and done.items() <= resumed.items()
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_costs_its_own_video_alone(tmp_path: Path) -> None:
+    videos = [
+        film(tmp_path / "long.mp4", 60),
+        *(film(tmp_path / f"{name}.mp4", seed=seed) for seed, name in enumerate("ab")),
+    ]
+
+    def kill_the_worker_of_the_long_one() -> None:
+        _wait_for((tmp_path / "out" / "b.npy").exists)
+        for child in multiprocessing.active_children():
+            child.kill()
+
+    killer = Thread(target=kill_the_worker_of_the_long_one)
+    killer.start()
+    extracted = extract(videos, tmp_path / "out", CONFIG, workers=2)
+    killer.join()
+    assert extracted.done == tuple(videos[1:])
+    assert list(extracted.failed) == videos[:1] and "its worker was killed" in extracted.failed[videos[0]]
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_workers_and_all(tmp_path: Path) -> None:
+    videos = [film(tmp_path / f"{name}.mp4", 60, seed) for seed, name in enumerate("ab")]
+    script = tmp_path / "run.py"
+    script.write_text(
+        f"{IMPORTS}\n"
+        f"if __name__ == '__main__': print('up', flush=True); extract([Path(p) for p in {list(map(str, videos))!r}], "
+        f"Path({str(tmp_path / 'out')!r}), ExtractConfig(), workers=2)\n"
+    )
+    # What runs in the background of a shell is born deaf to this signal, and so would its children be.
+    run = subprocess.Popen(
+        [sys.executable, script], start_new_session=True, stderr=subprocess.PIPE, preexec_fn=_hear_interruptions
+    )
+    _wait_for(lambda: len(_members(run.pid)) >= 4)  # itself, Python's keeper of resources and two workers
+    os.kill(run.pid, signal.SIGINT)
+    try:
+        # Long enough for a machine that is busy with other things; what is tested is that it ends at all.
+        _, complaints = run.communicate(timeout=90)
+        _wait_for(lambda: not _members(run.pid))
+    finally:
+        for process in _members(run.pid):
+            os.kill(process, signal.SIGKILL)
+    assert b"KeyboardInterrupt" in complaints
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="would both be called a; rename"):
+        extract([tmp_path / "a.mp4", tmp_path / "more" / "a.avi"], tmp_path / "out", CONFIG)
+
+
+def test_features_of_other_settings_are_not_mixed(tmp_path: Path) -> None:
+    extract([film(tmp_path / "a.mp4")], tmp_path / "out", CONFIG)
+    with pytest.raises(BadInput, match="choose another folder"):
+        extract([film(tmp_path / "b.mp4")], tmp_path / "out", replace(CONFIG, fps=4.0))
+
+
+def test_a_file_that_ends_early_is_a_failure_unless_that_is_allowed(tmp_path: Path) -> None:
+    file = tmp_path / "a.mp4"
+    write_video(file, np.random.default_rng(0).integers(0, 255, (120, 64, 64, 3), np.uint8), 20)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    failed = extract([file], tmp_path / "out", CONFIG).failed
+    assert "of its 6.0 seconds can be decoded" in failed[file]
+    extract([file], tmp_path / "out", replace(CONFIG, allow_truncated=True))
+    features = FeatureFolder(tmp_path / "out")["a"]
+    assert 2.0 < features.duration < 4.0
+    assert len(features) == pytest.approx(features.duration * 5, abs=1)
+
+
+def test_videos_are_found_by_their_endings_in_order(tmp_path: Path) -> None:
+    for name in ("b.MP4", "a.mkv", "notes.txt", "c.webm"):
+        (tmp_path / name).touch()
+    assert [file.name for file in find_videos(tmp_path)] == ["a.mkv", "b.MP4", "c.webm"]
+    assert find_videos(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
+    with pytest.raises(BadInput, match="no such video or folder"):
+        find_videos(tmp_path / "absent")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadInput, match="holds no video"):
+        find_videos(tmp_path / "empty")
+
+
+def test_settings_without_sense_are_refused() -> None:
+    for fps in (0.0, float("inf"), float("nan")):
+        with pytest.raises(BadInput, match=r"extract\.fps="):
+            ExtractConfig(fps=fps)
+    with pytest.raises(BadInput, match=r"extract\.batch=0"):
+        ExtractConfig(batch=0)
+    with pytest.raises(BadInput, match="workers=0"):
+        extract([], Path("out"), CONFIG, workers=0)
+
+
+def test_the_bar_reaches_its_end_on_standard_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    extract([film(tmp_path / "a.mp4")], tmp_path / "out", CONFIG, quiet=False)
+    shown = capsys.readouterr()
+    assert "100 %" in shown.err and shown.out == ""
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_a_real_video_is_extracted_to_its_end(data: Path) -> None:
+    features = extract_video(data / "videos/asl_untrimmed.mp4", ExtractConfig())
+    assert features.values.shape == (221, 1390) and np.isfinite(features.values).all()
+    assert features.duration == pytest.approx(44.1, abs=0.01)
+
+
+def _hear_interruptions() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _members(group: int) -> list[int]:
+    """The processes of a group that still run."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, process_group = stat.read_text().rsplit(")", 1)[1].split()[:3]
+        except OSError:
+            continue
+        if int(process_group) == group and state != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def _wait_for(condition) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "waited for a minute"
+        time.sleep(0.05)

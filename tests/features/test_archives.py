@@ -1,0 +1,73 @@
+"""Features of many videos in one file: the names, the arrays, and files that cannot be used."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from untrimmed.features.archives import open_archive
+from untrimmed.features.folder import FeatureFolder
+from untrimmed.features.video_features import FeatureSource
+from untrimmed.io import BadInput
+
+h5py = pytest.importorskip("h5py")
+VALUES = np.arange(12, dtype=np.float32).reshape(4, 3)
+SOURCE = FeatureSource(backbone="c3d", fps=30, stride=8, window=16)
+
+
+@pytest.fixture
+def file(tmp_path):
+    with h5py.File(tmp_path / "features.hdf5", "w") as made:
+        made["v_b"] = VALUES
+        made.create_group("v_a")["c3d_features"] = VALUES + 1
+    return tmp_path / "features.hdf5"
+
+
+def test_a_folder_of_features_may_be_one_hdf5_file(file):
+    folder = FeatureFolder(file, SOURCE)
+    assert list(folder) == ["v_a", "v_b"]
+    assert np.array_equal(folder["b"].values, VALUES)
+    assert np.array_equal(folder["v_a"].values, VALUES + 1)
+    assert folder["b"].grid == SOURCE.grid
+
+
+def test_links_out_of_the_file_are_not_followed(file, tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["secret"] = VALUES
+    with h5py.File(file, "a") as made:
+        made["outside"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/secret")
+        made.create_group("inside")["x"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/secret")
+    archive = open_archive(file)
+    assert archive.names == ["inside", "v_a", "v_b"]
+    with pytest.raises(BadInput, match="inside holds nothing"):
+        archive.read("inside")
+
+
+def test_a_group_of_two_arrays_is_refused(file):
+    with h5py.File(file, "a") as made:
+        made["v_a/more"] = VALUES
+    with pytest.raises(BadInput, match="v_a holds c3d_features, more; one array a video"):
+        open_archive(file).read("v_a")
+
+
+@pytest.mark.parametrize(
+    "values", [np.zeros((2, 3, 4), np.float32), np.zeros((2, 3), np.int64), np.array([b"text"], "S4")]
+)
+def test_what_is_not_time_by_channels_of_floats_is_refused(file, values):
+    with h5py.File(file, "a") as made:
+        made["bad"] = values
+    with pytest.raises(BadInput, match="bad: has shape"):
+        open_archive(file).read("bad")
+
+
+@pytest.mark.parametrize("ending", ["npz", "h5"])
+def test_a_file_of_another_kind_is_refused(tmp_path, ending):
+    (tmp_path / f"a.{ending}").write_text("not an archive")
+    with pytest.raises(BadInput, match="is not a readable"):
+        open_archive(tmp_path / f"a.{ending}")
+
+
+def test_without_the_package_it_says_how_to_get_it(file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(BadInput, match=r"pip install 'untrimmed\[hdf5\]'"):
+        open_archive(file)

@@ -1,0 +1,153 @@
+"""Files are read or refused with one sentence, and written whole or not at all."""
+
+import gzip
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from untrimmed.io import BadInput, parse_json, read_json, read_text, whole, write_json, write_text
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    file.write_text("old")
+    with pytest.raises(RuntimeError, match="half way"), whole(file) as temporary:
+        temporary.write_text("new, but only ha")
+        raise RuntimeError("half way")
+    assert file.read_text() == "old"
+    assert names(tmp_path) == ["results.json"]
+
+
+def test_a_new_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "results.json"
+    with whole(file) as temporary:
+        temporary.write_text("new")
+        assert not file.exists()
+        assert temporary.suffix == ".json"
+    assert file.read_text() == "new"
+    assert names(file.parent) == ["results.json"]
+
+
+def test_a_written_file_can_be_read_by_whom_the_umask_allows(tmp_path: Path) -> None:
+    (tmp_path / "by_hand").write_text("x")
+    write_text(tmp_path / "by_us", "x")
+    assert (tmp_path / "by_us").stat().st_mode == (tmp_path / "by_hand").stat().st_mode
+
+
+def test_a_place_that_cannot_be_written_is_bad_input(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("a file where a folder should be")
+    with pytest.raises(BadInput, match=r"results\.json: cannot be written .*choose another place"):
+        write_text(blocker / "results.json", "x")
+
+
+def test_a_folder_in_the_place_of_a_file_is_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    with pytest.raises(BadInput, match="is a folder, not a file"):
+        write_text(tmp_path / "results", "x")
+    assert names(tmp_path) == ["results"]
+
+
+@pytest.mark.parametrize("name", ["value.json", "value.json.gz"])
+def test_json_comes_back_and_the_same_value_gives_the_same_bytes(tmp_path: Path, name: str) -> None:
+    value = {"b": [1, 0.1 + 0.2, None, True], "a": {"ü": "é\n"}}
+    write_json(tmp_path / name, value)
+    first = (tmp_path / name).read_bytes()
+    write_json(tmp_path / name, value)
+    assert read_json(tmp_path / name) == value
+    assert (tmp_path / name).read_bytes() == first
+    if name.endswith(".gz"):
+        assert first[:2] == b"\x1f\x8b"
+        assert first[4:8] == bytes(4)  # the time of writing, which would differ a second later
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b'{"a": 1,\n "b" 2}', "line 2, column 6"),
+        (b'{"a": "\xff"}', "byte 7 is not UTF-8"),
+    ],
+)
+def test_unusable_json_is_refused_with_the_place(tmp_path: Path, content: bytes, words: str) -> None:
+    file = tmp_path / "value.json"
+    file.write_bytes(content)
+    with pytest.raises(BadInput, match=f"value.json.*{words}"):
+        read_json(file)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes(b"\xef\xbb\xbfhello")
+    assert read_text(tmp_path / "text") == "hello"
+
+
+def test_a_missing_file_is_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"nowhere\.json: no such file"):
+        read_json(tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize("content", [b"not gzip", gzip.compress(b"a" * 1000, mtime=0)[:-9]], ids=["text", "cut"])
+def test_a_broken_archive_is_bad_input(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "value.json.gz").write_bytes(content)
+    with pytest.raises(BadInput, match=r"value\.json\.gz: cannot be read"):
+        read_json(tmp_path / "value.json.gz")
+
+
+def test_json_beyond_all_bounds_and_a_spoiled_gzip_are_one_sentence(tmp_path):
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "long.json").write_text("9" * 5_000)
+    content = bytearray(gzip.compress(b'{"a": 1}' * 100, mtime=0))
+    content[20:40] = bytes(20)
+    (tmp_path / "spoiled.json.gz").write_bytes(bytes(content))
+    for name in ("deep.json", "long.json", "spoiled.json.gz"):
+        with pytest.raises(BadInput, match=re.escape(name)):
+            read_json(tmp_path / name)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(value=json_values, ascii=st.booleans())
+def test_the_fast_way_reads_what_the_json_module_reads(value: object, ascii: bool) -> None:
+    text = json.dumps(value, ensure_ascii=ascii)
+    content = text.encode("utf-8", "surrogatepass")
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return  # half of a surrogate pair that is not escaped is no UTF-8
+    # What has NaN in it is equal to nothing; its text is, and keeps the order of keys and the sign of zeros.
+    assert json.dumps(parse_json(Path("value.json"), content)) == json.dumps(json.loads(text))
+
+
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [
+        (b"\xef\xbb\xbf[1]", [1]),
+        (b"[Infinity, -Infinity]", [math.inf, -math.inf]),
+        (b"[1e999, 18446744073709551617]", [math.inf, 18446744073709551617]),
+        (b'["\\ud800"]', ["\ud800"]),
+        (b'{"a": 1, "b": 2, "a": 3}', {"a": 3, "b": 2}),
+    ],
+)
+def test_json_beside_the_standard_is_read(tmp_path: Path, content: bytes, value: object) -> None:
+    (tmp_path / "value.json").write_bytes(content)
+    assert read_json(tmp_path / "value.json") == value
+
+
+def test_a_folder_in_place_of_a_file_is_said(tmp_path):
+    with pytest.raises(BadInput, match="is a folder, not a file; name the file in it"):
+        read_json(tmp_path)

@@ -1,0 +1,193 @@
+"""The training loop: it learns, repeats itself, survives being killed, and stops at nonsense."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import synthetic
+from untrimmed.io import BadInput
+from untrimmed.models.ctcn import CTCN
+from untrimmed.recipe import TrainConfig, write_recipe
+from untrimmed.training.checkpoint import CHECKPOINT, DETECTOR, LOG, RESULTS, SCORES
+from untrimmed.training.loop import shares, train
+from untrimmed.training.optimizer import MovingAverage, rate
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    return synthetic.recipe_for(synthetic.write_dataset(tmp_path / "data"))
+
+
+def log_of(folder):
+    return [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
+
+
+def same_weights(a, b):
+    first, second = load_file(a / DETECTOR), load_file(b / DETECTOR)
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_run_leaves_a_detector_its_detections_and_their_scores(recipe, tmp_path):
+    trained = train(recipe, tmp_path / "run", quiet=True)
+    assert {DETECTOR, RESULTS, SCORES, LOG, "recipe.toml"} <= {file.name for file in (tmp_path / "run").iterdir()}
+    assert sorted(trained.results) == ["video02", "video05", "video08"]
+    assert json.loads((tmp_path / "run" / SCORES).read_text())["average_map"] == trained.scores.average_map
+    assert [entry["step"] for entry in log_of(tmp_path / "run")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_two_runs_of_a_seed_are_the_same_and_another_seed_is_not(recipe, tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        train(replace(recipe, train=replace(recipe.train, seed=seed)), tmp_path / name, quiet=True)
+    assert same_weights(tmp_path / "a", tmp_path / "b")
+    assert not same_weights(tmp_path / "a", tmp_path / "c")
+    assert (tmp_path / "a" / LOG).read_bytes() == (tmp_path / "b" / LOG).read_bytes()
+
+
+def test_a_run_killed_in_the_middle_ends_as_if_it_had_not_been(recipe, tmp_path):
+    # Long enough to be killed on the way, by a signal that nothing can catch.
+    recipe = replace(recipe, train=replace(recipe.train, steps=40, save_every=5, evaluate_every=15))
+    write_recipe(tmp_path / "recipe.toml", recipe)
+    command = [sys.executable, "-m", "untrimmed.cli", "train", str(tmp_path / "recipe.toml"), "--quiet", "--out"]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, env=ENVIRONMENT, capture_output=True)
+    killed = subprocess.Popen([*command, str(tmp_path / "killed")], env=ENVIRONMENT)
+    log = tmp_path / "killed" / LOG
+    while not log.exists() or len(log.read_text().splitlines()) < 23:
+        assert killed.poll() is None, "it ended before it could be killed"
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not (tmp_path / "killed" / DETECTOR).exists()
+    assert (tmp_path / "killed" / CHECKPOINT).exists()
+    subprocess.run([*command, str(tmp_path / "killed")], check=True, env=ENVIRONMENT, capture_output=True)
+    assert same_weights(tmp_path / "whole", tmp_path / "killed")
+    for name in (LOG, RESULTS, SCORES, CHECKPOINT):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes(), name
+
+
+def test_a_finished_run_is_not_trained_again(recipe, tmp_path, monkeypatch):
+    first = train(recipe, tmp_path / "run", quiet=True)
+    monkeypatch.setattr(CTCN, "loss", lambda *_: pytest.fail("it trained again"))
+    again = train(recipe, tmp_path / "run", quiet=True)
+    assert again.scores == first.scores
+
+
+def test_a_folder_of_another_run_is_refused_and_left_alone(recipe, tmp_path):
+    train(recipe, tmp_path / "run", quiet=True)
+    before = (tmp_path / "run" / DETECTOR).read_bytes()
+    other = replace(recipe, train=replace(recipe.train, rate=1.0))
+    with pytest.raises(BadInput, match=r"train\.rate = 0\.003, not 1\.0"):
+        train(other, tmp_path / "run", quiet=True)
+    assert (tmp_path / "run" / DETECTOR).read_bytes() == before
+
+
+def test_a_checkpoint_cut_in_half_is_refused_with_its_name(recipe, tmp_path):
+    train(recipe, tmp_path / "run", quiet=True)
+    path = tmp_path / "run" / CHECKPOINT
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(BadInput, match=r"checkpoint\.safetensors: is not a whole checkpoint"):
+        train(recipe, tmp_path / "run", quiet=True)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(recipe, tmp_path, monkeypatch):
+    loss = CTCN.loss
+
+    def spoiled(self, outputs, targets):
+        terms = loss(self, outputs, targets)
+        return {**terms, "box": terms["box"] * float("nan")}
+
+    monkeypatch.setattr(CTCN, "loss", spoiled)
+    with pytest.raises(FloatingPointError, match="the box loss is nan at step 1"):
+        train(recipe, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run" / CHECKPOINT).exists()
+
+
+def test_evaluation_on_the_way_is_logged_and_changes_nothing(recipe, tmp_path):
+    train(recipe, tmp_path / "without", quiet=True)
+    looking = replace(recipe, train=replace(recipe.train, evaluate_every=2))
+    train(looking, tmp_path / "with", quiet=True)
+    assert same_weights(tmp_path / "without", tmp_path / "with")
+    assert [entry["step"] for entry in log_of(tmp_path / "with") if "average_map" in entry] == [2, 4]
+
+
+@pytest.mark.parametrize(("setting", "value", "same"), [("loaders", 1, True), ("precision", "bfloat16", False)])
+def test_loaders_change_nothing_and_precision_little(recipe, tmp_path, setting, value, same):
+    plain = train(recipe, tmp_path / "plain", quiet=True)
+    changed = replace(recipe, train=replace(recipe.train, **{setting: value}))
+    assert train(changed, tmp_path / "changed", quiet=True).results.keys() == plain.results.keys()
+    assert same_weights(tmp_path / "plain", tmp_path / "changed") is same
+    first, other = log_of(tmp_path / "plain")[0], log_of(tmp_path / "changed")[0]
+    assert other["class"] == pytest.approx(first["class"], rel=0 if same else 0.05)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_gpu_begins_as_the_cpu_does(recipe, tmp_path, precision):
+    still = replace(recipe.model, dropout=0.0)  # what it drops depends on the device
+    recipe = replace(recipe, model=still, train=replace(recipe.train, precision=precision))
+    logs = []
+    for device in ("cpu", "cuda"):
+        train(recipe, tmp_path / device, device=device, quiet=True)
+        logs.append(log_of(tmp_path / device)[0])
+    assert logs[0].keys() == logs[1].keys()
+    assert all(logs[0][name] == pytest.approx(logs[1][name], rel=0.05) for name in logs[0])
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_detector(recipe, tmp_path):
+    write_recipe(tmp_path / "recipe.toml", recipe)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    command = [*launch, "--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0"]
+    work = ["-m", "untrimmed.cli", "train", str(tmp_path / "recipe.toml"), "--quiet", "--out", str(tmp_path / "run")]
+    done = subprocess.run([*command, *work], env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [entry["step"] for entry in log_of(tmp_path / "run")] == [1, 2, 3, 4, 5, 6]
+    assert (tmp_path / "run" / DETECTOR).exists()
+    # each process sees half of every batch, so it is not the run of one process
+    train(recipe, tmp_path / "alone", quiet=True)
+    assert not same_weights(tmp_path / "run", tmp_path / "alone")
+
+
+def test_processes_share_every_step_without_overlap_and_passes_see_every_window():
+    settings = TrainConfig(batch=4)
+    keys = [key for step in range(7) for key in shares(settings, 14, step)]
+    assert [step for step, _ in keys] == [step for step in range(7) for _ in range(4)]
+    assert sorted(index for _, index in keys[:14]) == sorted(index for _, index in keys[14:]) == list(range(14))
+    assert [index for _, index in keys[:14]] != [index for _, index in keys[14:]]
+
+
+def test_the_rate_is_a_function_of_the_step():
+    steps = TrainConfig(rate=1.0, warmup=4, drops=(10, 20), steps=30)
+    assert [rate(step, steps) for step in (0, 1, 3, 9, 10, 20)] == pytest.approx([0.25, 0.5, 1, 1, 0.1, 0.01])
+    cosine = TrainConfig(rate=1.0, warmup=10, steps=110, schedule="cosine")
+    assert [rate(step, cosine) for step in (9, 10, 60, 110)] == pytest.approx([1, 1, 0.5, 0])
+
+
+def test_the_moving_average_forgets_its_start():
+    model = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(model.weight)
+    average = MovingAverage(model, 0.5)
+    torch.nn.init.ones_(model.weight)
+    expected = 0.0
+    for step in range(20):
+        average.update(model, step)
+        keep = min(0.5, (1 + step) / (10 + step))
+        expected = keep * expected + (1 - keep)
+    assert average.state()["weight"].item() == pytest.approx(expected) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(recipe, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(BadInput, match="cannot be written"):
+        train(recipe, Path(tmp_path / "file" / "run"), quiet=True)
