@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from untrimmed.detection.describe import describe_recipe
-from untrimmed.detection.detector import compile_forward, prepare
+from untrimmed.models.device import compile_forward, to_device
 from untrimmed.io import write_json
 from untrimmed.models.base import Targets
 from untrimmed.models.ctcn import CTCN, CTCNConfig, Outputs, per_anchor
@@ -151,11 +151,11 @@ def detection(work: Work, repeats: int, compiled: bool) -> list[Row]:
     plain, started = Plain(model), time.perf_counter()
     with torch.inference_mode():
         expected = plain(x, mask)
-    ours = prepare(model.quick(), str(x.device))
+    ours = to_device(model.quick(), str(x.device))
     folding = time.perf_counter() - started
     networks: dict[str, Callable[..., Outputs]] = {"plain": plain, "ours": ours}
     if compiled:
-        networks["ours, compiled"] = compile_forward(prepare(model.folded(), str(x.device)), dynamic=True)
+        networks["ours, compiled"] = compile_forward(to_device(model.folded(), str(x.device)), dynamic=True)
     with torch.inference_mode():
         for network in networks.values():
             for mine, theirs in zip(network(x, mask), expected, strict=True):
@@ -173,7 +173,7 @@ def training(work: Work, repeats: int, compiled: bool) -> list[Row]:
     """
     x, mask, model = work.x, work.mask, work.model.train()
     targets = [Targets(torch.tensor([[20.0, 60.0], [200.0, 420.0]]), torch.tensor([3, 7]))] * len(x)
-    mine = prepare(copy.deepcopy(model), str(x.device))
+    mine = to_device(copy.deepcopy(model), str(x.device))
     plain = Plain(model.to(memory_format=torch.contiguous_format))
 
     def step(network: Callable[..., Outputs], model: CTCN, half: bool = False) -> Callable[[], None]:

@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from untrimmed.detection.detector import prepare
+from untrimmed.models.device import to_device
 from untrimmed.io import write_json
 from untrimmed.models.base import Targets, masked
 from untrimmed.models.default_boxes import mean_of, sample
@@ -194,7 +194,7 @@ def stirred(model: GTAN) -> GTAN:
 
 def detection(model: GTAN, x: Tensor, mask: Tensor, repeats: int) -> dict[str, float]:
     """Forward and decoding."""
-    plain, ours = Plain(model), prepare(model.folded(), str(x.device))
+    plain, ours = Plain(model), to_device(model.folded(), str(x.device))
     with torch.inference_mode():
         compare(ours(x, mask), plain(x, mask))
         runs = {

@@ -18,14 +18,14 @@ from untrimmed.training.loop import train
 # In a process of its own: the shape checks of these tests wrap every function, and torch would compile them too.
 TRAINING = """
 import copy, torch
-from untrimmed.detector import compile_forward, prepare
+from untrimmed.models.device import compile_forward, to_device
 from untrimmed.models.base import Targets
 from untrimmed.models.gtan import GTANConfig
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
 config = GTANConfig(length=64, base=(8, 8), layers=(8, 8))
-plain = prepare(config.build(8, 2), "cpu").train()
+plain = to_device(config.build(8, 2), "cpu").train()
 other = copy.deepcopy(plain)
 x, mask = torch.randn(2, 8, 64), torch.arange(64) < torch.tensor([[64], [41]])
 targets = [Targets(torch.tensor([[3.0, 9.0]]), torch.tensor([0]))] * 2
@@ -48,13 +48,13 @@ DETECTING = """
 import functools, torch
 from torch._dynamo.utils import counters
 torch.compile = functools.partial(torch.compile, backend="aot_eager")
-from untrimmed.detector import compile_forward, prepare
+from untrimmed.models.device import compile_forward, to_device
 from untrimmed.models.gtan import GTANConfig
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
 config = GTANConfig(length=64, base=(8, 8), layers=(8, 8))
-plain = prepare(config.build(8, 2), "cpu").folded()
+plain = to_device(config.build(8, 2), "cpu").folded()
 compiled = compile_forward(plain, dynamic=True)
 with torch.inference_mode():
     for batch in (8, 3, 5, 1, 7, 1, 8):

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from small_ctcn import CHANNELS, CLASSES, SMALL, inputs, settle
-from untrimmed.detection.detector import Detector, prepare
+from untrimmed.detection.detector import Detector
+from untrimmed.models.device import to_device
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.models.base import Targets
 from untrimmed.models.ctcn import PAPER, CTCNConfig
@@ -130,7 +131,7 @@ def test_relu_in_a_head_stands_between_its_layers():
 
 def test_a_detector_detects_with_the_folded_network_and_saves_the_model(tmp_path):
     recipe = build_recipe({"model": asdict(SMALL)}, "test")
-    detector = Detector(prepare(settle(SMALL.build(CHANNELS, 2)), "cpu"), recipe, CHANNELS, ("a", "b"), SOURCE)
+    detector = Detector(to_device(settle(SMALL.build(CHANNELS, 2)), "cpu"), recipe, CHANNELS, ("a", "b"), SOURCE)
     values = np.random.default_rng(0).normal(size=(50, CHANNELS)).astype(np.float32)
     features = VideoFeatures(values, SOURCE.grid, 12.5, SOURCE)
     norm = detector.model.backbone.stem[0][1]
@@ -189,13 +190,13 @@ def test_sizes_are_those_of_tables_a_and_b():
 
 STRIDED = """
 import torch
-from untrimmed.detector import prepare
+from untrimmed.detector import place
 from untrimmed.models.base import Targets
 from untrimmed.models.ctcn import CTCNConfig
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
-model = prepare(CTCNConfig(length=256, levels=6, concepts=0, depth=15, width=1 / 32).build(64, 3), "cpu").train()
+model = to_device(CTCNConfig(length=256, levels=6, concepts=0, depth=15, width=1 / 32).build(64, 3), "cpu").train()
 x, mask = torch.randn(2, 64, 256), torch.ones(2, 256, dtype=torch.bool)
 targets = [Targets(torch.tensor([[3.0, 90.0]]), torch.tensor([1]))] * 2
 for _ in range(5):

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from small_ctcn import CHANNELS, CLASSES, SMALL, inputs, settle
-from untrimmed.detection.detector import Detector, prepare
+from untrimmed.detection.detector import Detector
+from untrimmed.models.device import to_device
 from untrimmed.features.video_features import FeatureSource
 from untrimmed.models import time_major
 from untrimmed.models.pyramid import upsample
@@ -78,6 +79,6 @@ def test_only_networks_of_shared_filters_are_laid_out_so(config, can):
 def test_a_detector_detects_so_in_float32(settings, laid_out):
     recipe = build_recipe({"data": {"annotations": "a", "features": "f", "train": ["training"]}}, "a recipe")
     source = FeatureSource(backbone="noise", fps=4.0, streams=("noise",))
-    model = prepare(settle(SMALL.build(CHANNELS, 2)), "cpu")
+    model = to_device(settle(SMALL.build(CHANNELS, 2)), "cpu")
     detector = Detector(model, replace(recipe, model=SMALL), CHANNELS, ("a", "b"), source, **settings)
     assert bool(detector._network.time_major) is laid_out

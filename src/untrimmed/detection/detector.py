@@ -2,36 +2,37 @@
 
 import json
 import math
-import os
-import shutil
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+import reprlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
 
 from untrimmed import __version__
 from untrimmed.detection.card import Card, card_tree, read_card
+from untrimmed.detection.sources import file_of, open_source
+from untrimmed.detection.video_scores import VideoScores
 from untrimmed.features.video_features import FeatureSource, VideoFeatures, check_finite, describe
-from untrimmed.features.windows import Window, windows
-from untrimmed.io import BadInput, missing, whole
+from untrimmed.features.windows import Window
+from untrimmed.features.windows import windows as cut_windows
+from untrimmed.io import BadInput, Progress, missing, track, whole
 from untrimmed.models.base import Model, stack
+from untrimmed.models.device import Precision, autocast, compile_forward, to_device, uses_bfloat16
 from untrimmed.models.suppression import suppress
 from untrimmed.recipe import Recipe, build_recipe, recipe_tree
-from untrimmed.timeline import Action, Timeline
+from untrimmed.timeline import Action, Timeline, Timelines
+
 
 HEADER = "untrimmed"
-Precision = Literal["auto", "float32", "bfloat16"]
 BATCH = 8
 
 
@@ -52,6 +53,8 @@ class Header(NamedTuple):
 class Detector:
     """A model, the recipe that made it, and the features that it understands.
 
+    `detector("match.mp4")` gives the timeline of a video; several threads may ask one detector at a time.
+
     With `compiled` it detects with a compiled network: the same detections up to rounding, minutes for the first
     ones, and BadInput at the first where there is no C++ compiler. With a `precision` of bfloat16 it is faster where
     the processor has instructions for that, and `auto` means just there; scores then differ in the third digit.
@@ -67,24 +70,73 @@ class Detector:
     card: Card | None = None
     precision: Precision = "float32"
 
-    def detect(self, features: VideoFeatures, name: str = "the video") -> Timeline:
-        """The actions of a video, best `suppress.keep` of them. Raises BadInput for features of another kind."""
-        self.check(features, name)
-        return self.timeline(*self.candidates(features, self.recipe.suppress.floor), features.duration)
+    def __repr__(self) -> str:
+        model, classes = self.recipe.model, reprlib.repr(list(self.classes))
+        return f"Detector({model.name}, {len(self.classes)} classes {classes}, features: {describe(self.source)})"
 
-    def timeline(
+    @overload
+    def __call__(self, source: VideoFeatures, *, progress: Progress | None = None) -> Timeline: ...
+    @overload
+    def __call__(self, source: str | Path, *, progress: Progress | None = None) -> Timeline | Any: ...
+    def __call__(self, source: VideoFeatures | str | Path, *, progress: Progress | None = None) -> Timeline | Any:
+        """Find the actions of a video, of a feature file, or of features in memory: a Timeline.
+
+        A folder, or a file that holds the features of several videos, gives Timelines, a mapping by the videos' names.
+        Raises BadInput for what cannot be used.
+        """
+        if isinstance(source, VideoFeatures):
+            return self.detect(source)
+        timelines = self.detect_all(source, progress=progress)
+        return timelines if Path(source).is_dir() or len(timelines) != 1 else next(iter(timelines.values()))
+
+    def detect(self, features: VideoFeatures, name: str = "the video") -> Timeline:
+        """Find the actions of a video, the best `suppress.keep` of them. Raises BadInput for features of another kind."""
+        self.check(features, name)
+        return self.suppress(*self.candidates(features, self.recipe.suppress.floor), features.duration)
+
+    def detect_all(
+        self,
+        source: str | Path,
+        *,
+        weights: Sequence[Path] = (),
+        video_scores: VideoScores | None = None,
+        progress: Progress | None = None,
+    ) -> Timelines:
+        """Find the actions of a video, a feature file, or of every one in a folder of either.
+
+        `weights` are the files of a published backbone, by which videos become features. With `video_scores`,
+        candidates are weighed by the classes of their video before suppression.
+        """
+        videos = open_source(Path(source), self.source, self.recipe.data, weights)
+        if video_scores:
+            video_scores.check(list(videos), self.classes)
+        timelines = {}
+        for video in track(videos, "detecting", progress, len(videos)):
+            features, name = videos[video], f"{source}: {video}"
+            timeline = self._weigh(video_scores, features, video, name) if video_scores else self.detect(features, name)
+            timelines[video] = replace(timeline, video=file_of(videos, video))
+        return Timelines(timelines)
+
+    def _weigh(self, video_scores: VideoScores, features: VideoFeatures, video: str, name: str) -> Timeline:
+        """Detect with candidates weighed by the video's own scores."""
+        self.check(features, name)
+        segments, scores = self.candidates(features)
+        weighed = video_scores.weigh(video, self.classes, scores)
+        return replace(self, classes=weighed.classes).suppress(segments, weighed.scores, features.duration)
+
+    def suppress(
         self,
         segments: Float[np.ndarray, "candidates 2"],
         scores: Float[np.ndarray, "candidates classes"],
         duration: float,
     ) -> Timeline:
-        """What suppression leaves of candidates, in a video of so many seconds."""
-        kept = suppress(segments, scores, self.recipe.suppress)
+        """Suppress candidates of a video of `duration` seconds; what remains, as a timeline."""
+        survivors = suppress(segments, scores, self.recipe.suppress)
         # Only here are segments cut to the video: where they reach beyond it, overlaps count all the same.
-        bounds = kept.segments.clip(0, duration)
+        bounds = survivors.segments.clip(0, duration)
         actions = tuple(
             Action(float(start), float(end), self.classes[label], float(score))
-            for (start, end), label, score in zip(bounds, kept.labels, kept.scores, strict=True)
+            for (start, end), label, score in zip(bounds, survivors.labels, survivors.scores, strict=True)
             if end > start
         )
         return Timeline(duration, actions)
@@ -119,23 +171,22 @@ class Detector:
     def candidates(
         self, features: VideoFeatures, floor: float = -math.inf
     ) -> tuple[Float[np.ndarray, "candidates 2"], Float[np.ndarray, "candidates classes"]]:
-        """Segments in seconds and scores per class of all windows, before suppression.
+        """Compute segments in seconds and scores per class of all windows, before suppression.
 
-        Those of which no class reaches `floor` are left out: of hours of video, the rest would fill the memory.
+        Those of which no class reaches `floor` are dropped: of hours of video, they would fill the memory.
         """
         network = self._network
         device = network.standardize.mean.device
         segments, scores = [], []
-        for several in batched(windows(features, self.recipe.windows, network.length), BATCH):
-            batch = stack(several)
+        for batch in split_batches(cut_windows(features, self.recipe.windows, network.length), BATCH):
+            x, mask, _ = stack(batch)
             with autocast(device.type, self.precision):
-                outputs = self._forward(batch.x.to(device), batch.mask.to(device))
-            decoded = network.decode(outputs)
-            for window, proposals in zip(several, decoded, strict=True):
-                found = proposals.scores.double().cpu().numpy()
-                kept = (found >= floor).any(1)
-                segments.append(window.grid.seconds(proposals.segments.double().cpu().numpy()[kept]))
-                scores.append(found[kept])
+                outputs = self._forward(x.to(device), mask.to(device))
+            for window, proposals in zip(batch, network.decode(outputs), strict=True):
+                values = proposals.scores.double().cpu().numpy()
+                reaching = (values >= floor).any(1)
+                segments.append(window.grid.seconds(proposals.segments.double().cpu().numpy()[reaching]))
+                scores.append(values[reaching])
         return np.concatenate(segments), np.concatenate(scores)
 
     def header(self) -> str:
@@ -149,26 +200,28 @@ class Detector:
         }
         return json.dumps(tree | ({"card": card_tree(self.card)} if self.card else {}))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write weights and everything else to one file, whole or not at all."""
         weights = {name: value.contiguous().cpu() for name, value in self.model.state_dict().items()}
-        with whole(path) as temporary:
+        with whole(Path(path)) as temporary:
             save_file(weights, temporary, metadata={HEADER: self.header()})
 
     @classmethod
-    def load(cls, path: Path, device: str = "cpu", compiled: bool = False) -> "Detector":
+    def load(cls, path: str | Path, device: str = "cpu", compiled: bool = False) -> "Detector":
         """Read a detector; nothing in the file is run. Raises BadInput for a file that is cut or is none."""
+        path = Path(path)
         with _whole_file(path), safe_open(path, framework="pt", device=device) as file:
             header = parse_header(file.metadata(), path)
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            model = prepare(header.recipe.model.build(header.channels, len(header.classes)), device)
+            model = to_device(header.recipe.model.build(header.channels, len(header.classes)), device)
             model.load_state_dict(weights)
         _, recipe, channels, classes, source, card = header
         return cls(model.eval(), recipe, channels, classes, source, compiled, card)
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: str | Path) -> Header:
     """What a detector file holds besides its weights, which are not read. Raises BadInput as loading does."""
+    path = Path(path)
     with _whole_file(path), safe_open(path, framework="pt") as file:
         return parse_header(file.metadata(), path)
 
@@ -200,53 +253,8 @@ def _whole_file(path: Path) -> Iterator[None]:
         raise BadInput(f"{path}: is not a whole detector file ({reason}); copy or train it again") from None
 
 
-def prepare(model: Model, device: str) -> Model:
-    """The model on its device, in the memory layout that its convolutions are fastest in."""
-    return model.to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-
-
-def autocast(device: str, precision: Precision) -> AbstractContextManager[Any]:
-    """bfloat16 where asked for, or where the device has instructions for it."""
-    kind = device.split(":")[0]
-    return torch.autocast(kind, torch.bfloat16) if uses_bfloat16(kind, precision) else nullcontext()
-
-
-def uses_bfloat16(kind: str, precision: Precision) -> bool:
-    """Whether such a device computes in bfloat16."""
-    fast = kind == "cuda" or (kind == "cpu" and _cpu_has_bfloat16())
-    return precision == "bfloat16" or (precision == "auto" and fast)
-
-
-def _cpu_has_bfloat16() -> bool:
-    # Present since torch 2.6; an older one is taken to have none.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
-
-
-def compile_forward(network: nn.Module, dynamic: bool | None = None) -> Callable[..., Any]:
-    """The network's forward as a program that torch compiles at the first call; its weights stay the network's own.
-
-    `dynamic` is torch.compile's. Raises BadInput where there is no C++ compiler, which a GPU's launchers need too.
-    """
-    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
-    compiler = os.environ.get("CXX", usual)
-    if not shutil.which(compiler):
-        raise BadInput(f"{compiler!r}: no such C++ compiler; install g++, name yours in CXX, or do not compile")
-    return torch.compile(network, dynamic=dynamic)
-
-
-def pick_device(name: str) -> str:
-    """The device that a user names; `auto` is a GPU where there is one. Raises BadInput for one that is not here."""
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError):
-        raise BadInput(f"device {name!r}: is not on this machine; give auto or cpu") from None
-    return name
-
-
-def batched(windows: Iterator[Window], size: int) -> Iterator[list[Window]]:
-    """Lists of at most `size` windows."""
-    while several := list(islice(windows, size)):
-        yield several
+def split_batches(windows: Iterable[Window], size: int) -> Iterator[list[Window]]:
+    """Split windows into lists of at most `size`."""
+    windows = iter(windows)
+    while batch := list(islice(windows, size)):
+        yield batch

@@ -19,10 +19,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from untrimmed.detection.detector import HEADER, Detector, Precision, pick_device
+from untrimmed.detection.detector import HEADER, Detector
 from untrimmed.detection.runtime import SUFFIX, load_onnx
 from untrimmed.io import BadInput, import_optional, whole
 from untrimmed.models.base import Model
+from untrimmed.models.device import Precision, pick_device
 from untrimmed.models.exportable_grouping import group_in_torch
 
 OPSET = 18

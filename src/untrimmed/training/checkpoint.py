@@ -14,12 +14,13 @@ from torch import Tensor
 from untrimmed.annotations.corpus import Corpus
 from untrimmed.annotations.formats.activitynet import write_results
 from untrimmed.detection.card import trained_card
-from untrimmed.detection.detector import Detector, prepare
+from untrimmed.detection.detector import Detector
 from untrimmed.evaluation.detection import DetectionScores, detection_map
 from untrimmed.evaluation.instances import from_timelines
 from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS
 from untrimmed.io import BadInput, read_bytes, whole, write_json, write_text
 from untrimmed.models.base import Model
+from untrimmed.models.device import to_device
 from untrimmed.recipe import Recipe, read_recipe, recipe_tree, write_recipe
 from untrimmed.timeline import Timeline
 from untrimmed.training.optimizer import MovingAverage
@@ -120,7 +121,7 @@ class Run:
         model = self.model
         channels, classes = len(model.standardize.mean), corpus.dataset.classes
         if self.average:
-            model = prepare(recipe.model.build(channels, len(classes)), self.process.device)
+            model = to_device(recipe.model.build(channels, len(classes)), self.process.device)
             model.load_state_dict(self.average.values)
         return Detector(model.eval(), recipe, channels, classes, corpus.source)
 

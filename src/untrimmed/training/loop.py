@@ -21,9 +21,9 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from untrimmed.annotations.corpus import Corpus, open_corpus
-from untrimmed.detection.detector import autocast, compile_forward, pick_device, prepare
 from untrimmed.io import BadInput
 from untrimmed.models.base import Batch, Model
+from untrimmed.models.device import autocast, compile_forward, pick_device, to_device
 from untrimmed.recipe import Recipe, TrainConfig
 from untrimmed.training.checkpoint import Process, Run, Trained
 from untrimmed.training.optimizer import MovingAverage, build_optimizer, rate
@@ -99,7 +99,7 @@ def build_model(recipe: Recipe, corpus: Corpus, process: Process) -> Model:
     # A channel that never changes says nothing: it becomes 0 instead of being blown up.
     scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 1e-8)
     model.standardize.scale.copy_(torch.from_numpy(scale))
-    return prepare(model, process.device)
+    return to_device(model, process.device)
 
 
 def batches(recipe: Recipe, corpus: Corpus, length: int, first: int, process: Process) -> Iterator[Batch]:
