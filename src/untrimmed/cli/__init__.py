@@ -2,27 +2,36 @@
 
 from untrimmed.cli import (
     convert,
+    demo,
+    detect,
+    evaluate,
     export,
+    extract,
+    machine,
+    project,
     review,
     stream,
     study,
+    train,
     tune,
-)
-from untrimmed.cli import (
-    evaluate as judge,
-)
-from untrimmed.cli import (
-    machine as checks,
-)
-from untrimmed.cli import (
-    project as data,
-)
-from untrimmed.cli import (
-    train as work,
-)
-from untrimmed.cli import (
-    view as see,
+    view,
 )
 from untrimmed.cli.app import app
 
-__all__ = ["app", "checks", "convert", "data", "export", "judge", "review", "see", "stream", "study", "tune", "work"]
+__all__ = [
+    "app",
+    "convert",
+    "demo",
+    "detect",
+    "evaluate",
+    "export",
+    "extract",
+    "machine",
+    "project",
+    "review",
+    "stream",
+    "study",
+    "train",
+    "tune",
+    "view",
+]

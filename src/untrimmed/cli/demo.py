@@ -1,0 +1,27 @@
+"""The whole story on videos that it renders itself."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from untrimmed.cli.app import Overrides, Quiet, app, command
+from untrimmed.cli.printing import show_scores
+
+
+@command(app)
+def demo(
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="Folder for videos, features, detector and report.")] = Path("runs/demo"),
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render and extract.")] = 2,
+    quiet: Quiet = False,
+) -> None:
+    """Render small videos, learn from two thirds of them, find the actions in the rest, and show it.
+
+    Example: `untrimmed demo --out runs/demo`
+    """
+    from untrimmed.demo.story import tell
+
+    story = tell(out, overrides or [], workers=workers, quiet=quiet)
+    show_scores(story.scores)
+    print(f"report: {story.report}")
