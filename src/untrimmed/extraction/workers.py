@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import torch
 
-from untrimmed.extraction.one_video import extract_video
 from untrimmed.extraction.progress import Tally
 from untrimmed.extraction.settings import ExtractConfig
+from untrimmed.extraction.video import extract_video
 from untrimmed.features.folder import Origin, origin_of
 from untrimmed.features.video_features import VideoFeatures
 from untrimmed.io import BadInput

@@ -15,8 +15,8 @@ import pytest
 
 from films import contents, film
 from untrimmed.extraction.backbones.efficientnet_lite import embed, pretrained
-from untrimmed.extraction.one_video import extract_video
 from untrimmed.extraction.settings import ExtractConfig, settled, source_of
+from untrimmed.extraction.video import extract_video
 from untrimmed.extraction.videos import extract, find_videos
 from untrimmed.features.folder import FeatureFolder
 from untrimmed.io import BadInput

@@ -13,8 +13,8 @@ from films import contents, film
 from untrimmed.extraction import settings as settings_module
 from untrimmed.extraction.backbones import zoo
 from untrimmed.extraction.backbones.preprocessing import clip_of
-from untrimmed.extraction.one_video import Rows, extract_video, extractor_of
 from untrimmed.extraction.settings import ExtractConfig, config_of, settled, source_of
+from untrimmed.extraction.video import Rows, extract_video, extractor_of
 from untrimmed.extraction.videos import extract
 from untrimmed.features.folder import FeatureFolder
 from untrimmed.io import BadInput, read_json
@@ -186,7 +186,7 @@ def test_absent_weights_are_one_sentence(tmp_path):
 
 
 def test_many_rows_are_kept_in_a_file(monkeypatch):
-    monkeypatch.setattr("untrimmed.extraction.one_video._SPILL", 1000)
+    monkeypatch.setattr("untrimmed.extraction.video._SPILL", 1000)
     rows, chunks = Rows(), [np.random.default_rng(i).random((9, 16), np.float32) for i in range(5)]
     for chunk in chunks:
         rows.append(chunk)

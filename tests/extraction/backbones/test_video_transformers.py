@@ -13,8 +13,8 @@ from torch import nn
 from untrimmed.extraction.backbones.preprocessing import clip_of
 from untrimmed.extraction.backbones.video_transformers import TRANSFORMERS, preprocessing_in, pretrained, weights_in
 from untrimmed.extraction.backbones.zoo import embed
-from untrimmed.extraction.one_video import extract_video
 from untrimmed.extraction.settings import ExtractConfig, config_of
+from untrimmed.extraction.video import extract_video
 from untrimmed.io import BadInput
 from untrimmed.video.sampling import write_video
 

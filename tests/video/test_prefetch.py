@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from untrimmed.extraction.prefetch import ahead
+from untrimmed.video.prefetch import ahead
 
 
 @given(st.lists(st.integers()), st.integers(1, 4))

@@ -12,12 +12,12 @@ import torch
 from jaxtyping import Float32
 
 from untrimmed.extraction.extractor import Extractor
-from untrimmed.extraction.lite import Lite
-from untrimmed.extraction.prefetch import ahead
-from untrimmed.extraction.published import Published
+from untrimmed.extraction.lite_extractor import Lite
+from untrimmed.extraction.published_extractor import Published
 from untrimmed.extraction.settings import ExtractConfig, settled, source_of
 from untrimmed.features.video_features import VideoFeatures
 from untrimmed.video import sampling as video
+from untrimmed.video.prefetch import ahead
 
 # Batches that are decoded before they are looked at.
 _AHEAD = 2
