@@ -6,11 +6,11 @@ import json
 import os
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -41,13 +41,11 @@ def import_optional(name: str, extra: str, what: str) -> Any:
         raise BadInput(f"{what} needs the package {name}; run `pip install 'untrimmed[{extra}]'`") from None
 
 
-class Progress(Protocol):
-    """Told how far some work is; whoever draws a bar, logs or counts passes one in, and nobody else draws."""
+Progress = Callable[[str, float, float | None, str], object]
+"""Told how far some work is: the task, how much is done, of how much (None where nobody knows), and words for people.
 
-    def __call__(self, task: str, done: float, total: float | None, detail: str = "") -> None:
-        """`done` of `total` units of a task; `total` is None where nobody knows it, `detail` is for people."""
-        ...
-
+Whoever draws a bar, logs or counts passes one in; nobody else draws.
+"""
 
 T = TypeVar("T")
 
@@ -56,10 +54,10 @@ def track(items: Iterable[T], task: str, progress: Progress | None, total: int |
     """The items, one after the other, with `progress` told how many are done."""
     for done, item in enumerate(items):
         if progress:
-            progress(task, done, total)
+            progress(task, done, total, "")
         yield item
         if progress:
-            progress(task, done + 1, total)
+            progress(task, done + 1, total, "")
 
 
 @contextmanager

@@ -98,12 +98,13 @@ class Timeline:
         return _to_dataframe(self.to_dicts(), ("start", "end", "label", "score"))
 
     def save(self, path: str | Path, *, score: float | None = None) -> Path:
-        """Write the actions that score at least `score`, in the format that the ending names, as `untrimmed detect` does.
+        """Write the actions that score at least `score`, in the format that the ending names.
 
-        The video is called as its file, or else as `path`. Raises BadInput as `untrimmed.save_detections`.
+        In the file the video is called as its own file is, or else as `path`. Raises BadInput for an ending that no
+        format has.
         """
         name = (self.video or Path(path)).stem
-        return untrimmed.save_detections({name: self}, path, score=score)[0]
+        return untrimmed._write_detections({name: self}, path, score=score)[0]
 
     def show(self) -> Path:
         """Open a page of the timeline, with the video where its file is known, in the browser; the page's file."""
@@ -111,7 +112,7 @@ class Timeline:
 
     def _repr_html_(self) -> str:
         """How a notebook shows it: a bar for each action, as opaque as its score is high."""
-        return untrimmed.timelines_html({"": self})
+        return untrimmed._timelines_html({"": self})
 
 
 class Timelines(Mapping[str, Timeline]):
@@ -158,16 +159,17 @@ class Timelines(Mapping[str, Timeline]):
     def save(self, path: str | Path, *, score: float | None = None) -> list[Path]:
         """Write the actions that score at least `score` to one file, or to one a video where `path` holds `{video}`.
 
-        The ending names the format. Raises BadInput as `untrimmed.save_detections`.
+        The ending names the format. Raises BadInput for one that no format has, and for several videos in a format
+        of one video a file.
         """
-        return untrimmed.save_detections(self, path, score=score)
+        return untrimmed._write_detections(self, path, score=score)
 
     def show(self) -> Path:
         """Open a page of all timelines in the browser; the page's file."""
         return untrimmed.view(self, browser=True)
 
     def _repr_html_(self) -> str:
-        return untrimmed.timelines_html(self)
+        return untrimmed._timelines_html(self)
 
 
 def _to_dataframe(rows: list[dict[str, Any]], columns: Sequence[str]) -> Any:

@@ -53,7 +53,7 @@ def test_a_run_writes_what_it_learned_from_and_what_it_reached(trained, file):
         ("validation",),
     )
     assert (training.train.videos, training.test.videos) == (6, 3)
-    truth = corpus.dataset.truth
+    truth = corpus.dataset.ground_truth
     assert training.train.actions == sum(len(truth[video].actions) for video in corpus.train)
     assert training.test.hours == pytest.approx(sum(truth[video].duration for video in corpus.test) / 3600)
     assert training.figures.average_map == trained.scores.average_map
@@ -62,12 +62,12 @@ def test_a_run_writes_what_it_learned_from_and_what_it_reached(trained, file):
 
 def test_the_hash_is_of_what_is_annotated_and_not_of_how(trained):
     dataset = open_corpus(trained.detector.recipe.data).dataset
-    videos = list(dataset.truth)
+    videos = list(dataset.ground_truth)
     assert truth_hash(dataset, videos) == truth_hash(dataset, videos[::-1])
     assert truth_hash(dataset, videos) != truth_hash(dataset, videos[1:])
-    first = dataset.truth[videos[0]]
-    other = {**dataset.truth, videos[0]: Timeline(first.duration, first.actions[1:])}
-    assert truth_hash(dataset, videos) != truth_hash(replace(dataset, truth=other), videos)
+    first = dataset.ground_truth[videos[0]]
+    other = {**dataset.ground_truth, videos[0]: Timeline(first.duration, first.actions[1:])}
+    assert truth_hash(dataset, videos) != truth_hash(replace(dataset, ground_truth=other), videos)
 
 
 def test_a_card_survives_json_and_what_is_none_is_refused(trained):

@@ -12,7 +12,7 @@ from untrimmed.detection.detector import Detector
 from untrimmed.features.video_features import FeatureSource
 from untrimmed.io import BadInput
 from untrimmed.recipe import build_recipe, recipe_tree
-from untrimmed.training.loop import build_model, join
+from untrimmed.training.loop import build_model, join_processes
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def corpus(recipe):
 
 @pytest.fixture
 def detector(recipe, corpus):
-    model = build_model(recipe, corpus, join("cpu")).eval()
+    model = build_model(recipe, corpus, join_processes("cpu")).eval()
     return Detector(model, recipe, synthetic.CHANNELS, corpus.dataset.classes, corpus.source)
 
 

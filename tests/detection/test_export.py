@@ -19,11 +19,11 @@ from untrimmed.detection.detector import Detector
 from untrimmed.detection.export import differences, export, trial
 from untrimmed.detection.runtime import load_onnx
 from untrimmed.io import BadInput
-from untrimmed.models.exportable_grouping import group_in_torch
-from untrimmed.models.gaussian_kernels import group
+from untrimmed.models.exportable_grouping import group_by_scan
+from untrimmed.models.gaussian_kernels import group_kernels
 from untrimmed.models.gtan import GTANConfig
 from untrimmed.models.ssad import SSADConfig
-from untrimmed.training.loop import build_model, join
+from untrimmed.training.loop import build_model, join_processes
 
 GTAN = GTANConfig(length=64, base=(8, 8), layers=(8, 8, 8), group_tiou=0.3)
 MODELS = {
@@ -58,7 +58,7 @@ def detector_of(folder, model):
     recipe = synthetic.recipe_for(folder)
     recipe = replace(recipe, model=model or recipe.model, windows=replace(recipe.windows, mode="slide"))
     corpus = open_corpus(recipe.data)
-    network = settle(build_model(recipe, corpus, join("cpu")))
+    network = settle(build_model(recipe, corpus, join_processes("cpu")))
     for branch in getattr(network, "sigmas", nn.ModuleList()).parameters():
         nn.init.normal_(branch, std=0.5)
     return Detector(network, recipe, synthetic.CHANNELS, corpus.dataset.classes, corpus.source)
@@ -82,7 +82,7 @@ def test_onnxruntime_detects_the_same_actions(name, detectors, folder):
 @pytest.mark.parametrize("windows", [1, 5])
 def test_any_number_of_windows_will_do(windows, detectors):
     detector, file = detectors("grouped")
-    network = detector.model.folded()
+    network = detector.model.fuse_batch_norm()
     x, mask = trial(network, synthetic.CHANNELS, windows, seed=7)
     other = load_onnx(file).model
     with torch.inference_mode():
@@ -98,8 +98,8 @@ def test_kernels_are_merged_by_the_scan_as_by_the_loop():
         # Equal widths too, whose ends coincide.
         sigma = sigma if seed % 2 else (sigma * 8).ceil() / 16
         real = torch.randint(0, 17, (5, 1), generator=random).clamp(max=torch.tensor(cells))
-        wanted, found = group(sigma, cells, real, 0.3), group_in_torch(sigma, cells, real, 0.3)
-        merged += int(wanted.real.sum())
+        wanted, found = group_kernels(sigma, cells, real, 0.3), group_by_scan(sigma, cells, real, 0.3)
+        merged += int(wanted.valid.sum())
         for name, a, b in zip(wanted._fields, wanted, found, strict=True):
             assert torch.equal(a, b), (seed, name)
     assert merged > 100
@@ -123,7 +123,7 @@ def test_a_torch_program_needs_nothing_of_this_package(name, folder, tmp_path):
     subprocess.run([sys.executable, "-W", "ignore", "-c", script, *words], check=True)
     outputs = [torch.from_numpy(value) for value in np.load(tmp_path / "out.npz").values()]
     with torch.inference_mode():
-        wanted = detector.model.folded()(x, mask)
+        wanted = detector.model.fuse_batch_norm()(x, mask)
     assert max(off for _, off in differences(wanted, outputs)) < 1e-4
 
 
@@ -144,7 +144,7 @@ def test_a_network_that_came_out_differently_is_not_written(folder, tmp_path, mo
 
 
 def test_outputs_that_are_no_numbers_are_as_far_off_as_can_be(detectors):
-    network = detectors("ssad")[0].model.folded()
+    network = detectors("ssad")[0].model.fuse_batch_norm()
     with torch.inference_mode():
         wanted = network(*trial(network, synthetic.CHANNELS, 8, seed=1))
     assert max(off for _, off in differences(wanted, list(wanted))) == 0

@@ -9,17 +9,16 @@ from typer.testing import CliRunner
 
 import synthetic
 from untrimmed.annotations.corpus import open_corpus, open_features
-from untrimmed.annotations.formats.activitynet import read_detections
+from untrimmed.annotations.formats.activitynet import read_activitynet_results
 from untrimmed.cli import app
 from untrimmed.detection.detector import Detector
 from untrimmed.detection.fusion import Fusion
-from untrimmed.detection.sources import find_actions
 from untrimmed.features.folder import FeatureFolder
 from untrimmed.features.windows import windows
 from untrimmed.io import BadInput
-from untrimmed.models.base import stack
+from untrimmed.models.base import stack_windows
 from untrimmed.models.suppression import suppress
-from untrimmed.training.loop import build_model, join
+from untrimmed.training.loop import build_model, join_processes
 
 FIRST, SECOND = ((0, 5),), ((3, 8),)
 
@@ -33,7 +32,7 @@ def detector_of(folder, columns=(), seed=0, **sections) -> Detector:
     """An untrained detector of some columns of the features; its boxes and scores are already its own."""
     recipe = synthetic.recipe_for(folder, data={"columns": columns}, train={"seed": seed}, **sections)
     corpus = open_corpus(recipe.data)
-    model = build_model(recipe, corpus, join("cpu")).eval()
+    model = build_model(recipe, corpus, join_processes("cpu")).eval()
     channels = corpus.features["video02"].channels
     return Detector(model, recipe, channels, corpus.dataset.classes, corpus.source)
 
@@ -69,7 +68,9 @@ def test_fusion_equals_a_slow_plain_version(folder, mode):
     cut = [windows(f, d.recipe.windows, d.model.length) for f, d in zip(features, detectors, strict=True)]
     for pair in zip(*cut, strict=True):
         with torch.inference_mode():
-            found = [d.model.decode(d.model(*stack([w])[:2]))[0] for d, w in zip(detectors, pair, strict=True)]
+            found = [
+                d.model.decode(d.model(*stack_windows([w])[:2]))[0] for d, w in zip(detectors, pair, strict=True)
+            ]
         for a, b, p, q in zip(found[0].segments, found[1].segments, found[0].scores, found[1].scores, strict=True):
             times = [w.grid.seconds(box.double().numpy()) for w, box in zip(pair, (a, b), strict=True)]
             segments.append([shares[0] * times[0][i] + shares[1] * times[1][i] for i in (0, 1)])
@@ -162,7 +163,7 @@ def test_the_command_fuses_two_detectors_with_a_source_each(folder, tmp_path):
     ):
         done = CliRunner().invoke(app, [*words, *extra])
         assert done.exit_code == 0, done.output + done.stderr
-        got = read_detections(out).timelines["video02"].best(5)
+        got = read_activitynet_results(out).timelines["video02"].best(5)
         wanted = expected.detect([seen_by(detector) for detector in detectors]).best(5)
         for action, other in zip(got.actions, wanted.actions, strict=True):
             assert (action.start, action.end) == pytest.approx((other.start, other.end), abs=0.01)
@@ -183,4 +184,4 @@ def test_the_command_refuses_sources_of_other_videos(folder, tmp_path):
     done = CliRunner().invoke(app, [*words, "--also", str(tmp_path / "a.safetensors"), str(single), "--quiet"])
     assert done.exit_code == 2
     assert "lacks 8 of the 9 videos" in done.stderr and "such as video00" in done.stderr
-    assert list(find_actions(detector, single, quiet=True)) == list(FeatureFolder(single))
+    assert list(detector.detect_all(single)) == list(FeatureFolder(single))

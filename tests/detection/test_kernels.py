@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from synthetic import CHANNELS, CLASSES, SOURCE, features_of, recipe_for, write_dataset
-from untrimmed.annotations.formats.activitynet import read_annotations, write_results
+from untrimmed.annotations.formats.activitynet import read_activitynet, write_activitynet_results
 from untrimmed.detection.detector import Detector
 from untrimmed.detection.kernels import find_kernels, write_kernel_view, write_kernels
 from untrimmed.features.video_features import VideoFeatures
 from untrimmed.features.windows import windows
 from untrimmed.io import BadInput
-from untrimmed.models.base import stack
+from untrimmed.models.base import stack_windows
 from untrimmed.models.gtan import GTANConfig
 from untrimmed.timeline import Action, Timeline
 
@@ -66,7 +66,7 @@ def test_a_window_answers_for_the_cells_that_lie_nearer_to_its_own_middle():
 
 def test_places_and_widths_are_those_of_the_network_in_seconds():
     detector, seen = detector_of(None), video(48.0)
-    batch = stack(list(windows(seen, detector.recipe.windows, 64)))
+    batch = stack_windows(list(windows(seen, detector.recipe.windows, 64)))
     with torch.inference_mode():
         _, _, kernels = detector.model.look(batch.x, batch.mask)
     for layer, wanted in zip(find_kernels(detector, seen), kernels, strict=True):
@@ -134,7 +134,7 @@ def test_a_picture_of_a_video_has_truth_kernels_and_as_many_detections(tmp_path)
     detector = detector_of()
     assert write_kernels(out, detector, features, "video02", truth, 2) == out
     root = ElementTree.parse(out).getroot()
-    count = len(read_annotations(truth).timelines["video02"].actions)
+    count = len(read_activitynet(truth).timelines["video02"].actions)
     description = root.findtext("{http://www.w3.org/2000/svg}desc")
     assert f"truth: {count} actions, detections: {count} actions" in description
     assert "layer 2: cells of 2 s" in root.findtext("{http://www.w3.org/2000/svg}title")
@@ -173,7 +173,7 @@ def test_a_report_of_results_carries_every_layer_of_every_video(tmp_path):
     folder = write_dataset(tmp_path, videos=3)
     detector, results = detector_of(), tmp_path / "results.json"
     timelines = {name: Timeline(50.0, (Action(2, 5, "jump", 0.5),)) for name in ("video00", "video02")}
-    write_results(results, timelines)
+    write_activitynet_results(results, timelines)
     page = write_kernel_view(results, tmp_path / "r.html", detector, folder / "features", folder / "annotations.json")
     text = page.read_text(encoding="utf-8")
     data = json.loads(text.split('<script type="application/json" id="report-data">')[1].split("</script>")[0])

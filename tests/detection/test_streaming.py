@@ -23,8 +23,8 @@ from untrimmed.detection.detector import Detector
 from untrimmed.detection.streaming import Stretch, Watch
 from untrimmed.extraction.backbones import zoo
 from untrimmed.extraction.backbones.efficientnet_lite import CHANNELS
-from untrimmed.extraction.one_video import extract_video
 from untrimmed.extraction.settings import ExtractConfig, settled, source_of
+from untrimmed.extraction.video import extract_video
 from untrimmed.features.video_features import VideoFeatures
 from untrimmed.io import BadInput
 from untrimmed.video import live

@@ -17,7 +17,7 @@ from untrimmed.evaluation.instances import from_timelines
 from untrimmed.io import BadInput
 from untrimmed.models.suppression import SuppressConfig
 from untrimmed.recipe import write_recipe
-from untrimmed.training.checkpoint import score
+from untrimmed.training.checkpoint import score_detections
 from untrimmed.training.loop import train
 
 
@@ -47,7 +47,7 @@ def test_the_figures_are_those_of_detecting(tuned, detector, recipe):
     corpus = open_corpus(recipe.data)
     for one, figures in ((detector, tuned.before), (tuned.detector, tuned.after)):
         found = {video: one.detect(corpus.features[video], video) for video in corpus.test}
-        wanted = score(corpus, found)
+        wanted = score_detections(corpus, found)
         assert figures.average_map == wanted.average_map and figures.per_class == wanted.per_class
     assert tuned.after.average_map > tuned.before.average_map > 0
 
@@ -58,7 +58,7 @@ def test_the_threshold_gives_what_it_says(tuned, recipe):
         video: tuned.detector.detect(corpus.features[video]).above(tuned.threshold.score) for video in corpus.test
     }
     results = from_timelines(found)
-    truth = from_timelines({video: corpus.dataset.truth[video] for video in corpus.test})
+    truth = from_timelines({video: corpus.dataset.ground_truth[video] for video in corpus.test})
     hits = module.operating(truth, results, 0.5).pooled.curve
     assert hits.precision[-1] == pytest.approx(tuned.threshold.precision)
     assert hits.recall[-1] == pytest.approx(tuned.threshold.recall)

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 import synthetic
 from untrimmed.annotations.corpus import open_corpus, open_features
 from untrimmed.detection.detector import Detector
-from untrimmed.detection.sources import find_actions
 from untrimmed.detection.video_scores import VideoScores, read_video_scores
 from untrimmed.io import BadInput
-from untrimmed.training.loop import build_model, join
+from untrimmed.training.loop import build_model, join_processes
 
 CLASSES = ("jump", "run")
 FOUND = np.array([[0.5, 0.25], [0.125, 1.0]])
@@ -145,7 +144,7 @@ def detector_of(folder, classes=synthetic.CLASSES, **suppression):
     recipe = synthetic.recipe_for(folder, suppress={"floor": 0.0, "end_floor": 0.0, "keep": 10_000, **suppression})
     corpus = open_corpus(recipe.data)
     few = replace(corpus, dataset=replace(corpus.dataset, classes=classes))
-    model = build_model(recipe, few, join("cpu")).eval()
+    model = build_model(recipe, few, join_processes("cpu")).eval()
     return Detector(model, recipe, synthetic.CHANNELS, classes, corpus.source)
 
 
@@ -154,7 +153,7 @@ def test_scores_of_1_change_nothing(folder):
     videos = list(open_features(detector.recipe.data))
     scores = VideoScores("scores", {video: dict.fromkeys(synthetic.CLASSES, 1.0) for video in videos})
     source = folder / "features"
-    assert find_actions(detector, source, scores, quiet=True) == find_actions(detector, source, quiet=True)
+    assert detector.detect_all(source, video_scores=scores) == detector.detect_all(source)
 
 
 def test_scores_are_multiplied_before_suppression(folder):
@@ -164,7 +163,7 @@ def test_scores_are_multiplied_before_suppression(folder):
     segments, found = detector.candidates(open_features(detector.recipe.data)["video02"])
     for label in synthetic.CLASSES:
         scores = VideoScores("scores", {"video02": {label: 0.5}})
-        best = find_actions(detector, single, scores, quiet=True)["video02"].best(1).actions[0]
+        best = detector.detect_all(single, video_scores=scores)["video02"].best(1).actions[0]
         assert best.label == label
         number = detector.classes.index(label)
         assert best.score == pytest.approx(found[:, number].max() / 2)
@@ -175,9 +174,9 @@ def test_a_detector_of_one_class_takes_its_labels_from_the_file(folder):
     detector = detector_of(folder, classes=("jump",))
     detector = replace(detector, classes=("action",))
     single = folder / "features" / "video02.npy"
-    plain = find_actions(detector, single, quiet=True)["video02"].best(5)
+    plain = detector.detect_all(single)["video02"].best(5)
     scores = VideoScores("scores", {"video02": {"fall": 0.125, "throw": 0.5, "climb": 0.25}})
-    weighed = find_actions(detector, single, scores, quiet=True)["video02"]
+    weighed = detector.detect_all(single, video_scores=scores)["video02"]
     assert weighed.labels == ("climb", "throw")
     for label, share in (("throw", 0.5), ("climb", 0.25)):
         own = replace(weighed, actions=tuple(a for a in weighed.actions if a.label == label)).best(5)
@@ -190,7 +189,7 @@ def test_missing_videos_are_refused_before_any_is_looked_at(folder, monkeypatch)
     detector = detector_of(folder)
     monkeypatch.setattr(Detector, "candidates", lambda *_: pytest.fail("a video was looked at"))
     with pytest.raises(BadInput, match="no scores for 8 of the 9 videos, such as 'video01'"):
-        find_actions(detector, folder / "features", VideoScores("scores", {"video00": {"jump": 1.0}}), quiet=True)
+        detector.detect_all(folder / "features", video_scores=VideoScores("scores", {"video00": {"jump": 1.0}}))
 
 
 def test_features_of_another_kind_are_still_refused(folder):
@@ -198,4 +197,4 @@ def test_features_of_another_kind_are_still_refused(folder):
     other = replace(detector, source=replace(detector.source, backbone="other"))
     scores = VideoScores("scores", {"video02": {"jump": 1.0}})
     with pytest.raises(BadInput, match="extract them as it was"):
-        find_actions(other, folder / "features" / "video02.npy", scores, quiet=True)
+        other.detect_all(folder / "features" / "video02.npy", video_scores=scores)

@@ -3,6 +3,7 @@
 from untrimmed.cli import (
     convert,
     demo,
+    describe,
     detect,
     evaluate,
     export,
@@ -22,6 +23,7 @@ __all__ = [
     "app",
     "convert",
     "demo",
+    "describe",
     "detect",
     "evaluate",
     "export",

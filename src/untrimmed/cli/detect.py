@@ -1,18 +1,27 @@
 """Find the actions of videos with a detector."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from untrimmed.cli.app import Device, Quiet, Weights, app, command
+from untrimmed.cli.app import Device, JsonOut, Quiet, Weights, app, command
+from untrimmed.cli.printing import progress_bar, show_notes, show_table, write_numbers
+
+if TYPE_CHECKING:
+    from untrimmed.timeline import Timelines
 
 
 @command(app)
 def detect(
     detector: Annotated[Path, typer.Argument(help="A detector file.")],
     source: Annotated[Path, typer.Argument(help="A video, a feature file, or a folder of either.")],
-    out: Annotated[Path, typer.Option(help="Ends in .json, .csv or .srt; '{video}' in it writes a file a video.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Ends in .json, .csv, .srt, .eaf ...; '{video}' in it writes a file a video [default: print a table]."
+        ),
+    ] = None,
     also: Annotated[
         tuple[Path, Path] | None,
         typer.Option(metavar="DETECTOR SOURCE", help="Fuse with a second detector, which sees its own features."),
@@ -22,7 +31,9 @@ def detect(
         Path | None, typer.Option(help="JSON {video: {label: score}} of a classifier, which weighs what is found.")
     ] = None,
     top_labels: Annotated[int, typer.Option(min=1, help="Labels a video lends to a detector of one class.")] = 2,
-    score: Annotated[float | None, typer.Option(help="Least score [default: 0.3 in .srt, else 0].")] = None,
+    score: Annotated[
+        float | None, typer.Option(help="Least score [default: 0.3 in subtitles and in the table, else 0].")
+    ] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile the network first: for many videos.")] = False,
     runtime: Annotated[
         Literal["torch", "onnx"] | None,
@@ -34,25 +45,46 @@ def detect(
     ] = "float32",
     weights: Weights = None,
     device: Device = "auto",
+    json: JsonOut = None,
     quiet: Quiet = False,
 ) -> None:
     """Find the actions of videos; with `--also`, what two detectors agree on (late fusion).
 
     Example: `untrimmed detect runs/demo/detector.safetensors match.mp4 --out match.srt`
     """
-    from untrimmed.detection.export import open_detector
     from untrimmed.detection.fusion import Fusion
-    from untrimmed.detection.results import check_output, write_detections
-    from untrimmed.detection.sources import find_actions, find_fused_actions
+    from untrimmed.detection.loading import load
+    from untrimmed.detection.results import SUBTITLE_SCORE, check_output, write_detections
     from untrimmed.detection.video_scores import read_video_scores
 
-    check_output(out)
+    if out:
+        check_output(out)
     scores = read_video_scores(video_scores, top_labels) if video_scores else None
-    first = open_detector(detector, device, compiled, runtime, precision)
-    if also:
-        fusion = Fusion((first, open_detector(also[0], device, compiled, runtime, precision)), (1 - weight, weight))
-        timelines = find_fused_actions(fusion, (source, also[1]), scores, weights or (), quiet=quiet)
-    else:
-        timelines = find_actions(first, source, scores, weights or (), quiet=quiet)
-    for file in write_detections(out, timelines, score):
-        print(file)
+    detectors = [
+        load(path, device, compiled=compiled, runtime=runtime, precision=precision)
+        for path in (detector, *(also[:1] if also else ()))
+    ]
+    with progress_bar(quiet) as progress:
+        if also:
+            fusion = Fusion(tuple(detectors), (1 - weight, weight))
+            sources = (source, also[1])
+            timelines = fusion.detect_all(sources, weights=weights or (), video_scores=scores, progress=progress)
+        else:
+            timelines = detectors[0].detect_all(source, weights=weights or (), video_scores=scores, progress=progress)
+    show_notes(timelines.notes)
+    write_numbers(json, timelines.above(score or 0).to_dicts())
+    if out:
+        for file in write_detections(timelines, out, score=score):
+            print(file)
+    elif not json:
+        _show(timelines.above(SUBTITLE_SCORE if score is None else score))
+
+
+def _show(timelines: "Timelines") -> None:
+    """Print a line an action."""
+    rows = [
+        (video, action.label, f"{action.start:.2f}", f"{action.end:.2f}", f"{action.score:.3f}")
+        for video, timeline in timelines.items()
+        for action in timeline
+    ]
+    show_table("", ("video", "label", "start s", "end s", "score"), rows)

@@ -1,12 +1,43 @@
 """Numbers on the terminal."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+import json
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from untrimmed.evaluation.detection import DetectionScores
     from untrimmed.io import Progress
+
+
+_NUMBERS: ContextVar[TextIO] = ContextVar("where --json - prints")
+
+
+@contextmanager
+def divert_tables(path: Path | None) -> Iterator[None]:
+    """Leave standard output to the numbers where they are asked for there (`--json -`): tables go to standard error."""
+    if path is None or str(path) != "-":
+        yield
+        return
+    _NUMBERS.set(sys.stdout)
+    with redirect_stdout(sys.stderr):
+        yield
+
+
+def write_numbers(path: Path | None, value: Any) -> None:
+    """Write numbers as JSON to a file, or to standard output for `-`; nothing without a path."""
+    from untrimmed.io import write_json
+
+    if path is None:
+        return
+    if str(path) == "-":
+        print(json.dumps(value, indent=1), file=_NUMBERS.get(), flush=True)
+    else:
+        write_json(path, value)
 
 
 def show_scores(scores: "DetectionScores") -> None:
@@ -18,10 +49,10 @@ def show_scores(scores: "DetectionScores") -> None:
     show_notes(scores.notes)
 
 
-def show_notes(notes: list[str]) -> None:
-    """Print what bears on the numbers."""
+def show_notes(notes: Iterable[str]) -> None:
+    """Print what bears on the numbers, unless the command is quiet."""
     for note in notes:
-        print(f"note: {note}")
+        logging.getLogger("untrimmed").info("%s", note)
 
 
 def show_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str | float]]) -> None:
@@ -70,7 +101,7 @@ def progress_bar(quiet: bool) -> "Iterator[Progress | None]":
     with progress.Progress(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[str, progress.TaskID] = {}
 
-        def tell(task: str, done: float, total: float | None, detail: str = "") -> None:
+        def tell(task: str, done: float, total: float | None, detail: str) -> None:
             if task not in tasks:
                 tasks[task] = bars.add_task(task, total=total, detail=detail)
             bars.update(tasks[task], completed=done, total=total, detail=detail)

@@ -43,12 +43,12 @@ def stream(
 
     Example: `cat match.ts | untrimmed stream - --detector runs/mine/detector.safetensors`
     """
-    from untrimmed.detection.detector import pick_device
-    from untrimmed.detection.export import open_detector
+    from untrimmed.detection.loading import load
     from untrimmed.detection.streaming import Watch
+    from untrimmed.models.device import pick_device
 
     device = pick_device(device)
-    opened = open_detector(detector, device)
+    opened = load(detector, device)
     watch = Watch(opened, source, score, latency, reconnect, weights or (), device, _tell)
     file = out.open("w", encoding="utf-8") if out else sys.stdout
     try:

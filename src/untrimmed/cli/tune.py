@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from untrimmed.cli.app import Device, JsonOut, Overrides, Quiet, app, command
-from untrimmed.cli.printing import show_notes, show_table
+from untrimmed.cli.printing import progress_bar, show_notes, show_table, write_numbers
 
 
 @command(app)
@@ -27,23 +27,23 @@ def tune(
     Example: `untrimmed tune runs/demo/detector.safetensors runs/demo/recipe.toml --subset validation`
     """
     from untrimmed.detection.card import threshold_sentence
-    from untrimmed.detection.detector import Detector, pick_device
+    from untrimmed.detection.detector import Detector
     from untrimmed.detection.tune import tune as tune_detector
     from untrimmed.evaluation.tables import map_table
-    from untrimmed.io import write_json
+    from untrimmed.models.device import pick_device
     from untrimmed.recipe import read_recipe
 
     data = read_recipe(recipe, overrides or []).data
-    tuned = tune_detector(Detector.load(detector, pick_device(device)), data, subset or (), quiet=quiet)
+    with progress_bar(quiet) as progress:
+        tuned = tune_detector(Detector.load(detector, pick_device(device)), data, subset or (), progress=progress)
     file = out or detector.with_name(f"{detector.stem}-tuned{detector.suffix}")
     tuned.detector.save(file)
-    if json:
-        write_json(json, tuned.to_json())
+    write_numbers(json, tuned.to_json())
     rows = [(trial.change, f"{100 * trial.average_map:.2f}") for trial in tuned.trials if trial.kept]
     show_table("average mAP (%), what was better than all before", ("setting", "mAP"), rows)
     table = map_table({"before": tuned.before, "after": tuned.after})
     show_table(table.caption, table.header, table.rows)
     if tuned.threshold:
         print(f"best F1 from score {threshold_sentence(tuned.threshold)}")
-    show_notes(list(tuned.notes))
+    show_notes(tuned.notes)
     print(f"detector: {file}")

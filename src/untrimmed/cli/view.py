@@ -1,13 +1,11 @@
-"""Things to look at: view, kernels, describe."""
+"""Timelines and kernels as pages and pictures: view, kernels."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from untrimmed.cli.app import Overrides, app, command
-from untrimmed.cli.printing import show_table, shown
+from untrimmed.cli.app import app, command
 from untrimmed.io import BadInput
 
 
@@ -38,7 +36,7 @@ def view(
 
         print(write_kernel_view(results, out, Detector.load(kernels[0]), kernels[1], truth, videos))
     else:
-        from untrimmed.detection.results import write_view
+        from untrimmed.detection.view import view as write_view
 
         print(write_view(results, out, truth, videos, others or [], stills=stills))
 
@@ -60,35 +58,3 @@ def kernels(
     from untrimmed.detection.kernels import write_kernels
 
     print(write_kernels(out, Detector.load(detector), source, video, truth, layer))
-
-
-@command(app)
-def describe(
-    recipe: Annotated[Path, typer.Argument(help="A recipe, as in recipes/, or a detector file.")],
-    overrides: Overrides = None,
-    channels: Annotated[int | None, typer.Option(help="Width of the features, without opening the data.")] = None,
-    classes: Annotated[int | None, typer.Option(help="Number of classes, without opening the data.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
-) -> None:
-    """Say what a recipe builds: parameters, multiply-adds, anchors, levels; or what a detector learned from.
-
-    Example: `untrimmed describe recipes/thumos14_ctcn.toml --channels 2048 --classes 20 --json`
-    """
-    from untrimmed.detection.describe import SUFFIXES, describe_recipe, header_rows, header_tree, read_header
-    from untrimmed.recipe import read_recipe
-
-    if recipe.suffix in SUFFIXES:
-        if overrides or channels or classes:
-            raise BadInput(f"{recipe}: a detector is described as it is; leave the settings out")
-        header = read_header(recipe)
-        if as_json:
-            print(json.dumps(header_tree(header), indent=1))
-            return
-        for name, value in header_rows(header):
-            print(f"{name:<18} {value}")
-        return
-    built = describe_recipe(read_recipe(recipe, overrides or []), channels, classes)
-    if as_json:
-        print(json.dumps(built, indent=1))
-        return
-    show_table("", ["", ""], [[name, shown(value)] for name, value in built.items()])

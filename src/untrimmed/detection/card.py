@@ -98,7 +98,7 @@ def trained_card(config: DataConfig, corpus: Corpus, scores: DetectionScores | N
 
 def part(dataset: Dataset, splits: Sequence[str], videos: Sequence[str]) -> Part:
     """Some videos of a data set, counted."""
-    timelines = [dataset.truth[video] for video in videos]
+    timelines = [dataset.ground_truth[video] for video in videos]
     hours = sum(timeline.duration for timeline in timelines) / 3600
     return Part(tuple(splits), len(videos), sum(len(timeline.actions) for timeline in timelines), hours)
 
@@ -111,7 +111,7 @@ def figures(scores: DetectionScores) -> Figures:
 def truth_hash(dataset: Dataset, videos: Sequence[str]) -> str:
     """The SHA-256 of the annotations of some videos, in hexadecimal digits, whatever the order of the videos."""
     content = [
-        [video, dataset.truth[video].duration, [[a.start, a.end, a.label] for a in dataset.truth[video].actions]]
+        [video, dataset.ground_truth[video].duration, [[a.start, a.end, a.label] for a in dataset.ground_truth[video].actions]]
         for video in sorted(videos)
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()

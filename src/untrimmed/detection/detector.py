@@ -25,12 +25,11 @@ from untrimmed.features.video_features import FeatureSource, VideoFeatures, chec
 from untrimmed.features.windows import Window
 from untrimmed.features.windows import windows as cut_windows
 from untrimmed.io import BadInput, Progress, missing, track, whole
-from untrimmed.models.base import Model, stack
+from untrimmed.models.base import Model, stack_windows
 from untrimmed.models.device import Precision, autocast, compile_forward, to_device, uses_bfloat16
 from untrimmed.models.suppression import suppress
 from untrimmed.recipe import Recipe, build_recipe, recipe_tree
 from untrimmed.timeline import Action, Timeline, Timelines
-
 
 HEADER = "untrimmed"
 BATCH = 8
@@ -113,7 +112,9 @@ class Detector:
         timelines = {}
         for video in track(videos, "detecting", progress, len(videos)):
             features, name = videos[video], f"{source}: {video}"
-            timeline = self._weigh(video_scores, features, video, name) if video_scores else self.detect(features, name)
+            timeline = (
+                self._weigh(video_scores, features, video, name) if video_scores else self.detect(features, name)
+            )
             timelines[video] = replace(timeline, video=file_of(videos, video))
         return Timelines(timelines)
 
@@ -160,7 +161,7 @@ class Detector:
         """The model as it detects fastest, with the weights that it has at the first detection."""
         device = self.model.standardize.mean.device.type
         plain = self.compiled or uses_bfloat16(device, self.precision)
-        return self.model.folded() if plain else self.model.quick()
+        return self.model.fuse_batch_norm() if plain else self.model.optimize_for_inference()
 
     @cached_property
     def _forward(self) -> Callable[..., Any]:
@@ -179,7 +180,7 @@ class Detector:
         device = network.standardize.mean.device
         segments, scores = [], []
         for batch in split_batches(cut_windows(features, self.recipe.windows, network.length), BATCH):
-            x, mask, _ = stack(batch)
+            x, mask, _ = stack_windows(batch)
             with autocast(device.type, self.precision):
                 outputs = self._forward(x.to(device), mask.to(device))
             for window, proposals in zip(batch, network.decode(outputs), strict=True):

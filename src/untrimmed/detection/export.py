@@ -10,9 +10,8 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -23,8 +22,7 @@ from untrimmed.detection.detector import HEADER, Detector
 from untrimmed.detection.runtime import SUFFIX, load_onnx
 from untrimmed.io import BadInput, import_optional, whole
 from untrimmed.models.base import Model
-from untrimmed.models.device import Precision, pick_device
-from untrimmed.models.exportable_grouping import group_in_torch
+from untrimmed.models.exportable_grouping import group_by_scan
 
 OPSET = 18
 SUFFIXES = (SUFFIX, ".pt2")
@@ -45,7 +43,7 @@ class Difference(NamedTuple):
     """The largest difference, relative to the largest absolute value where that is above 1."""
 
 
-def export(detector: Detector, out: Path) -> Path:
+def export(detector: Detector, out: str | Path) -> Path:
     """Write the detector's network to `out`, which ends in `.onnx` or `.pt2`, if it says what torch's says.
 
     Raises BadInput for another ending, an absent package, and a network that came out differently; then nothing is
@@ -57,45 +55,22 @@ def export(detector: Detector, out: Path) -> Path:
     if out.suffix == SUFFIX:
         for name in ("onnx", "onnxscript", "onnxruntime"):
             import_optional(name, "export", "ONNX")
-    network = detector.model.folded().cpu()
-    program = traced(network, detector.channels)
+    network = detector.model.fuse_batch_norm().cpu()
+    program = trace(network, detector.channels)
     with whole(out) as temporary:
         (_write_onnx if out.suffix == SUFFIX else _write_program)(program, network, detector, temporary)
         _check(network, detector.channels, temporary, out)
     return out
 
 
-def exported(detector: Detector, device: str = "auto") -> Detector:
-    """The same detector, run by onnxruntime, by way of a file that is gone again."""
+def export_to_runtime(detector: Detector, device: str = "auto") -> Detector:
+    """Export a detector and load it again, to be run by onnxruntime, by way of a temporary file."""
     with tempfile.TemporaryDirectory() as folder:
         return load_onnx(export(detector, Path(folder) / f"detector{SUFFIX}"), device)
 
 
-def open_detector(
-    path: Path,
-    device: str = "auto",
-    compiled: bool = False,
-    runtime: Literal["torch", "onnx"] | None = None,
-    precision: Precision = "float32",
-) -> Detector:
-    """The detector in a file of either kind, to be run by either; by its own where none is named.
-
-    One that torch saved is exported first where onnxruntime is to run it. Raises BadInput where that cannot be.
-    """
-    is_onnx = path.suffix == SUFFIX
-    if is_onnx and runtime == "torch":
-        raise BadInput(f"{path}: torch does not run an ONNX file; give the detector that it was exported from")
-    if not (is_onnx or runtime == "onnx"):
-        return replace(Detector.load(path, pick_device(device), compiled), precision=precision)
-    if compiled:
-        raise BadInput(f"{path}: onnxruntime compiles by itself; leave --compile out")
-    if precision != "float32":
-        raise BadInput(f"{path}: onnxruntime runs it in single precision; leave --precision {precision} out")
-    return load_onnx(path, device) if is_onnx else exported(Detector.load(path), device)
-
-
-def traced(network: Model, channels: int) -> ExportedProgram:
-    """The network's forward for any number of windows, as a program of torch's own operators."""
+def trace(network: Model, channels: int) -> ExportedProgram:
+    """Trace the network's forward, for any number of windows, into a program of torch's own operators."""
     x, mask = trial(network, channels, 2, seed=0)
     batch = Dim("batch")
     # A scan that ran before leaves traces with which the next one is not exported.
@@ -104,7 +79,7 @@ def traced(network: Model, channels: int) -> ExportedProgram:
         program = torch.export.export(
             _Plain(network), (x, mask), dynamic_shapes=({0: batch}, {0: batch}), strict=False
         )
-        program = program.run_decompositions({torch.ops.untrimmed.group_kernels.default: group_in_torch})
+        program = program.run_decompositions({torch.ops.untrimmed.group_kernels.default: group_by_scan})
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # paths of this machine
     return program

@@ -2,18 +2,21 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
 from untrimmed.detection.detector import Detector
+from untrimmed.detection.sources import file_of, open_source
+from untrimmed.detection.video_scores import VideoScores
 from untrimmed.features.folder import reach
 from untrimmed.features.streams import LEEWAY
 from untrimmed.features.video_features import VideoFeatures
-from untrimmed.io import BadInput
-from untrimmed.timeline import Timeline
+from untrimmed.io import BadInput, Progress, track
+from untrimmed.timeline import Timeline, Timelines
 
 
 @dataclass(frozen=True)
@@ -42,23 +45,64 @@ class Fusion:
                     "recipe that differs in [data] alone"
                 )
 
-    def detect(self, features: Sequence[VideoFeatures], name: str = "the video") -> Timeline:
-        """The actions of a video, of which every detector is given the features that it understands.
+    def detect_all(
+        self,
+        sources: Sequence[str | Path],
+        *,
+        weights: Sequence[Path] = (),
+        video_scores: VideoScores | None = None,
+        progress: Progress | None = None,
+    ) -> Timelines:
+        """Find the actions of the same videos, of which every detector is given its own source.
 
+        As `Detector.detect_all`; raises BadInput too where a source lacks a video of the first.
+        """
+        pairs = zip(self.detectors, map(Path, sources), strict=True)
+        streams = [open_source(path, detector.source, detector.recipe.data, weights) for detector, path in pairs]
+        first = streams[0]
+        for videos, source in zip(streams[1:], sources[1:], strict=True):
+            if absent := [video for video in first if video not in videos]:
+                raise BadInput(
+                    f"{source}: lacks {len(absent)} of the {len(first)} videos of {sources[0]}, such as {absent[0]}; "
+                    "give both detectors the same videos"
+                )
+        if video_scores:
+            video_scores.check(list(first), self.detectors[0].classes)
+        timelines = {}
+        for video in track(first, "detecting", progress, len(first)):
+            features = [videos[video] for videos in streams]
+            timeline = self.detect(features, f"{sources[0]}: {video}", video_scores, video)
+            timelines[video] = replace(timeline, video=file_of(first, video))
+        return Timelines(timelines)
+
+    def detect(
+        self,
+        features: Sequence[VideoFeatures],
+        name: str = "the video",
+        video_scores: VideoScores | None = None,
+        video: str = "",
+    ) -> Timeline:
+        """Find the actions of a video, of which every detector is given the features that it understands.
+
+        With `video_scores`, candidates are weighed by the classes of `video` before suppression.
         Raises BadInput for features of another kind, and for such as do not show the same stretch of time.
         """
         segments, scores = self.candidates(features, name)
-        return self.detectors[0].timeline(segments, scores, features[0].duration)
+        first = self.detectors[0]
+        if video_scores:
+            weighed = video_scores.weigh(video, first.classes, scores)
+            first, scores = replace(first, classes=weighed.classes), weighed.scores
+        return first.suppress(segments, scores, features[0].duration)
 
     def candidates(
         self, features: Sequence[VideoFeatures], name: str = "the video"
     ) -> tuple[Float[np.ndarray, "candidates 2"], Float[np.ndarray, "candidates classes"]]:
-        """The averaged segments in seconds and scores per class, before suppression; raises as `detect` does."""
-        for detector, seen in zip(self.detectors, features, strict=True):
-            detector.check(seen, name)
-        features = _aligned(features, name, sliding=self.detectors[0].recipe.windows.mode == "slide")
-        candidates = [detector.candidates(seen) for detector, seen in zip(self.detectors, features, strict=True)]
-        segments, scores = (np.average(of_each, 0, self.weights) for of_each in zip(*candidates, strict=True))
+        """Average segments in seconds and scores per class, before suppression; raises as `detect` does."""
+        for detector, stream in zip(self.detectors, features, strict=True):
+            detector.check(stream, name)
+        features = _align(features, name, sliding=self.detectors[0].recipe.windows.mode == "slide")
+        candidates = [detector.candidates(stream) for detector, stream in zip(self.detectors, features, strict=True)]
+        segments, scores = (np.average(arrays, 0, self.weights) for arrays in zip(*candidates, strict=True))
         return segments, scores
 
 
@@ -84,7 +128,7 @@ def _anchors(detector: Detector) -> Tensor | None:
     return dict(detector.model.named_buffers()).get("anchors")
 
 
-def _aligned(features: Sequence[VideoFeatures], name: str, *, sliding: bool) -> list[VideoFeatures]:
+def _align(features: Sequence[VideoFeatures], name: str, *, sliding: bool) -> list[VideoFeatures]:
     """The features cut to one length where their snippets lie alike; refuses such as would give other windows."""
     ends = [reach(seen.grid, len(seen)) for seen in features]
     coarsest = max(seen.grid.step for seen in features)

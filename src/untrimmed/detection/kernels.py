@@ -1,6 +1,6 @@
 """A look into a GTAN detector: the Gaussian kernels that it lays over a video, in seconds, as a picture or a page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -10,17 +10,16 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from untrimmed.annotations.formats.activitynet import read_annotations, read_detections
-from untrimmed.detection.detector import BATCH, Detector, batched
-from untrimmed.detection.results import panel
-from untrimmed.detection.sources import Videos, open_source
+from untrimmed.annotations.formats.activitynet import read_activitynet, read_activitynet_results
+from untrimmed.detection.detector import BATCH, Detector, split_batches
+from untrimmed.detection.sources import open_source
+from untrimmed.detection.view import panel
 from untrimmed.extraction.videos import find_videos
-from untrimmed.features.streams import FeatureStreams
 from untrimmed.features.video_features import VideoFeatures
 from untrimmed.features.windows import Window, windows
 from untrimmed.io import BadInput, write_text
-from untrimmed.models.base import stack
-from untrimmed.models.gaussian_kernels import Kernels, group
+from untrimmed.models.base import stack_windows
+from untrimmed.models.gaussian_kernels import Kernels, group_kernels
 from untrimmed.models.gtan import GTAN
 from untrimmed.visualization.kernels import Kernel, KernelLayer, fitting_layer, kernels_svg
 from untrimmed.visualization.report import write_report
@@ -42,7 +41,7 @@ def find_kernels(detector: Detector, features: VideoFeatures, name: str = "the v
     detector.check(features, name)
     every = list(windows(features, detector.recipe.windows, network.length))
     kernels: list[list[Kernel]] = [[] for _ in network.levels]
-    found = (one for several in batched(iter(every), BATCH) for one in _seen(network, several))
+    found = (one for several in split_batches(every, BATCH) for one in _seen(network, several))
     for window, (start, end), layers in zip(every, _shares(every), found, strict=True):
         for layer, several in zip(kernels, layers, strict=True):
             inside = (_in_seconds(kernel, window, network.length) for kernel in several)
@@ -59,7 +58,7 @@ def network_of(detector: Detector) -> GTAN:
     if not isinstance(detector.model, GTAN):
         name = detector.recipe.model.name
         raise BadInput(f"the detector is a {name}, which has no Gaussian kernels; give one with model.name = 'gtan'")
-    return detector.model.folded()
+    return detector.model.fuse_batch_norm()
 
 
 def write_kernels(
@@ -78,13 +77,13 @@ def write_kernels(
     surest, as many as there are true actions. Raises BadInput for a video or a layer that there is not.
     """
     network_of(detector)
-    features = _seen_in(open_source(detector, source), video, source)
+    features = _seen_in(open_source(source, detector.source, detector.recipe.data), video, source)
     layers = find_kernels(detector, features, f"{source}: {video}")
     if layer is not None and not 1 <= layer <= len(layers):
         raise BadInput(f"layer {layer}: the detector has layers 1 to {len(layers)}, the finest first")
     rows, many = {}, MANY
     if truth:
-        annotated = read_annotations(truth).timelines
+        annotated = read_activitynet(truth).timelines
         if video not in annotated:
             raise BadInput(f"{truth}: has no video {video!r}; give the annotations that it is in, or none")
         rows["truth"], many = annotated[video], max(1, len(annotated[video].actions))
@@ -106,10 +105,10 @@ def write_kernel_view(
 ) -> Path:
     """The report of a results file in which every video has its kernels below the timelines, layer by layer."""
     network_of(detector)
-    detected = read_detections(results).timelines
-    annotated = read_annotations(truth).timelines if truth else {}
+    detected = read_activitynet_results(results).timelines
+    annotated = read_activitynet(truth).timelines if truth else {}
     files = {file.stem: file for file in find_videos(videos)} if videos else {}
-    seen, panels = open_source(detector, source), []
+    seen, panels = open_source(source, detector.source, detector.recipe.data), []
     for video in sorted(detected):
         layers = find_kernels(detector, _seen_in(seen, video, source), f"{source}: {video}")
         plain = panel(video, detected[video], annotated.get(video), files.get(video))
@@ -118,7 +117,7 @@ def write_kernel_view(
     return out
 
 
-def _seen_in(seen: FeatureStreams | Videos, video: str, source: Path) -> VideoFeatures:
+def _seen_in(seen: Mapping[str, VideoFeatures], video: str, source: Path) -> VideoFeatures:
     """The features of a video, or a sentence that says which videos there are."""
     if video not in seen:
         names = sorted(seen)
@@ -151,11 +150,11 @@ def _shares(every: Sequence[Window]) -> list[tuple[float, float]]:
 @torch.inference_mode()
 def _seen(network: GTAN, several: list[Window]) -> Iterator[list[list[_Found]]]:
     """Of each window of a batch, layer by layer, the real kernels."""
-    batch, device = stack(several), network.standardize.mean.device
+    batch, device = stack_windows(several), network.standardize.mean.device
     x, mask = batch.x.to(device), batch.mask.to(device)
-    maps, real, kernels = network.look(x, mask)
+    maps, real, kernels = network.compute_feature_maps(x, mask)
     members = _members(network, real, kernels)
-    outputs = network.predict(maps, real, kernels)
+    outputs = network.predict_boxes(maps, real, kernels)
     best = torch.zeros(outputs.real.shape, dtype=torch.float64)
     for row, (which, proposals) in enumerate(zip(outputs.real.cpu(), network.decode(outputs), strict=True)):
         best[row, which] = proposals.scores.amax(-1).double().cpu()
@@ -167,7 +166,7 @@ def _seen(network: GTAN, several: list[Window]) -> Iterator[list[list[_Found]]]:
 
 
 def _kernels(layer: Kernels, members: Tensor, scores: Tensor, row: int) -> list[_Found]:
-    real = layer.real[row].cpu()
+    real = layer.valid[row].cpu()
     parts = (layer.centre[row], layer.sigma[row], members[row], scores[row])
     return [_Found(*values) for values in zip(*(part.cpu()[real].tolist() for part in parts), strict=True)]
 
@@ -179,10 +178,10 @@ def _members(network: GTAN, real: list[Tensor], kernels: list[Kernels]) -> list[
     if network.config.kernels != "grouped":
         return own
     sigma = torch.cat([layer.sigma[:, :number] for layer, number in zip(kernels, cells, strict=True)], 1)
-    found = group(sigma, cells, torch.stack([layer.sum(1) for layer in real], 1), network.config.group_tiou)
+    found = group_kernels(sigma, cells, torch.stack([layer.sum(1) for layer in real], 1), network.config.group_tiou)
     # Kernels that stand alone are counted in a place of their own at the end, which is dropped.
-    places = torch.where(found.group >= 0, found.group, found.real.shape[1])
-    counts = torch.zeros(len(sigma), found.real.shape[1] + 1, dtype=torch.long, device=sigma.device)
+    places = torch.where(found.group >= 0, found.group, found.valid.shape[1])
+    counts = torch.zeros(len(sigma), found.valid.shape[1] + 1, dtype=torch.long, device=sigma.device)
     counts = counts.scatter_add(1, places, torch.ones_like(places))[:, :-1]
     merged = counts.split([number // 2 for number in cells], 1)
     return [torch.cat(pair, 1) for pair in zip(own, merged, strict=True)]

@@ -54,7 +54,7 @@ class OnnxModel(Model):
     def decode(self, outputs: Any) -> list[Proposals]:
         return self.decoder.decode(outputs)
 
-    def folded(self) -> "OnnxModel":
+    def fuse_batch_norm(self) -> "OnnxModel":
         """Itself: what was exported is folded already."""
         return self
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from untrimmed.annotations.corpus import DataConfig, open_features
-from untrimmed.extraction.one_video import extract_video
 from untrimmed.extraction.settings import ExtractConfig, config_of
+from untrimmed.extraction.video import extract_video
 from untrimmed.extraction.videos import find_videos
 from untrimmed.features import archives
 from untrimmed.features.files import ENDINGS

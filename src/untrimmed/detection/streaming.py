@@ -15,8 +15,8 @@ from jaxtyping import Float
 from untrimmed.detection.detector import Detector
 from untrimmed.detection.settling import Settler
 from untrimmed.extraction.extractor import Extractor
-from untrimmed.extraction.one_video import extractor_of
 from untrimmed.extraction.settings import config_of
+from untrimmed.extraction.video import extractor_of
 from untrimmed.features.video_features import VideoFeatures
 from untrimmed.features.windows import starts
 from untrimmed.io import BadInput

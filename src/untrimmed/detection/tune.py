@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 from jaxtyping import Float
-from rich.progress import track
 
 from untrimmed.annotations.corpus import Corpus, DataConfig, open_corpus
 from untrimmed.detection.card import Card, Threshold, Tuning, figures, part, truth_hash
@@ -18,7 +17,7 @@ from untrimmed.evaluation.detection import DetectionScores, detection_map
 from untrimmed.evaluation.instances import Instances, from_timelines
 from untrimmed.evaluation.operating_points import operating
 from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS
-from untrimmed.io import BadInput
+from untrimmed.io import BadInput, Progress, track
 from untrimmed.models.suppression import SuppressConfig, suppress
 
 ROUNDS = 3
@@ -135,7 +134,9 @@ class Candidates:
         return found
 
 
-def tune(detector: Detector, data: DataConfig, subset: Sequence[str] = (), *, quiet: bool = False) -> Tuned:
+def tune(
+    detector: Detector, data: DataConfig, subset: Sequence[str] = (), *, progress: Progress | None = None
+) -> Tuned:
     """Try suppressions on the videos of some splits, those that `data` tests on where none is named.
 
     One setting after another takes the best of its values, by the average mAP of the data set's protocol, until
@@ -143,7 +144,7 @@ def tune(detector: Detector, data: DataConfig, subset: Sequence[str] = (), *, qu
     """
     splits = tuple(subset) or data.test
     corpus = open_corpus(replace(data, train=splits, test=()))
-    truth = from_timelines({video: corpus.dataset.truth[video] for video in corpus.train})
+    truth = from_timelines({video: corpus.dataset.ground_truth[video] for video in corpus.train})
     if not set(truth.labels) & set(detector.classes):
         raise BadInput(f"{data.annotations}: has none of the detector's classes, such as {detector.classes[0]!r}")
     protocol = DETECTION_PROTOCOLS[corpus.dataset.protocol]
@@ -151,7 +152,7 @@ def tune(detector: Detector, data: DataConfig, subset: Sequence[str] = (), *, qu
     least = min(config.floor, *(values["floor"] for values in TRIED["floor"]))
     with tempfile.TemporaryDirectory() as folder:
         candidates = Candidates(Path(folder), detector.classes, least)
-        for video in track(corpus.train, "detecting", disable=quiet):
+        for video in track(corpus.train, "detecting", progress, len(corpus.train)):
             features = corpus.features[video]
             detector.check(features, video)
             candidates.add(video, *detector.candidates(features), features.duration)
@@ -159,7 +160,7 @@ def tune(detector: Detector, data: DataConfig, subset: Sequence[str] = (), *, qu
         def reached(settings: SuppressConfig) -> float:
             return detection_map(truth, candidates.suppressed(settings), protocol).average_map
 
-        trials = tuple(track(search(config, reached), "trying settings", total=None, disable=quiet))
+        trials = tuple(track(search(config, reached), "trying settings", progress))
         best = replace(config, **[trial for trial in trials if trial.kept][-1].settings)
         results = candidates.suppressed(best)
         before = detection_map(truth, candidates.suppressed(config), protocol)
