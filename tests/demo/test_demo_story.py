@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from untrimmed.annotations.corpus import open_corpus
-from untrimmed.demo.story import FEATURES, VIDEOS, demo_recipe, tell
+from untrimmed.demo.pipeline import FEATURES, VIDEOS, demo_recipe, tell
 from untrimmed.demo.videos import DemoConfig
 
 SMALL = DemoConfig(videos=3, seconds=(14.0, 16.0))

@@ -20,11 +20,11 @@ from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.models.anchors import tiou, to_segments
 from untrimmed.models.ctcn import CTCNConfig
 from untrimmed.project import feature_checks
+from untrimmed.project.annotation_checks import is_typo, plain
 from untrimmed.project.doctor import examine
-from untrimmed.project.finding import Finding, grouped, lines, summary, tree
-from untrimmed.project.fit_checks import reach_of
-from untrimmed.project.footage import is_steady
-from untrimmed.project.truth_checks import is_typo, plain
+from untrimmed.project.findings import Finding, grouped, lines, summary, tree
+from untrimmed.project.video_files import is_steady
+from untrimmed.project.window_checks import reach_of
 from untrimmed.recipe import read_recipe
 
 SOURCE = FeatureSource(backbone="mine", fps=4.0)

@@ -13,13 +13,14 @@ from typer.testing import CliRunner
 
 from own_folder import csv, srt, video
 from untrimmed.annotations.corpus import open_corpus
-from untrimmed.annotations.formats.activitynet import read_annotations
+from untrimmed.annotations.formats.activitynet import read_activitynet
 from untrimmed.cli import app
 from untrimmed.io import BadInput
-from untrimmed.project.histograms import bounds_for, histogram
+from untrimmed.project.dataset_statistics import bounds_for, histogram
+from untrimmed.project.folder_scan import survey
 from untrimmed.project.init import begin
 from untrimmed.project.names import matched
-from untrimmed.project.proposal import (
+from untrimmed.project.recipe_numbers import (
     LEVELS,
     RATES,
     SIZES,
@@ -34,7 +35,6 @@ from untrimmed.project.proposal import (
     windows_with_action,
 )
 from untrimmed.project.split import TRIED, VALIDATION, on_both_sides, propose, split_videos
-from untrimmed.project.survey import survey
 from untrimmed.recipe import read_recipe
 from untrimmed.timeline import Action, Timeline
 
@@ -91,7 +91,7 @@ def test_a_folder_becomes_a_recipe_that_reads_its_annotations_back(folder):
     begun = begin(folder, Path("dataset.toml"))
     assert begun.found.annotations == folder / "labels.csv"
     assert sorted(begun.found.timelines) == ["a", "b", "c", "d"]
-    annotations = read_annotations(Path("annotations.json"))
+    annotations = read_activitynet(Path("annotations.json"))
     assert annotations.timelines["d"].actions == (Action(2, 4, "jump"), Action(5, 7, "run"))
     assert annotations.timelines["c"].duration == pytest.approx(8)
     assert set(annotations.subsets.values()) == {"training", "validation"}

@@ -20,7 +20,7 @@ def demo(
 
     Example: `untrimmed demo --out runs/demo`
     """
-    from untrimmed.demo.story import tell
+    from untrimmed.demo.pipeline import tell
 
     story = tell(out, overrides or [], workers=workers, quiet=quiet)
     show_scores(story.scores)

@@ -57,7 +57,7 @@ def doctor(
     """
     from untrimmed.io import write_json
     from untrimmed.project.doctor import examine
-    from untrimmed.project.finding import has_error, lines, summary, tree
+    from untrimmed.project.findings import has_error, lines, summary, tree
     from untrimmed.recipe import read_recipe
 
     groups = examine(read_recipe(recipe, overrides or []), recipe.parent, decode=decode)
@@ -71,7 +71,7 @@ def doctor(
 
 
 def _show(begun: "Begun") -> None:
-    from untrimmed.project.histograms import class_rows, histogram
+    from untrimmed.project.dataset_statistics import class_rows, histogram
 
     found, split = begun.found, begun.split
     seconds = sum(timeline.duration for timeline in found.timelines.values())

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
+from untrimmed.demo.backgrounds import PLACES
 from untrimmed.demo.figure import JOINTS
 from untrimmed.demo.paint import Colour, Picture, disc, fill, limb, shaded, solid
-from untrimmed.demo.places import PLACES
 
 MARGIN = 48  # pixels of background beyond either side of the picture
 PITCH = 0.16  # how far the ground comes down the picture toward the viewer, of what it comes forward

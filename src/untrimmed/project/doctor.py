@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from untrimmed.annotations.corpus import DataConfig, folders_of_videos, open_dataset
-from untrimmed.annotations.datasets.base import Dataset
+from untrimmed.annotations.corpus import DataConfig, find_video_folders, open_dataset
+from untrimmed.annotations.datasets.dataset import Dataset
 from untrimmed.extraction.videos import find_videos
 from untrimmed.io import BadInput
+from untrimmed.project.annotation_checks import check_balance, check_doubles, check_labels, check_times
 from untrimmed.project.feature_checks import check_features, check_stale
-from untrimmed.project.finding import Finding, Group, grouped
-from untrimmed.project.fit_checks import check_fit
-from untrimmed.project.footage import look_at
+from untrimmed.project.findings import Finding, Group, grouped
 from untrimmed.project.names import matched
-from untrimmed.project.truth_checks import check_balance, check_doubles, check_labels, check_times
 from untrimmed.project.video_checks import check_copies, check_decoding, check_files, check_lengths, check_rates
+from untrimmed.project.video_files import look_at
+from untrimmed.project.window_checks import check_fit
 from untrimmed.recipe import Recipe
 
 
@@ -37,11 +37,11 @@ def _findings(recipe: Recipe, place: Path, decode: bool) -> Iterator[Finding]:
     used = tuple(dict.fromkeys((*train, *test)))
     yield from check_times(data, dataset)
     yield from _check_videos(data, dataset, train, test, decode)
-    yield from check_features(data, dataset.truth, used)
-    yield from check_doubles(dataset.truth)
+    yield from check_features(data, dataset.ground_truth, used)
+    yield from check_doubles(dataset.ground_truth)
     yield from check_labels(dataset)
     yield from check_balance(dataset, train, test)
-    yield from check_fit(recipe, dataset.truth, used)
+    yield from check_fit(recipe, dataset.ground_truth, used)
 
 
 def _split(dataset: Dataset, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ def _check_split(
     for video in sorted(set(train) & set(test)):
         yield Finding("error", "video in both training and test", video, "mend data.train or data.test")
     for key, videos in {"training": train, "test": test}.items():
-        if not any(dataset.truth[video].actions for video in videos):
+        if not any(dataset.ground_truth[video].actions for video in videos):
             severity = "error" if key == "training" else "warning"
             sentence = f"{len(videos)} {key} videos have no action"
             remedy = "nothing can be learned" if key == "training" else "nothing can be measured"
@@ -71,17 +71,17 @@ def _check_videos(
     data: DataConfig, dataset: Dataset, train: tuple[str, ...], test: tuple[str, ...], decode: bool
 ) -> Iterator[Finding]:
     try:
-        folders = folders_of_videos(data)
+        folders = find_video_folders(data)
         if not folders:
             remedy = "name their folder: data.videos = ..."
             yield Finding("note", "videos not looked at", "data.videos is empty", remedy)
             return
         footage = look_at([file for folder in folders for file in find_videos(folder)])
-        names = matched(dataset.truth, footage.files)
+        names = matched(dataset.ground_truth, footage.files)
     except BadInput as error:
         yield Finding("error", "videos that cannot be found", str(error))
         return
-    used = {video: dataset.truth[video] for video in dict.fromkeys((*train, *test))}
+    used = {video: dataset.ground_truth[video] for video in dict.fromkeys((*train, *test))}
     yield from check_files(footage, names, used)
     yield from check_lengths(footage, {name: video for name, video in names.items() if name in used}, used)
     yield from check_rates(footage)

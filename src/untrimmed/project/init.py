@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from untrimmed.annotations.formats.activitynet import write_annotations
+from untrimmed.annotations.formats.activitynet import write_activitynet
 from untrimmed.features.folder import stated_source
 from untrimmed.io import BadInput, read_text, whole, write_text
 from untrimmed.project.annotation_files import Reading
-from untrimmed.project.proposal import Proposal, propose_numbers
+from untrimmed.project.folder_scan import Survey, survey
+from untrimmed.project.recipe_numbers import Proposal, propose_numbers
+from untrimmed.project.recipe_text import BEGINNING, next_commands, proposed_source, recipe_text
 from untrimmed.project.split import Split, split_videos
-from untrimmed.project.survey import Survey, survey
-from untrimmed.project.writing import BEGINNING, next_commands, proposed_source, recipe_text
 from untrimmed.recipe import read_recipe
 from untrimmed.timeline import Timeline
 
@@ -60,7 +60,7 @@ def begin(
     proposal = propose_numbers(found.timelines, found.rates, split)
     text = recipe_text(str(out), found, split, proposal, target, _features(out.parent, proposal))
     with whole(target) as first, whole(out) as second:
-        write_annotations(first, found.timelines, split.subsets)
+        write_activitynet(first, found.timelines, split.subsets)
         write_text(second, text)
     commands = next_commands(read_recipe(out), str(out))
     return Begun(found, split, proposal, out, target, commands, (*found.notes, *_lonely(found, split)))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from untrimmed.demo.videos import ANNOTATIONS, DemoConfig, render
-from untrimmed.detection.results import panel
+from untrimmed.detection.view import panel
 from untrimmed.evaluation.detection import DetectionScores
 from untrimmed.evaluation.tables import detection_tables
 from untrimmed.extraction.settings import ExtractConfig

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from math import isfinite
 
+from untrimmed.annotations.annotations import Dropped
 from untrimmed.annotations.corpus import DataConfig
-from untrimmed.annotations.datasets.base import Dataset
-from untrimmed.annotations.formats.base import Dropped
-from untrimmed.project.finding import Finding, Severity
+from untrimmed.annotations.datasets.dataset import Dataset
+from untrimmed.project.findings import Finding, Severity
 from untrimmed.timeline import Action, Timeline
 
 ALIKE = 0.9
@@ -32,7 +32,7 @@ def check_times(data: DataConfig, dataset: Dataset) -> Iterator[Finding]:
     remedy = 'mend the times, or set data.unusable = "drop" to go on without such'
     for row in dataset.dropped:
         yield Finding(severity, _fault(row), f"{data.annotations}: {row}", remedy)
-    for video, timeline in dataset.truth.items():
+    for video, timeline in dataset.ground_truth.items():
         for action in timeline.actions:
             if action.length >= WHOLE * timeline.duration:
                 sentence = f"{video}: {_named(action)} is all of the {timeline.duration:.1f} s of its video"
@@ -54,7 +54,7 @@ def check_doubles(truth: Mapping[str, Timeline]) -> Iterator[Finding]:
 
 def check_labels(dataset: Dataset) -> Iterator[Finding]:
     """Labels that are one but for case, blanks or a letter."""
-    counts = Counter(action.label for timeline in dataset.truth.values() for action in timeline.actions)
+    counts = Counter(action.label for timeline in dataset.ground_truth.values() for action in timeline.actions)
     spellings: dict[str, list[str]] = {}
     for label in counts:
         spellings.setdefault(plain(label), []).append(label)
@@ -99,7 +99,7 @@ def check_balance(dataset: Dataset, train: Sequence[str], test: Sequence[str]) -
         most, least = ranked[0], ranked[-1]
         sentence = f"{most[0]!r} has {most[1]:,} training actions, {least[0]!r} has {least[1]:,}"
         yield Finding("note", "classes of very different size", sentence, "annotate more of the rare ones")
-    empty = [video for video in (*train, *test) if not dataset.truth[video].actions]
+    empty = [video for video in (*train, *test) if not dataset.ground_truth[video].actions]
     if empty:
         sentence = f"{len(empty)} of {len(train) + len(test)} videos, the first is {empty[0]}"
         yield Finding("note", "videos without any action", sentence, "fine, if nothing happens in them")
@@ -161,7 +161,7 @@ def _tiou(a: Action, b: Action) -> float:
 
 
 def _counts(dataset: Dataset, videos: Sequence[str]) -> Counter[str]:
-    return Counter(action.label for video in videos for action in dataset.truth[video].actions)
+    return Counter(action.label for video in videos for action in dataset.ground_truth[video].actions)
 
 
 def _times(count: int) -> str:

@@ -11,7 +11,7 @@ from untrimmed.io import BadInput
 from untrimmed.models.anchors import anchor_ratios
 from untrimmed.models.ctcn import CTCNConfig
 from untrimmed.models.pyramid import STEM_STRIDE
-from untrimmed.project.finding import Finding
+from untrimmed.project.findings import Finding
 from untrimmed.recipe import Recipe
 from untrimmed.timeline import Action, Timeline
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import tomli_w
 
-from untrimmed.annotations.corpus import extract_commands
+from untrimmed.annotations.corpus import build_extract_commands
 from untrimmed.extraction.settings import ExtractConfig, settled, source_of
 from untrimmed.features.video_features import FeatureSource
-from untrimmed.project.proposal import DENSE, LONG, OVERLAP, SHORT, Proposal, anchors_in_seconds
+from untrimmed.project.folder_scan import Survey
+from untrimmed.project.recipe_numbers import DENSE, LONG, OVERLAP, SHORT, Proposal, anchors_in_seconds
 from untrimmed.project.split import Split
-from untrimmed.project.survey import Survey
 from untrimmed.recipe import Recipe, build_recipe
 
 BEGINNING = "# Proposed by `untrimmed init`"
@@ -47,7 +47,7 @@ def next_commands(recipe: Recipe, name: str) -> list[str]:
     file = shlex.quote(name)
     run = shlex.quote(str(Path("runs") / Path(name).stem))
     return [
-        *extract_commands(recipe.data),
+        *build_extract_commands(recipe.data),
         f"untrimmed doctor {file}",
         f"untrimmed train {file} --out {run}",
     ]

@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from untrimmed.annotations.formats.base import Annotations, Dropped, judge
-from untrimmed.annotations.formats.content import videos_of
+from untrimmed.annotations.annotations import Annotations, Dropped, split_usable
+from untrimmed.annotations.formats.content import count_videos
 from untrimmed.io import BadInput, missing
 from untrimmed.project.annotation_files import Found, Reading, find_annotations, read_annotations_at
-from untrimmed.project.footage import Footage, look_at, videos_under
 from untrimmed.project.names import matched
+from untrimmed.project.video_files import Footage, look_at, videos_under
 from untrimmed.timeline import Action, Timeline
 
 EXAMPLES = 3
@@ -63,7 +63,7 @@ def survey(
     names = matched(found.annotations.timelines, lengths)
     if not names:
         raise BadInput(
-            f"{found.path}: annotates {videos_of(list(found.annotations.timelines))}, and no video of {folder} is "
+            f"{found.path}: annotates {count_videos(list(found.annotations.timelines))}, and no video of {folder} is "
             f"called so (the first there is {next(iter(sorted(lengths)))!r}); rename one or the other"
         )
     return _assembled(found, footage, names)
@@ -80,7 +80,7 @@ def _assembled(found: Found, footage: Footage, names: Mapping[str, str]) -> Surv
     dropped = list(_never_rows(annotations, names))
     for name, video in sorted(names.items(), key=lambda pair: pair[1]):
         # Judged anew: what a file states of a length may be wrong, and the video itself is not.
-        judged = judge(video, annotations.rows.get(name, ()), lengths[video], annotations.classes)
+        judged = split_usable(video, annotations.rows.get(name, ()), lengths[video], annotations.classes)
         timelines[video] = Timeline(lengths[video], judged.actions)
         dropped += judged.dropped
     if not any(timeline.actions for timeline in timelines.values()):
@@ -112,13 +112,13 @@ def _notes(found: Found, footage: Footage, names: Mapping[str, str], dropped: Se
     for fault in footage.faults.values():
         yield f"left out, as it cannot be read: {fault}"
     if absent := [name for name in annotations.timelines if name not in names]:
-        yield f"annotated, but no such file that can be read: {videos_of(absent)}"
+        yield f"annotated, but no such file that can be read: {count_videos(absent)}"
     if bare := sorted(lengths.keys() - set(names.values())):
-        yield f"left out, as the annotations do not name it: {videos_of(bare)}"
+        yield f"left out, as the annotations do not name it: {count_videos(bare)}"
     stated = {name: annotations.timelines[name].duration for name in names}
     if odd := [name for name, video in names.items() if stated[name] > lengths[video] + APART]:
         seconds = f"{lengths[names[odd[0]]]:.1f} s, not {stated[odd[0]]:.1f} s"
-        yield f"shorter than the annotations say: {videos_of(odd)}, {seconds}; the files are believed"
+        yield f"shorter than the annotations say: {count_videos(odd)}, {seconds}; the files are believed"
     if dropped:
         examples = "; ".join(map(str, dropped[:EXAMPLES]))
         more = f"; and {len(dropped) - EXAMPLES} more" if len(dropped) > EXAMPLES else ""
