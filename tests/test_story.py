@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import synthetic
-from untrimmed.annotations.formats.activitynet import write_annotations
+from untrimmed.annotations.formats.activitynet import write_activitynet
 from untrimmed.cli import app
 from untrimmed.recipe import read_recipe, write_recipe
 from untrimmed.timeline import Action, Timeline
@@ -59,7 +59,7 @@ def story(tmp_path_factory):
     places = {"a": (2, 6), "b": (5, 9), "c": (4, 8)}
     truth = {name: write_clip(folder / "videos" / f"{name}.mp4", start=s, end=e) for name, (s, e) in places.items()}
     subsets = {"a": "training", "b": "training", "c": "validation"}
-    write_annotations(folder / "annotations.json", truth, subsets)
+    write_activitynet(folder / "annotations.json", truth, subsets)
     run("extract", folder / "videos", "--out", folder / "features", "--quiet")
     recipe = synthetic.recipe_for(folder, model={"length": 64, "levels": 5}, train={"steps": 40, "rate": 5e-3})
     write_recipe(folder / "recipe.toml", recipe)
@@ -291,14 +291,22 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def test_the_readme_s_python_draws_a_timeline(story, tmp_path, monkeypatch, capsys):
-    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-    (lines,) = re.findall(r"```python\n(.*?)```", readme, re.S)
-    assert len(lines.splitlines()) == 8
-    (tmp_path / "runs/demo/videos").mkdir(parents=True)
-    shutil.copy(story / "run/detector.safetensors", tmp_path / "runs/demo/detector.safetensors")
-    shutil.copy(story / "videos/c.mp4", tmp_path / "runs/demo/videos/demo_002.mp4")
+ROOT = Path(__file__).parent.parent
+PROGRAMS = [
+    pytest.param(code, id=f"{page.relative_to(ROOT)}-{number}")
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    for number, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S), 1)
+]
+
+
+@pytest.mark.parametrize("code", PROGRAMS)
+def test_every_python_block_of_readme_and_docs_runs(code, story, tmp_path, monkeypatch):
+    demo = tmp_path / "runs/demo"
+    shutil.copytree(story / "videos", demo / "videos")
+    shutil.copy(story / "videos/c.mp4", demo / "videos/demo_002.mp4")
+    shutil.copy(story / "run/detector.safetensors", demo)
+    shutil.copy(story / "recipe.toml", demo)
+    shutil.copy(story / "annotations.json", demo)
     monkeypatch.chdir(tmp_path)
-    exec(compile(lines, "README.md", "exec"), {})
-    assert "square" in capsys.readouterr().out
-    assert (tmp_path / "timeline.svg").read_text().startswith("<svg")
+    monkeypatch.setattr("webbrowser.open", lambda address: True)
+    exec(compile(code, "a block", "exec"), {})
