@@ -5,7 +5,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from untrimmed.io import write_text
-from untrimmed.visualization.timelines import ink, palette, svg_frame
+from untrimmed.visualization.colours import choose_text_colour, palette
+from untrimmed.visualization.svg import build_svg
 
 WIDTH, LEFT, RIGHT = 680, 24, 656  # pixels
 BLUE, ORANGE, GREEN, PINK, SKY = palette("abcde").values()
@@ -59,7 +60,7 @@ class Sheet:
         if words and colour and opacity == 1:
             self._body.append(
                 f'<text x="{(start + end) / 2:.1f}" y="{y + height / 2 + 4:.1f}" font-size="12" '
-                f'text-anchor="middle" fill="{ink(colour)}">{escape(words)}</text>'
+                f'text-anchor="middle" fill="{choose_text_colour(colour)}">{escape(words)}</text>'
             )
         elif words:
             self.text((start + end) / 2, y + height / 2 + 4, words, "middle", size=12)
@@ -83,5 +84,4 @@ class Sheet:
 
     def write(self, path: Path, height: float) -> None:
         """The picture as a file."""
-        svg, *rest = svg_frame(WIDTH, height, self.title)
-        write_text(path, "\n".join([svg, f"<style>{_STYLE}</style>", *rest, *self._body, "</svg>", ""]))
+        write_text(path, build_svg(WIDTH, height, self.title, self._body, style=_STYLE))

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from untrimmed.annotations.formats.activitynet import read_annotations, write_results
+from untrimmed.annotations.formats.activitynet import read_activitynet, write_activitynet_results
 from untrimmed.review.desk import Files, open_review
 from untrimmed.review.server import ReviewServer
 from untrimmed.timeline import Action, Timeline
-from untrimmed.video.sampling import write_video
+from untrimmed.video.writer import write_video
 from untrimmed.visualization.report import Panel, write_report
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
@@ -263,7 +263,7 @@ def review(browser, tmp_path) -> Iterator[Browser]:
     make_video(videos / "a.mp4")
     make_video(videos / "b.mp4")
     found = (Action(1.0, 3.0, "jump", 0.9), Action(4.0, 5.0, "run", 0.8), Action(7.0, 9.0, HOSTILE, 0.7))
-    write_results(tmp_path / "r.json", {"a": Timeline(12.0, found), "b": Timeline(12.0, (Action(2, 3, "run", 0.9),))})
+    write_activitynet_results(tmp_path / "r.json", {"a": Timeline(12.0, found), "b": Timeline(12.0, (Action(2, 3, "run", 0.9),))})
     shelves, session = open_review(Files(tmp_path / "r.json", videos), tmp_path / "out.json")
     server = ReviewServer("Review of r.json", shelves, session, videos)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -293,7 +293,7 @@ def items(review: Any, name: str) -> dict[str, tuple[float, float, str]]:
 
 
 def saved(review: Any, name: str) -> list[tuple[float, float, str]]:
-    written = read_annotations(review.out).timelines
+    written = read_activitynet(review.out).timelines
     return [(a.start, a.end, a.label) for a in written[name].actions] if name in written else []
 
 
@@ -344,8 +344,8 @@ def test_a_person_corrects_a_video_and_marks_it_done(review):
     review.wait(
         lambda: (10.0, 12.0) in [(round(a, 1), round(b, 1)) for a, b, _ in saved(review, "a")], "the added one"
     )
-    assert len(read_annotations(review.out).timelines) == 1 and not review.faults()
-    assert read_annotations(review.out).subsets == {"a": "training"}
+    assert len(read_activitynet(review.out).timelines) == 1 and not review.faults()
+    assert read_activitynet(review.out).subsets == {"a": "training"}
     assert review.driver.title == "Review of r.json" and review.count(".panel b") == 0
 
 

@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 
 from untrimmed.timeline import Action, Timeline
 from untrimmed.visualization.grouping import grouping_svg
-from untrimmed.visualization.kernels import Kernel, KernelLayer, bell, described, fitting_layer, kernels_svg
+from untrimmed.visualization.kernels import (
+    Kernel,
+    KernelLayer,
+    choose_layer,
+    describe_kernel,
+    gaussian_path,
+    kernels_svg,
+)
 from untrimmed.visualization.report import Panel, write_report
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +55,7 @@ def test_every_kernel_has_one_curve_over_one_box_of_two_sigmas(several, width):
     layer = layer_of(*several)
     root = ElementTree.fromstring(kernels_svg(200, {}, layer, width=width))
     drawn = [*groups(root, "own"), *groups(root, "merged")]
-    assert sorted(each.findtext(f"{SVG}title") for each in drawn) == sorted(map(described, layer.kernels))
+    assert sorted(each.findtext(f"{SVG}title") for each in drawn) == sorted(map(describe_kernel, layer.kernels))
     inside = next((each for each in root.iter(f"{SVG}svg") if each is not root), root)
     scale = float(inside.attrib["width"]) / 200
     for group in drawn:
@@ -95,7 +102,7 @@ def test_a_kernel_stands_over_its_own_time_between_the_actions():
 
 @given(st.floats(-500, 500), st.floats(0.5, 300))
 def test_a_bell_is_a_gaussian_to_one_percent(x, sigma):
-    points = numbers(bell(x, 100.0, sigma, 100.0))
+    points = numbers(gaussian_path(x, 100.0, sigma, 100.0))
     start, pieces = points[0], points[1:].reshape(-1, 3, 2)
     for a, b, end in pieces:
         t = np.linspace(0, 1, 9)[:, None]
@@ -115,7 +122,9 @@ def test_fixed_boxes_have_no_curves_and_say_so():
     picture = kernels_svg(100, rows(), layer_of(Kernel(20, 5), Kernel(40, 5), learned=False))
     root = ElementTree.fromstring(picture)
     assert all(group.find(f"{SVG}path") is None for group in groups(root, "own")) and len(groups(root, "own")) == 2
-    assert "as wide as a cell" in root.findtext(f"{SVG}desc") and "Gaussian" not in layer_of(learned=False).words
+    assert (
+        "as wide as a cell" in root.findtext(f"{SVG}desc") and "Gaussian" not in layer_of(learned=False).description
+    )
 
 
 def test_a_picture_says_in_words_what_it_shows():
@@ -147,13 +156,13 @@ def test_a_picture_without_time_is_refused():
 def test_the_coarsest_of_the_layers_that_fit_the_truth_is_chosen():
     fine = layer_of(*(Kernel(each, 10) for each in range(10, 100, 10)), number=1)
     good, bad = layer_of(Kernel(20, 10), Kernel(60, 9.5), number=2), layer_of(Kernel(85, 10), number=3)
-    assert fitting_layer([fine, good, bad], rows()) is good
+    assert choose_layer([fine, good, bad], rows()) is good
     worse = layer_of(Kernel(20, 10), Kernel(60, 7), number=2)
-    assert fitting_layer([fine, worse, bad], rows()) is fine
+    assert choose_layer([fine, worse, bad], rows()) is fine
     # The truth decides where there is one, else the surest detections do.
     detections = {"detections": Timeline(100.0, (Action(75, 95, "a", 0.9), Action(10, 30, "a", 0.01)))}
-    assert fitting_layer([good, bad], {**rows(), **detections}) is good
-    assert fitting_layer([good, bad], detections) is bad and fitting_layer([bad, good], detections) is bad
+    assert choose_layer([good, bad], {**rows(), **detections}) is good
+    assert choose_layer([good, bad], detections) is bad and choose_layer([bad, good], detections) is bad
 
 
 # The report
@@ -188,12 +197,12 @@ def test_a_browser_draws_the_kernels_of_the_fitting_layer_on_the_axis(tmp_path):
         dom,
     )
     assert {(kind, opacity, words) for kind, opacity, words, _, _ in drawn} == {
-        ("kernel", "1.00", described(coarse.kernels[0])),
-        ("kernel", "0.61", described(coarse.kernels[1])),
-        ("kernel merged", "1.00", described(coarse.kernels[2])),
+        ("kernel", "1.00", describe_kernel(coarse.kernels[0])),
+        ("kernel", "0.61", describe_kernel(coarse.kernels[1])),
+        ("kernel merged", "1.00", describe_kernel(coarse.kernels[2])),
     }
     bars = {float(left) for left in re.findall('class="bar[^>]*left: ([0-9.]+)px', dom)}
-    first = next(each for each in drawn if each[2] == described(coarse.kernels[0]))
+    first = next(each for each in drawn if each[2] == describe_kernel(coarse.kernels[0]))
     assert any(float(first[3]) == pytest.approx(left, abs=0.1) for left in bars)
 
 

@@ -16,14 +16,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from page_reader import HOSTILE, SVG, Page, dumped
-from untrimmed.annotations.formats.activitynet import write_annotations, write_results
-from untrimmed.detection.results import write_view
+from untrimmed.annotations.formats.activitynet import write_activitynet, write_activitynet_results
+from untrimmed.detection.view import view
 from untrimmed.io import BadInput
 from untrimmed.timeline import Action, Timeline
 from untrimmed.visualization import report as report_module
-from untrimmed.visualization.report import Embedding, Panel, Table, write_report
-from untrimmed.visualization.stills import moments, stills
-from untrimmed.visualization.timelines import clock, ink, lanes, palette, printable, ticks, timeline_svg
+from untrimmed.visualization.colours import choose_text_colour, palette
+from untrimmed.visualization.page import Table
+from untrimmed.visualization.panels import Panel
+from untrimmed.visualization.report import Embedding, write_report
+from untrimmed.visualization.stills import choose_still_times, make_stills
+from untrimmed.visualization.text import replace_unprintable
+from untrimmed.visualization.timelines import (
+    assign_lanes,
+    choose_ticks,
+    format_minutes,
+    timeline_svg,
+    timelines_html,
+)
 
 labels = st.one_of(st.text(max_size=12), st.sampled_from(HOSTILE), st.sampled_from(["jump", "run"]))
 
@@ -68,7 +78,7 @@ def test_a_picture_is_xml_in_which_every_action_has_one_bar_inside_the_frame(dur
     bars = root.findall(f"{SVG}g[@class='untrimmed-bar']")
     drawn = Counter(bar.findtext(f"{SVG}title") for bar in bars)
     assert drawn == Counter(
-        f"{printable(a.label)} {a.start:.1f}-{a.end:.1f} s, score {a.score:.2f}"
+        f"{replace_unprintable(a.label)} {a.start:.1f}-{a.end:.1f} s, score {a.score:.2f}"
         for timeline in rows.values()
         for a in timeline.actions
     )
@@ -122,7 +132,7 @@ def test_a_colour_that_could_break_out_of_its_attribute_is_refused():
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)).map(lambda pair: (pair[0], sum(pair)))))
 def test_no_two_spans_of_a_lane_overlap_and_no_lane_is_needless(spans):
-    chosen = lanes(spans)
+    chosen = assign_lanes(spans)
     for i, (start, end) in enumerate(spans):
         earlier = [(spans[j], chosen[j]) for j in range(i)]
         meets = {lane for (other_start, other_end), lane in earlier if other_start < end and start < other_end}
@@ -131,16 +141,16 @@ def test_no_two_spans_of_a_lane_overlap_and_no_lane_is_needless(spans):
 
 @given(st.floats(0.001, 1e7), st.integers(2, 20))
 def test_ticks_are_few_even_and_inside(extent, most):
-    times = list(ticks(extent, most))
+    times = list(choose_ticks(extent, most))
     assert 1 <= len(times) <= most + 1 and times[0] == 0 and times[-1] <= extent * (1 + 1e-6)
     assert np.allclose(np.diff(times), times[1] if len(times) > 1 else 0)
-    assert len(set(ticks(extent, most).values())) == len(times)
+    assert len(set(choose_ticks(extent, most).values())) == len(times)
 
 
 def test_times_are_read_as_clocks_do():
-    assert [clock(t) for t in (0, 59.6, 75, 3600, 3661)] == ["0:00", "1:00", "1:15", "1:00:00", "1:01:01"]
-    assert list(ticks(18, 6).values()) == ["0 s", "5 s", "10 s", "15 s"]
-    assert list(ticks(130, 4).values()) == ["0:00", "1:00", "2:00"]
+    assert [format_minutes(t) for t in (0, 59.6, 75, 3600, 3661)] == ["0:00", "1:00", "1:15", "1:00:00", "1:01:01"]
+    assert list(choose_ticks(18, 6).values()) == ["0 s", "5 s", "10 s", "15 s"]
+    assert list(choose_ticks(130, 4).values()) == ["0:00", "1:00", "2:00"]
 
 
 @given(st.lists(labels, max_size=30), st.randoms())
@@ -157,8 +167,35 @@ def test_ink_is_readable_on_every_colour(colour):
         return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
 
     paper = luminance([c / 255 for c in colour])
-    written = 0.0 if ink("#" + bytes(colour).hex()) == "black" else 1.0
+    written = 0.0 if choose_text_colour("#" + bytes(colour).hex()) == "black" else 1.0
     assert (max(paper, written) + 0.05) / (min(paper, written) + 0.05) >= 4.5
+
+
+# Notebooks
+
+
+def test_a_notebook_shows_up_to_twenty_timelines_and_says_how_many_more_there_are():
+    timelines = {f"video {i:02}": Timeline(10, (Action(1, 2, "abc"[i % 3]),)) for i in range(22)}
+    html = timelines_html(timelines)
+    assert html.count("<svg") == html.count("untrimmed-bar") == 20 and "and 2 more videos" in html
+    assert ">video 00</text>" in html and "video 20" not in html
+    assert "more" not in timelines_html({"v": Timeline(10)})
+
+
+def test_a_label_has_one_colour_in_all_timelines_of_a_notebook():
+    html = timelines_html({"one": Timeline(5, (Action(1, 2, "b"),)), "two": Timeline(5, (Action(1, 2, "a"),))})
+    assert [re.findall('rx="[0-9.]+" fill="(#[0-9a-f]+)"', svg)[0] for svg in html.split("<svg")[1:]] == [
+        palette("ab")["b"],
+        palette("ab")["a"],
+    ]
+
+
+@pytest.mark.parametrize("label", HOSTILE)
+def test_a_hostile_label_is_text_in_a_notebook(label):
+    def tags(label: str) -> set[str]:
+        return set(re.findall("<[a-z]+", timelines_html({label: Timeline(10, (Action(1, 9, label),))})))
+
+    assert tags(label) == tags("jump")
 
 
 # Reports
@@ -211,11 +248,11 @@ def test_any_label_and_name_comes_back_from_the_page_as_it_was(tmp_path_factory,
 )
 def test_a_hostile_file_name_is_a_harmless_link(tmp_path, name):
     video = make_video(tmp_path / "made.mp4").rename(tmp_path / name)
-    write_report(tmp_path / "r.html", "t", [Panel("v", 2, {}, video)], [], embedding=Embedding(each=0))
+    write_report(tmp_path / "r.html", "t", [Panel("v", 2, {}, video)], [], embedding=Embedding(per_video=0))
     page = Page(tmp_path / "r.html")
     source = page.data["panels"][0]["video"]
     assert re.fullmatch("[A-Za-z0-9%._-]+", source["address"])
-    assert source["name"] == printable(name) and "b" not in {tag for tag, _ in page.elements}
+    assert source["name"] == replace_unprintable(name) and "b" not in {tag for tag, _ in page.elements}
 
 
 def test_half_a_surrogate_pair_in_a_title_or_cell_is_replaced(tmp_path):
@@ -260,11 +297,11 @@ def test_a_video_past_the_limits_is_linked_with_a_note(tmp_path):
     size = small.stat().st_size
     report = tmp_path / "deep" / "r.html"
     panels = [Panel("a", 2, {}, small), Panel("b", 2, {}, second)]
-    write_report(report, "t", panels, [], embedding=Embedding(each=size, total=size))
+    write_report(report, "t", panels, [], embedding=Embedding(per_video=size, total=size))
     first, last = (panel["video"] for panel in Page(report).data["panels"])
     assert first["element"] and not first["address"]
     assert not last["element"] and last["address"] == "../b.mp4" and last["plays"] and "Not inside" in last["note"]
-    write_report(report, "t", panels, [], embedding=Embedding(each=size - 1))
+    write_report(report, "t", panels, [], embedding=Embedding(per_video=size - 1))
     assert "video-0" not in Page(report).scripts
 
 
@@ -298,7 +335,7 @@ def test_a_report_that_fails_half_way_leaves_the_old_one(tmp_path, monkeypatch):
         yield "half"
         raise OSError("the disk is gone")
 
-    monkeypatch.setattr(report_module, "_embedded", breaks)
+    monkeypatch.setattr(report_module._PlacedVideo, "read_data_url", breaks)
     with pytest.raises(OSError, match="gone"):
         write_report(report, "t", [Panel("a", 2, {}, video)], [])
     assert report.read_text() == "old" and sorted(tmp_path.iterdir()) == [video, report]
@@ -315,7 +352,7 @@ def test_stills_show_the_actions_and_stay_within_their_room(tmp_path):
     video = make_video(tmp_path / "a.mp4")
     rows = {"truth": Timeline(2.0, (Action(0.2, 0.8, "jump"), Action(1.0, 1.6, "run")))}
     panels = [Panel("a", 2.0, rows, video), Panel("b", 2.0, rows), Panel("c", 2.0, {}, video)]
-    found = stills(panels, 100_000)
+    found = make_stills(panels, 100_000)
     assert list(found) == ["a"]
     assert [(each.time, each.label) for each in found["a"]] == [(0.5, "jump"), (1.3, "run")]
     content = base64.b64decode(found["a"][0].address.removeprefix("data:image/jpeg;base64,"), validate=True)
@@ -323,26 +360,30 @@ def test_stills_show_the_actions_and_stay_within_their_room(tmp_path):
     # The frame on show half a second in is the fourth, a grey of 40; the codec rounds.
     assert picture.shape == (72, 96, 3) and abs(float(picture.mean()) - 40) < 8
     size = len(found["a"][0].address)
-    assert len(stills(panels, size)["a"]) == 1 and stills(panels, size - 1) == {} and stills(panels, 0) == {}
+    assert (
+        len(make_stills(panels, size)["a"]) == 1
+        and make_stills(panels, size - 1) == {}
+        and make_stills(panels, 0) == {}
+    )
     many = [Panel(f"v{i}", 2.0, rows, video) for i in range(20)]
-    few = stills(many, 20_000)
+    few = make_stills(many, 20_000)
     assert 4 <= len(few) <= 6 and sum(len(each.address) for line in few.values() for each in line) <= 20_000
 
 
 def test_stills_of_detections_are_of_the_surest_that_do_not_overlap():
     found = (Action(1, 3, "b", 0.5), Action(1.5, 3.5, "a", 0.9), Action(6, 8, "c", 0.4), Action(9, 30, "d", 0.8))
     panel = Panel("v", 10.0, {"detections": Timeline(10.0, found)})
-    assert moments(panel) == [(2.5, "a"), (7.0, "c")]
+    assert choose_still_times(panel) == [(2.5, "a"), (7.0, "c")]
 
 
 def test_a_view_of_several_detectors_has_a_row_for_each(tmp_path):
     one, two = tmp_path / "one" / "results.json", tmp_path / "two" / "results.json"
-    write_results(one, {"a": two_rows()["detections"], "b": two_rows()["detections"]})
-    write_results(two, {"a": Timeline(10.0), "c": two_rows()["detections"]})
-    write_annotations(tmp_path / "truth.json", {"a": two_rows()["truth"]})
+    write_activitynet_results(one, {"a": two_rows()["detections"], "b": two_rows()["detections"]})
+    write_activitynet_results(two, {"a": Timeline(10.0), "c": two_rows()["detections"]})
+    write_activitynet(tmp_path / "truth.json", {"a": two_rows()["truth"]})
 
     def rows(*others: Path) -> dict[str, list[str]]:
-        write_view(one, tmp_path / "r.html", tmp_path / "truth.json", None, others)
+        view(one, tmp_path / "r.html", tmp_path / "truth.json", None, others)
         panels = Page(tmp_path / "r.html").data["panels"]
         return {panel["name"]: [row["name"] for row in panel["rows"]] for panel in panels}
 
@@ -356,7 +397,7 @@ def test_a_view_of_several_detectors_has_a_row_for_each(tmp_path):
     with pytest.raises(BadInput, match="there twice"):
         rows(one)
     # Annotations can be looked at alone as well.
-    write_view(tmp_path / "truth.json", tmp_path / "r.html", None, None)
+    view(tmp_path / "truth.json", tmp_path / "r.html", None, None)
     assert len(Page(tmp_path / "r.html").data["panels"][0]["rows"][0]["actions"]) == 3
 
 

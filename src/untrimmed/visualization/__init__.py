@@ -1,1 +1,1 @@
-"""Timelines to pictures: SVG and one self-contained HTML report; needs no torch."""
+"""Draws timelines, charts and kernels as SVG, and builds self-contained HTML pages of them; needs no torch."""

@@ -1,40 +1,28 @@
-"""The Gaussian kernels of one layer between truth and detections, as one SVG picture on one time axis."""
+"""Draws the Gaussian kernels of one layer between ground truth and detections, as SVG on one time axis."""
 
 import math
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
-from xml.sax.saxutils import escape
 
 import numpy as np
 
 from untrimmed.timeline import Timeline, classes_of, tiou
-
-# The rows of kernels stand between rows of timelines, so both are laid and coloured by the same hand.
+from untrimmed.visualization.svg import build_element, build_svg
 from untrimmed.visualization.timelines import (
+    GROUND_TRUTH,
     MARGIN,
-    ROW_GAP,
-    Plot,
-    action_row,
-    class_legend,
-    fitted,
-    lanes,
-    palette,
-    plan,
-    printable,
-    svg_frame,
-    time_axis,
+    TEXT,
+    RowDrawing,
+    assign_lanes,
+    count_actions,
 )
 
-TRUTH = "truth"
-"""The row above the kernels; all others stand below them."""
-OWN, MERGED = "kernels", "merged"
-"""The rows of kernels: one a cell, and those that grouping made of several."""
+_OWN, _MERGED = "kernels", "merged"  # the rows of kernels: one a cell, and those that grouping made of several
 
-_CURVE, _TALLEST_BOX, _LOWEST_BOX, _BOXES = 64, 9, 2.5, 80  # pixels
-_AXIS, _LINE, _TEXT = 26, 17, 11
+_CURVE, _TALLEST_BOX, _LOWEST_BOX, _BOXES, _LINE = 64, 9, 2.5, 80, 17  # pixels
 _FAINTEST = 0.22
 _NEARLY = 0.9
 STYLE = """
@@ -89,20 +77,20 @@ class KernelLayer:
     @property
     def rows(self) -> dict[str, tuple[Kernel, ...]]:
         """The kernels of each row: of cells, and below them those that were merged, where there are any."""
-        own = tuple(kernel for kernel in self.kernels if kernel.members == 1)
+        single = tuple(kernel for kernel in self.kernels if kernel.members == 1)
         merged = tuple(kernel for kernel in self.kernels if kernel.members > 1)
-        return {OWN if self.learned else "boxes": own, **({MERGED: merged} if merged else {})}
+        return {_OWN if self.learned else "boxes": single, **({_MERGED: merged} if merged else {})}
 
     @property
     def title(self) -> str:
         """One line that tells layers apart."""
         rows = self.rows
-        merged = f", {len(rows[MERGED])} merged" if MERGED in rows else ""
+        merged = f", {len(rows[_MERGED])} merged" if _MERGED in rows else ""
         return f"layer {self.number}: cells of {self.cell:.3g} s, {len(next(iter(rows.values())))} kernels{merged}"
 
     @property
-    def words(self) -> str:
-        """What a reader sees, in words."""
+    def description(self) -> str:
+        """A description of what is drawn."""
         if not self.learned:
             return "Boxes of fixed scale: every default box is as wide as a cell; nothing was learned or merged."
         return (
@@ -111,17 +99,19 @@ class KernelLayer:
         )
 
 
-def fitting_layer(layers: Sequence[KernelLayer], rows: Mapping[str, Timeline]) -> KernelLayer:
-    """The coarsest layer whose boxes fit the true actions nearly as well as any layer's do.
+def choose_layer(layers: Sequence[KernelLayer], rows: Mapping[str, Timeline]) -> KernelLayer:
+    """Choose the coarsest layer whose boxes fit the annotated actions nearly as well as any layer's do.
 
-    How well they fit is the best overlap of every action, summed; nearly is nine tenths, for a fine layer has so many
-    boxes that some always fit. Without truth the detections count, each by its score. ValueError without a layer.
+    How well they fit is the best tIoU of every action, summed; nearly is nine tenths, because a fine layer has so
+    many boxes that some always fit. Without ground truth the detections count, each by its score. Raises ValueError
+    without a layer.
     """
-    actions = [a for row in ([rows[TRUTH]] if TRUTH in rows else rows.values()) for a in row.actions]
-    segments = np.array([[a.start, a.end] for a in actions], float).reshape(-1, 2)
-    weights = np.array([a.score for a in actions], float)
+    timelines = [rows[GROUND_TRUTH]] if GROUND_TRUTH in rows else rows.values()
+    actions = [action for timeline in timelines for action in timeline]
+    segments = np.array([[action.start, action.end] for action in actions], float).reshape(-1, 2)
+    weights = np.array([action.score for action in actions], float)
     boxes = [np.array([[k.start, k.end] for k in layer.kernels], float).reshape(-1, 2) for layer in layers]
-    fits = [float(weights @ tiou(segments, each).max(1, initial=0.0)) for each in boxes]
+    fits = [float(weights @ tiou(segments, segment_boxes).max(1, initial=0.0)) for segment_boxes in boxes]
     good = [layer for layer, fit in zip(layers, fits, strict=True) if fit >= _NEARLY * max(fits)]
     return max(good, key=lambda layer: layer.number)
 
@@ -134,92 +124,71 @@ def kernels_svg(
     width: int = 960,
     colours: Mapping[str, str] | None = None,
 ) -> str:
-    """One standalone SVG, `width` pixels wide: Fig. 6 of the GTAN paper for a video of `duration` seconds.
+    """Draw one standalone SVG, `width` pixels wide: Fig. 6 of the GTAN paper for a video of `duration` seconds.
 
     On one time axis: the row `truth` where `rows` has it, the layer's kernels with their default boxes, its merged
     kernels, then all other rows. Curves have one height, though narrow ones weigh their cells more. What reaches out
     of the video is cut off. Raises ValueError for a duration that is not a positive number.
     """
-    if not 0 < duration < math.inf:
-        raise ValueError(f"duration {duration} is not a positive number of seconds")
-    labels = classes_of(rows.values())
-    shown = {**rows, **{name: Timeline(duration) for name in layer.rows}}
-    plot = plan(duration, shown, width, {**palette(labels), **(colours or {})})
-    body, height = [], float(MARGIN)
-    for name in sorted(rows, key=lambda name: name != TRUTH)[: TRUTH in rows]:
-        picture, row_height = action_row(plot, name, rows[name], height)
-        body, height = [*body, *picture], height + row_height + ROW_GAP
-    surest = max((kernel.score for kernel in layer.kernels), default=0.0)
+    drawing = RowDrawing(duration, {**rows, **dict.fromkeys(layer.rows, Timeline(duration))}, width, colours)
+    if GROUND_TRUTH in rows:
+        drawing.draw_actions(GROUND_TRUTH, rows[GROUND_TRUTH])
     for name, kernels in layer.rows.items():
-        picture, row_height = _kernel_row(plot, name, kernels, height, surest, layer.learned)
-        body, height = [*body, *picture], height + row_height + ROW_GAP
+        _draw_kernels(drawing, name, kernels, layer)
     for name, timeline in rows.items():
-        if name != TRUTH:
-            picture, row_height = action_row(plot, printable(name), timeline, height)
-            body, height = [*body, *picture], height + row_height + ROW_GAP
-    # Grid lines lie under everything.
-    body[:0] = time_axis(plot, MARGIN, height - ROW_GAP)
-    height += _AXIS
-    legend, legend_height = class_legend(plot, labels, height - 6)
-    height += legend_height
-    words, words_height = _words(plot, layer, height + 6)
-    height += words_height + MARGIN
-    return "\n".join([*_opening(width, height, rows, layer), *body, *legend, *words, "</svg>", ""])
-
-
-def _opening(width: int, height: float, rows: Mapping[str, Timeline], layer: KernelLayer) -> Iterator[str]:
-    counts = ", ".join(f"{printable(name)}: {len(timeline.actions)} actions" for name, timeline in rows.items())
-    svg, *rest = svg_frame(width, height, f"{layer.title}; {counts}")
-    yield svg
-    yield f"<title>{escape(f'Gaussian kernels, {layer.title}')}</title>"
-    yield f"<desc>{escape(f'{layer.words} {counts}.')}</desc>"
-    yield f"<style>{STYLE}</style>"
-    yield from rest
-
-
-def _kernel_row(
-    plot: Plot, name: str, kernels: Sequence[Kernel], top: float, surest: float, learned: bool
-) -> tuple[list[str], float]:
-    """Curves, and under them their boxes in lanes; the surer on top."""
-    ranked = sorted(kernels, key=lambda kernel: -kernel.score)
-    spans = [(plot.x(kernel.start), plot.x(kernel.end)) for kernel in ranked]
-    chosen = lanes(spans)
-    lane = max(_LOWEST_BOX, min(_TALLEST_BOX, _BOXES / (max(chosen, default=0) + 1)))
-    base = top + (_CURVE if learned else 3)
-    height = base - top + lane * (max(chosen, default=0) + 1) + 5
-    box = f'x="{plot.left:.2f}" y="{top:.2f}" width="{plot.right - plot.left:.2f}" height="{height:.2f}"'
-    shown = fitted(name, _TEXT + 1, plot.left - MARGIN - 10)
-    picture = [
-        f'<rect class="untrimmed-track" {box} rx="5"/>',
-        f'<text class="untrimmed-text" x="{MARGIN}" y="{top + 18:.2f}" font-size="{_TEXT + 1}" '
-        f'font-weight="500">{escape(shown)}</text>',
-        # A picture in the picture cuts off what reaches out of the video, and needs no name for it.
-        f'<svg {box} viewBox="{plot.left:.2f} {top:.2f} {plot.right - plot.left:.2f} {height:.2f}">',
+        if name != GROUND_TRUTH:
+            drawing.draw_actions(name, timeline)
+    drawing.draw_time_axis()
+    drawing.draw_legend(classes_of(rows.values()))
+    _write_description(drawing, layer)
+    counts = count_actions(rows)
+    about = [
+        build_element("title", f"Gaussian kernels, {layer.title}"),
+        build_element("desc", f"{layer.description} {counts}."),
     ]
+    summary = f"{layer.title}; {counts}"
+    return build_svg(width, drawing.top + MARGIN, summary, drawing.body, about=about, style=STYLE)
+
+
+def _draw_kernels(drawing: RowDrawing, name: str, kernels: Sequence[Kernel], layer: KernelLayer) -> None:
+    """Draw curves, and under them their boxes in lanes; the surer on top."""
+    ranked = sorted(kernels, key=lambda kernel: -kernel.score)
+    spans = [(drawing.x(kernel.start), drawing.x(kernel.end)) for kernel in ranked]
+    lanes = assign_lanes(spans)
+    count = max(lanes, default=0) + 1
+    lane_height = max(_LOWEST_BOX, min(_TALLEST_BOX, _BOXES / count))
+    top, base = drawing.top, drawing.top + (_CURVE if layer.learned else 3)
+    height, width = base - top + lane_height * count + 5, drawing.right - drawing.left
+    drawing.draw_track(name, height, 18)
+    # A picture in the picture cuts off what reaches out of the video, and needs no name for it.
+    box = f'x="{drawing.left:.2f}" y="{top:.2f}" width="{width:.2f}" height="{height:.2f}"'
+    drawing.body.append(f'<svg {box} viewBox="{drawing.left:.2f} {top:.2f} {width:.2f} {height:.2f}">')
+    surest = max((kernel.score for kernel in layer.kernels), default=0.0)
     # Many lines close together are thin, or they would be one dark band.
-    line = max(0.5, min(1.3, (plot.right - plot.left) / max(1, len(ranked)) / 7))
-    for i in reversed(range(len(ranked))):
-        opacity = _FAINTEST + (1 - _FAINTEST) * (ranked[i].score / surest if surest > 0 else 1.0)
-        kind = "merged" if ranked[i].members > 1 else "own"
-        picture.append(f'<g class="untrimmed-{kind}" opacity="{opacity:.2f}"><title>{described(ranked[i])}</title>')
-        if learned:
-            curve = bell(plot.x(ranked[i].centre), base - 2, (spans[i][1] - spans[i][0]) / 2, _CURVE - 12)
-            look = f'fill="currentColor" fill-opacity=".08" stroke="currentColor" stroke-width="{line:.2f}"'
-            picture.append(f'<path d="{curve}" {look}/>')
-        picture.append(_box(spans[i], base + 1 + chosen[i] * lane, lane - 1) + "</g>")
-    return [*picture, "</svg>"], height
+    thickness = max(0.5, min(1.3, width / max(1, len(ranked)) / 7))
+    for kernel, (start, end), lane in reversed(list(zip(ranked, spans, lanes, strict=True))):
+        opacity = _FAINTEST + (1 - _FAINTEST) * (kernel.score / surest if surest > 0 else 1.0)
+        kind = "merged" if kernel.members > 1 else "own"
+        drawing.body.append(f'<g class="untrimmed-{kind}" opacity="{opacity:.2f}">')
+        drawing.body.append(build_element("title", describe_kernel(kernel)))
+        if layer.learned:
+            curve = gaussian_path(drawing.x(kernel.centre), base - 2, (end - start) / 2, _CURVE - 12)
+            drawing.body.append(draw_curve(curve, 0.08, thickness))
+        place = {"x": start, "y": base + 1 + lane * lane_height, "width": max(end - start, 1.0)}
+        place |= {"height": lane_height - 1, "rx": min(2.0, (lane_height - 1) / 3)}
+        drawing.body.append(build_element("rect", **place, fill="currentColor") + "</g>")
+    drawing.body.append("</svg>")
+    drawing.finish_row(height)
 
 
-def _box(span: tuple[float, float], top: float, height: float) -> str:
-    start, end = span
-    return (
-        f'<rect x="{start:.2f}" y="{top:.2f}" width="{max(end - start, 1):.2f}" height="{height:.2f}" '
-        f'rx="{min(2.0, height / 3):.2f}" fill="currentColor"/>'
-    )
+def draw_curve(path: str, opacity: float, thickness: float) -> str:
+    """Draw a curve of a kernel in the colour of its group, faintly filled."""
+    line = {"stroke": "currentColor", "stroke_width": thickness}
+    return build_element("path", d=path, fill="currentColor", fill_opacity=opacity, **line)
 
 
-def described(kernel: Kernel) -> str:
-    """A kernel in words."""
+def describe_kernel(kernel: Kernel) -> str:
+    """Describe a kernel in words."""
     kind = f"merged of {kernel.members}" if kernel.members > 1 else "kernel"
     return (
         f"{kind}: centre {kernel.centre:.1f} s, sigma {kernel.sigma:.1f} s, "
@@ -227,12 +196,12 @@ def described(kernel: Kernel) -> str:
     )
 
 
-def bell(x: float, base: float, sigma: float, height: float) -> str:
-    """The path of a Gaussian over a base line, three sigmas to both sides, in pixels; true to 1 % of its height.
+def gaussian_path(x: float, base: float, sigma: float, height: float) -> str:
+    """Return the path of a Gaussian over a base line, in pixels: three sigmas to both sides, true to 1 % in height.
 
     Cubic Hermite pieces of one sigma, with the curve's own slopes at their ends.
     """
-    knots = [(at, math.exp(-(at**2) / 2), -at * math.exp(-(at**2) / 2)) for at in range(-3, 4)]
+    knots = [(u, math.exp(-(u**2) / 2), -u * math.exp(-(u**2) / 2)) for u in range(-3, 4)]
     path = f"M{x - 3 * sigma:.2f} {base - height * knots[0][1]:.2f}"
     for (left, low, rise), (right, high, fall) in pairwise(knots):
         controls = ((left + 1 / 3, low + rise / 3), (right - 1 / 3, high - fall / 3), (right, high))
@@ -240,14 +209,12 @@ def bell(x: float, base: float, sigma: float, height: float) -> str:
     return path
 
 
-def _words(plot: Plot, layer: KernelLayer, top: float) -> tuple[list[str], float]:
-    """The legend of the kernels, in lines as wide as the picture."""
-    letters = int((plot.right - MARGIN) / (0.52 * _TEXT))
-    text = [layer.title[0].upper() + layer.title[1:] + ".", layer.words]
-    lines = [line for sentence in text for line in textwrap.wrap(sentence, letters)]
-    picture = [
-        f'<text class="untrimmed-{"soft" if i else "text"}" x="{MARGIN}" y="{top + (i + 1) * _LINE:.2f}" '
-        f'font-size="{_TEXT}">{escape(line)}</text>'
-        for i, line in enumerate(lines)
-    ]
-    return picture, len(lines) * _LINE + 6
+def _write_description(drawing: RowDrawing, layer: KernelLayer) -> None:
+    """Write the legend of the kernels, in lines as wide as the picture."""
+    letters = int((drawing.right - MARGIN) / (0.52 * TEXT))
+    sentences = [layer.title[0].upper() + layer.title[1:] + ".", layer.description]
+    for i, line in enumerate(line for sentence in sentences for line in textwrap.wrap(sentence, letters)):
+        drawing.top += _LINE
+        place = {"x": MARGIN, "y": drawing.top + 6, "font_size": TEXT}
+        drawing.body.append(build_element("text", line, class_=f"untrimmed-{'soft' if i else 'text'}", **place))
+    drawing.top += 6

@@ -1,4 +1,4 @@
-"""What the script of a page is given of each video, as little JSON as can be: timelines, player, kernels, stills."""
+"""Builds the data for a page's script, as little JSON as can be: timelines, player, kernels, stills."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,10 @@ import av
 from av.error import FFmpegError
 
 from untrimmed.timeline import Action, Timeline, classes_of
-from untrimmed.visualization.kernels import Kernel, KernelLayer, fitting_layer
-from untrimmed.visualization.timelines import palette, printable
-
-TRUTH = "truth"
-"""The row that all others are compared with."""
+from untrimmed.visualization.colours import palette
+from untrimmed.visualization.kernels import Kernel, KernelLayer, choose_layer
+from untrimmed.visualization.text import replace_unprintable
+from untrimmed.visualization.timelines import GROUND_TRUTH
 
 # What Chromium, Firefox and Safari all play: media type and codecs by the file's ending.
 _PLAYED = {
@@ -24,6 +23,7 @@ _PLAYED = {
 }
 # Browsers decode no other sampling of H.264 than 4:2:0 with 8 bits.
 _PLAYED_PIXELS = ("yuv420p", "yuvj420p")
+NOT_PLAYED = "Browsers do not play this kind of video:"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Panel:
     """One video of `duration` seconds and its timelines by the name of their row, drawn in order.
 
     The row `truth` is what all others are compared with. `kernels` are a GTAN detector's, layer by layer; they lie
-    below the rows, one layer at a time, at first the one of `fitting_layer`. Raises ValueError for a duration that is
+    below the rows, one layer at a time, at first the one of `choose_layer`. Raises ValueError for a duration that is
     not positive.
     """
 
@@ -54,7 +54,7 @@ class Still(NamedTuple):
     address: str
 
 
-class Source(NamedTuple):
+class VideoSource(NamedTuple):
     """Where the page finds a video: in its own element of that name, or else at an address."""
 
     name: str
@@ -64,11 +64,8 @@ class Source(NamedTuple):
     note: str
 
 
-NO_BROWSER = "Browsers do not play this kind of video:"
-
-
-def kind_of(video: Path) -> str:
-    """The media type of a video that browsers play, else nothing."""
+def media_type(video: Path) -> str:
+    """Return the media type of a video that browsers play, else an empty string."""
     kind, codecs = _PLAYED.get(video.suffix.lower(), ("", ()))
     try:
         with av.open(str(video)) as container:
@@ -79,59 +76,62 @@ def kind_of(video: Path) -> str:
     return kind if plays else ""
 
 
-def contents(
+def build_page_data(
     panels: Sequence[Panel],
-    sources: Mapping[Path, Source],
+    sources: Mapping[Path, VideoSource],
     stills: Mapping[str, Sequence[Still]],
     more_labels: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The data of a page; `stills` are by the name of their panel, `more_labels` get a colour though no row has them.
+    """Build the data of a page.
 
-    An action is `[start, end, class, score]` in milliseconds' and ten-thousandths' digits: a thousand videos of a
-    hundred detections are then three megabytes.
+    `stills` are by the name of their panel, `more_labels` get a colour though no row has them. An action is
+    `[start, end, class, score]` in milliseconds' and ten-thousandths' digits: a thousand videos of a hundred
+    detections are then three megabytes.
     """
     labels = sorted({*classes_of(timeline for panel in panels for timeline in panel.rows.values()), *more_labels})
-    colours, number = palette(labels), {label: i for i, label in enumerate(labels)}
+    colours, numbers = palette(labels), {label: i for i, label in enumerate(labels)}
     return {
         "classes": [{"label": label, "colour": colours[label]} for label in labels],
-        "truth": TRUTH,
-        "panels": [_panel(panel, sources, stills.get(panel.name, ()), number) for panel in panels],
+        "truth": GROUND_TRUTH,
+        "panels": [_panel_data(panel, sources, stills.get(panel.name, ()), numbers) for panel in panels],
     }
 
 
-def _panel(
-    panel: Panel, sources: Mapping[Path, Source], stills: Sequence[Still], number: Mapping[str, int]
+def _panel_data(
+    panel: Panel, sources: Mapping[Path, VideoSource], stills: Sequence[Still], numbers: Mapping[str, int]
 ) -> dict[str, Any]:
-    rows = panel.rows.items()
     return {
         "name": panel.name,
         "duration": panel.duration,
-        "rows": [{"name": name, "actions": [_action(each, number) for each in line.actions]} for name, line in rows],
-        "video": _video(sources[panel.video]) if panel.video is not None else None,
-        "kernels": [_layer(layer) for layer in panel.kernels],
-        "layer": fitting_layer(panel.kernels, panel.rows).number if panel.kernels else None,
+        "rows": [
+            {"name": name, "actions": [_action_data(action, numbers) for action in timeline]}
+            for name, timeline in panel.rows.items()
+        ],
+        "video": _video_data(sources[panel.video]) if panel.video is not None else None,
+        "kernels": [_layer_data(layer) for layer in panel.kernels],
+        "layer": choose_layer(panel.kernels, panel.rows).number if panel.kernels else None,
         "stills": [list(still) for still in stills],
     }
 
 
-def _action(action: Action, number: Mapping[str, int]) -> list[float]:
-    return [round(action.start, 3), round(action.end, 3), number[action.label], round(action.score, 4)]
+def _action_data(action: Action, numbers: Mapping[str, int]) -> list[float]:
+    return [round(action.start, 3), round(action.end, 3), numbers[action.label], round(action.score, 4)]
 
 
-def _video(source: Source) -> dict[str, Any]:
-    return source._replace(name=printable(source.name))._asdict()
+def _video_data(source: VideoSource) -> dict[str, Any]:
+    return source._replace(name=replace_unprintable(source.name))._asdict()
 
 
-def _layer(layer: KernelLayer) -> dict[str, Any]:
+def _layer_data(layer: KernelLayer) -> dict[str, Any]:
     return {
         "number": layer.number,
         "title": layer.title,
-        "words": layer.words,
+        "words": layer.description,
         "learned": layer.learned,
-        "rows": [{"name": name, "kernels": [_kernel(each) for each in row]} for name, row in layer.rows.items()],
+        "rows": [{"name": name, "kernels": list(map(_kernel_data, row))} for name, row in layer.rows.items()],
     }
 
 
-def _kernel(kernel: Kernel) -> list[float]:
+def _kernel_data(kernel: Kernel) -> list[float]:
     """Centre, sigma, members and score; milliseconds are enough, and there are hundreds of kernels a video."""
     return [round(kernel.centre, 3), max(round(kernel.sigma, 3), 0.001), kernel.members, round(kernel.score, 3)]

@@ -1,26 +1,25 @@
-"""One HTML file that shows what was found where: tables, and each video with its timelines, with no network."""
+"""One HTML file that plays videos above their timelines and shows tables, with no network."""
 
 import base64
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from untrimmed.io import Config, missing, whole
-from untrimmed.visualization.page import Table, digest, escaped, part, write_notes, write_tables
-from untrimmed.visualization.panels import NO_BROWSER, Panel, Source, contents, kind_of
-from untrimmed.visualization.stills import stills
+from untrimmed.visualization.page import Table
+from untrimmed.visualization.panels import NOT_PLAYED, Panel, VideoSource, build_page_data, media_type
+from untrimmed.visualization.stills import make_stills
+from untrimmed.visualization.templates import csp_hash, generate, read_scripts, read_style
 
-__all__ = ["Embedding", "Panel", "Served", "Table", "served_page", "write_report"]
-
-_SCRIPTS = ("agreement.js", "picture.js", "player.js", "kernels.js", "curve.js", "panel.js", "page.js")
-# What the page of a review has besides: the last of its parts is the first to do anything.
-_REVIEW_SCRIPTS = (*_SCRIPTS[:-1], "edits.js", "editor.js", "page.js")
-_START = "keys.js"
+_SCRIPTS = ("agreement.js", "picture.js", "player.js", "kernels.js", "curve.js", "panel.js")
+_EDITOR_SCRIPTS = ("edits.js", "editor.js")
+# The first scripts that do anything.
+_START = ("page.js", "keys.js")
 _LEGEND = {
     "matched": "✓ matched, found",
     "partly": "◐ found by some of the detectors",
@@ -33,7 +32,6 @@ _REVIEW_LEGEND = {
     "covered": "= suggested, and annotated already",
     "rejected": "✗ rejected; an added detector's: not annotated",
 }
-_VIDEOS_GO_HERE = "<!-- videos -->\n"
 _CHUNK = 3 * 2**18  # bytes; a multiple of 3, so that the base64 of chunks joins without padding
 
 
@@ -41,7 +39,7 @@ _CHUNK = 3 * 2**18  # bytes; a multiple of 3, so that the base64 of chunks joins
 class Embedding(Config):
     """Which videos are put into the report itself; the others are linked by their relative path."""
 
-    each: int = 25_000_000
+    per_video: int = 25_000_000
     """The largest video, in bytes."""
     total: int = 150_000_000
     """All videos together, in bytes."""
@@ -49,15 +47,15 @@ class Embedding(Config):
     """All small pictures of actions together, in bytes; none with 0."""
 
 
-class Served(NamedTuple):
-    """A page to be sent by a server, and the Content-Security-Policy to send with it."""
+class ServedPage(NamedTuple):
+    """A page for a server to send, and the Content-Security-Policy to send with it."""
 
     html: str
     policy: str
 
 
 def write_report(
-    path: Path,
+    path: str | Path,
     title: str,
     panels: Sequence[Panel],
     tables: Sequence[Table],
@@ -71,113 +69,76 @@ def write_report(
     """
     path = Path(path)
     # In the order of the panels, which decides what finds room; a video of two panels is placed once.
-    videos = dict.fromkeys(panel.video for panel in panels if panel.video is not None)
-    placed = _place(list(videos), path.parent, embedding)
-    data = contents(panels, {video: each.source for video, each in placed.items()}, stills(panels, embedding.stills))
-    style, script = part("report.css"), _script((*_SCRIPTS, _START))
+    paths = dict.fromkeys(panel.video for panel in panels if panel.video is not None)
+    videos = _place_videos(list(paths), path.parent, embedding)
+    sources = {video: placed.source for video, placed in videos.items()}
+    data = build_page_data(panels, sources, make_stills(panels, embedding.stills))
     # Nothing from a network but linked videos.
     loads = "img-src data: blob:; connect-src data:; media-src 'self' file: blob:"
-    head, tail = _filled(title, style, script, _policy(style, script, loads), data, notes, tables, _LEGEND)
+    values = _page_values(title, data, notes, (*_SCRIPTS, *_START), loads)
     with whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write(head)
-        for video in placed.values():
-            stream.writelines(_embedded(video))
-        stream.write(tail)
+        stream.writelines(
+            generate("report.html", **values, tables=tables, legend=_LEGEND, videos=list(videos.values()))
+        )
 
 
-def served_page(title: str, data: Mapping[str, Any], notes: Sequence[str] = ()) -> Served:
-    """The same page for a server that answers its edits; `data` is as `contents` makes it, with `review` besides."""
-    style, script = part("report.css"), _script((*_REVIEW_SCRIPTS, _START))
+def render_served_page(title: str, data: Mapping[str, Any], notes: Sequence[str] = ()) -> ServedPage:
+    """Render the same page for a server that answers its edits.
+
+    `data` is what `build_page_data` returns, with `review` besides.
+    """
     loads = "img-src 'self'; connect-src 'self'; media-src 'self'"
-    policy = _policy(style, script, loads)
-    head, tail = _filled(title, style, script, policy, data, notes, (), _REVIEW_LEGEND)
-    return Served(head + tail, policy + "; frame-ancestors 'none'")
+    values = _page_values(title, data, notes, (*_SCRIPTS, *_EDITOR_SCRIPTS, *_START), loads)
+    page = "".join(generate("report.html", **values, tables=(), legend=_REVIEW_LEGEND, videos=()))
+    return ServedPage(page, values["policy"] + "; frame-ancestors 'none'")
 
 
-class _Placed(NamedTuple):
+class _PlacedVideo(NamedTuple):
     """A video, its media type (empty when browsers do not play it), and where the page finds it."""
 
     file: Path
-    kind: str
-    source: Source
+    media_type: str
+    source: VideoSource
+
+    def read_data_url(self) -> Iterator[Markup]:
+        """Read the video as a data URL, in pieces."""
+        yield Markup(f"data:{self.media_type};base64,")
+        with self.file.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                yield Markup(base64.b64encode(chunk).decode())
 
 
-def _place(videos: Sequence[Path], folder: Path, embedding: Embedding) -> dict[Path, _Placed]:
+def _place_videos(videos: Sequence[Path], folder: Path, embedding: Embedding) -> dict[Path, _PlacedVideo]:
     placed, room = {}, embedding.total
     for video in videos:
         if not video.is_file():
             raise missing(video, "video")
-        size, kind = video.stat().st_size, kind_of(video)
-        if kind and size <= min(embedding.each, room):
-            source = Source(video.name, True, f"video-{len(placed)}", "", "")
+        size, kind = video.stat().st_size, media_type(video)
+        if kind and size <= min(embedding.per_video, room):
+            source = VideoSource(video.name, True, f"video-{len(placed)}", "", "")
             room -= size
         else:
-            note = "Not inside this file: keep the video where it is." if kind else NO_BROWSER
-            source = Source(video.name, bool(kind), "", _address(video, folder), note)
-        placed[video] = _Placed(video, kind, source)
+            note = "Not inside this file: keep the video where it is." if kind else NOT_PLAYED
+            source = VideoSource(video.name, bool(kind), "", _link(video, folder), note)
+        placed[video] = _PlacedVideo(video, kind, source)
     return placed
 
 
-def _address(video: Path, folder: Path) -> str:
-    """A link from a page in `folder`: relative, except to another drive."""
+def _link(video: Path, folder: Path) -> str:
+    """Link a video from a page in `folder`: by its relative path, except to another drive."""
     try:
         return quote(os.fsencode(os.path.relpath(video, folder)).replace(os.sep.encode(), b"/"))
     except ValueError:
         return video.resolve().as_uri()
 
 
-def _embedded(video: _Placed) -> Iterator[str]:
-    """The video as a data URL in pieces, in an element that browsers leave alone until the page reads it."""
-    if not video.source.element:
-        return
-    yield f'<script type="text/plain" id="{video.source.element}">data:{video.kind};base64,'
-    with video.file.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            yield base64.b64encode(chunk).decode()
-    yield "</script>\n"
-
-
-def _filled(
-    title: str,
-    style: str,
-    script: str,
-    policy: str,
-    data: Mapping[str, Any],
-    notes: Sequence[str],
-    tables: Sequence[Table],
-    legend: Mapping[str, str],
-) -> tuple[str, str]:
-    """What stands before and after the embedded videos."""
-    head, _, tail = part("report.html").partition(_VIDEOS_GO_HERE)
-    values = {
-        "policy": policy,
-        "title": escaped(title),
-        "style": style,
-        "script": script,
-        "notes": write_notes(notes),
-        "tables": write_tables(tables),
-        "data": _inert(data),
-        "legend": "\n".join(
-            f'<p class="key"><span class="sample" data-verdict="{name}"></span> {words}</p>'
-            for name, words in legend.items()
-        ),
-    }
-    return Template(head).substitute(values), Template(tail).substitute(values)
-
-
-def _inert(value: Any) -> str:
-    """JSON that can stand in a script element: no `<`, so nothing in it ends the element or begins a comment."""
-    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _policy(style: str, script: str, loads: str) -> str:
-    """A Content-Security-Policy: only this style and this script, and what the page may load."""
-    return (
-        f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src {digest(style)}; "
-        f"script-src {digest(script)}; {loads}"
+def _page_values(
+    title: str, data: Mapping[str, Any], notes: Sequence[str], scripts: Sequence[str], loads: str
+) -> dict[str, Any]:
+    """What both kinds of page have; `loads` is the part of the policy that says what the page may load."""
+    style, script = read_style(), read_scripts(scripts)
+    policy = (
+        f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src {csp_hash(style)}; "
+        f"script-src {csp_hash(script)}; {loads}"
     )
-
-
-def _script(names: Sequence[str]) -> str:
-    # One block, so that the parts share their names with each other and with nothing else.
-    return '"use strict";\n{\n' + "\n".join(map(part, names)) + "}\n"
+    return {"title": title, "data": data, "notes": notes, "style": style, "script": script, "policy": policy}

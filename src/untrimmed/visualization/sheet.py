@@ -1,26 +1,49 @@
-"""A sheet of pixels to draw a chart on: axes, bars, points, words and a legend, each where it is put."""
+"""A sheet of pixels to draw a chart on with matplotlib, once for light pages and once for dark ones."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from io import StringIO
 from typing import Any, NamedTuple
 
+import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from matplotlib.transforms import Affine2D
 
-from untrimmed.visualization.inline import GAP, INK, SOFT, TEXT, inline
-from untrimmed.visualization.timelines import fitted, printable, text_width
+from untrimmed.visualization.page import Hint, Picture
+from untrimmed.visualization.text import fit_text, replace_unprintable, text_width
 
 # The first four are Okabe and Ito's ("Color Universal Design", 2008) that stand out from white and from near black;
 # the others were searched for: 3 to 1 against both, and apart from all others with every common colour blindness.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7b3ff2", "#d00f48", "#e838d2", "#a04682")
 
+# All lengths are in pixels.
+TEXT = 13
+"""The size of letters."""
 LEGEND_LINE = 22
-"""The height of a row of a legend, in pixels."""
+"""The height of a row of a legend."""
 DASHED = (0, (4, 3))
 _SWATCH = 26
+# The letters are the browser's; quoted in `font`, `system-ui` would be a font of that name.
+_FONT_STYLE = (
+    "text {font-family: system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif !important}"
+)
+
+
+class Theme(NamedTuple):
+    """Colours of a page: of words and lines, of softer words, and of the card below the picture."""
+
+    ink: str
+    soft: str
+    card: str
+
+
+_THEMES = (Theme("#1b1f24", "#59636e", "#ffffff"), Theme("#e8eaee", "#9aa4b1", "#15181e"))
 
 
 class Axis(NamedTuple):
@@ -31,11 +54,14 @@ class Axis(NamedTuple):
     high: float | None = None
 
 
-class Key(NamedTuple):
-    """One entry of a legend: a line when `line` says how it is dashed (in matplotlib's words), else a square."""
+class LegendKey(NamedTuple):
+    """One entry of a legend: a line when `line` says how it is dashed (in matplotlib's words), else a square.
+
+    Without a colour it is drawn in the theme's ink.
+    """
 
     name: str
-    colour: str
+    colour: str = ""
     line: Any = None
     alpha: float = 1.0
 
@@ -50,20 +76,20 @@ class Box(NamedTuple):
 
 
 class Sheet:
-    """A figure of `width` by `height` pixels, measured from its upper left corner.
+    """A figure of `width` by `height` pixels, measured from its upper left corner, in the colours of a theme.
 
-    Words that are given as `tip` are shown where a mouse rests on what was drawn.
+    What is given as `hint` is shown where the mouse rests on what was drawn.
     """
 
-    def __init__(self, width: float, height: float) -> None:
-        self.width, self.height = width, height
+    def __init__(self, width: int, height: int, theme: Theme) -> None:
+        self.width, self.height, self.theme = width, height, theme
         self._figure = Figure(figsize=(width / 72, height / 72), dpi=72)
         self._figure.patch.set_visible(False)
         self._pixels = Affine2D().scale(1, -1).translate(0, height)
-        self._tips: dict[str, str] = {}
+        self._hints: list[tuple[Patch | Line2D, str]] = []
 
-    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
-        """Axes with grid lines whose inside has this corner and this size."""
+    def add_axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Add axes with grid lines whose inside has this corner and this size."""
         low = self.height - top - height
         box = (left / self.width, low / self.height, width / self.width, height / self.height)
         axes = self._figure.add_axes(box)
@@ -72,92 +98,152 @@ class Sheet:
             spine.set_alpha(0.45)
         return axes
 
-    def frame(self, axes: Axes, x: Axis, y: Axis, most: tuple[int, int] = (5, 5)) -> None:
-        """Limits, at most so many steps between round ticks along x and y, and names: of y above, of x below."""
+    def label_axes(self, axes: Axes, x: Axis, y: Axis, most: tuple[int, int] = (5, 5)) -> None:
+        """Set limits, at most so many steps between round ticks along x and y, and names: of y above, of x below."""
         axes.set(xlim=(x.low, x.high), ylim=(y.low, y.high))
         sides = ((axes.xaxis, axes.get_xlim(), most[0]), (axes.yaxis, axes.get_ylim(), most[1]))
         for axis, limits, count in sides:
             axis.set_major_locator(MaxNLocator(count, steps=[1, 2, 2.5, 5, 10]))
             if max(limits) >= 10_000:
                 axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000:g}k" if value else "0"))
-        place = axes.get_position()
-        bottom, middle = (1 - place.y0) * self.height, (place.x0 + place.x1) / 2 * self.width
-        self.write(4, (1 - place.y1) * self.height - 14, y.name, color=SOFT)
-        self.write(middle, bottom + 40, x.name, color=SOFT, ha="center")
+        corners = axes.get_position()
+        bottom, middle = (1 - corners.y0) * self.height, (corners.x0 + corners.x1) / 2 * self.width
+        self.write(4, (1 - corners.y1) * self.height - 14, y.name, color=self.theme.soft)
+        self.write(middle, bottom + 40, x.name, color=self.theme.soft, ha="center")
 
-    def write(self, x: float, y: float, text: str, **look: Any) -> None:
-        """Text whose base line begins at a place, unless `look` (in matplotlib's words) says otherwise."""
-        self._figure.text(x, y, printable(text), **{"color": INK, "transform": self._pixels, **look})
+    def write(self, x: float, y: float, text: str, **style: Any) -> None:
+        """Write text whose base line begins at a place, unless `style` (in matplotlib's words) says otherwise."""
+        self._figure.text(x, y, replace_unprintable(text), **{"transform": self._pixels, **style})
 
-    def bar(self, axes: Axes, box: Box, colour: str, tip: str, alpha: float = 1.0) -> None:
-        """A rectangle with a thin edge in the colour of the page, which parts it from its neighbours."""
-        look: dict[str, Any] = {"facecolor": colour, "alpha": alpha, "edgecolor": GAP, "linewidth": 0.6}
-        axes.add_patch(Rectangle((box.left, box.bottom), box.width, box.height, gid=self._gid(tip), **look))
+    def draw_bar(self, axes: Axes, box: Box, colour: str, hint: str, alpha: float = 1.0) -> None:
+        """Draw a rectangle with a thin edge in the colour of the page, which parts it from its neighbours."""
+        style: dict[str, Any] = {"facecolor": colour, "alpha": alpha, "edgecolor": self.theme.card, "linewidth": 0.6}
+        self._hint(axes.add_patch(Rectangle((box.left, box.bottom), box.width, box.height, **style)), hint)
 
-    def line(self, axes: Axes, x: Any, y: Any, tip: str, **look: Any) -> None:
-        """A line through points, as matplotlib's `plot` draws it."""
-        axes.plot(x, y, gid=self._gid(tip), **look)
+    def draw_line(self, axes: Axes, x: Any, y: Any, hint: str, **style: Any) -> None:
+        """Draw a line through points, as matplotlib's `plot` does."""
+        self._hint(axes.plot(x, y, **style)[0], hint)
 
-    def mark(self, axes: Axes, at: tuple[float, float], colour: str, tip: str) -> None:
-        """A point, whole on the edge of the axes too."""
-        look: dict[str, Any] = {"marker": "o", "markersize": 8, "markeredgecolor": GAP, "clip_on": False, "zorder": 3}
-        self.line(axes, [at[0]], [at[1]], tip, color=colour, **look)
+    def draw_mark(self, axes: Axes, x: float, y: float, colour: str, hint: str) -> None:
+        """Draw a point, whole on the edge of the axes too."""
+        edge: dict[str, Any] = {"markeredgecolor": self.theme.card, "clip_on": False, "zorder": 3}
+        self.draw_line(axes, [x], [y], hint, color=colour, marker="o", markersize=8, **edge)
 
-    def overall(self, axes: Axes, value: float, *, upright: bool) -> None:
-        """A dashed line across the axes at a value."""
-        draw = axes.axvline if upright else axes.axhline
-        draw(value, color=INK, alpha=0.8, linestyle=DASHED, linewidth=1.4, gid=self._gid(f"overall {digits(value)}"))
+    def draw_overall(self, axes: Axes, value: float, *, upright: bool) -> None:
+        """Draw a dashed line across the axes at a value."""
+        style: dict[str, Any] = {"color": self.theme.ink, "alpha": 0.8, "linestyle": DASHED, "linewidth": 1.4}
+        line = axes.axvline(value, **style) if upright else axes.axhline(value, **style)
+        self._hint(line, f"overall {format_digits(value)}")
 
-    def legend(self, rows: Sequence[Sequence[Key]], left: float, top: float) -> None:
-        """Rows of entries, as `legend_rows` lays them."""
+    def draw_legend(self, rows: Sequence[Sequence[LegendKey]], left: float, top: float) -> None:
+        """Draw rows of entries, as `arrange_legend` lays them."""
         for i, row in enumerate(rows):
             x, y = left, top + i * LEGEND_LINE + 11
             for key in row:
-                self._swatch(key, x, y)
-                shown = _legend_text(key)
-                self.write(x + _SWATCH, y + 4.5, shown)
-                x += _legend_room(shown)
+                self._draw_swatch(key, x, y)
+                self.write(x + _SWATCH, y + 4.5, _legend_text(key))
+                x += _legend_width(key)
 
-    def svg(self, name: str) -> str:
-        """The picture; `name` is what a screen reader says of it."""
-        return inline(self._figure, name, self._tips)
+    def write_svg(self) -> str:
+        """Write the sheet as an SVG file; the same figure gives the same text."""
+        stream = StringIO()
+        with warnings.catch_warnings():
+            # matplotlib measures with its own font, but the letters are the browser's, which has them.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+            about = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+            FigureCanvasSVG(self._figure).print_svg(stream, metadata=about)
+        # The first style of the file is matplotlib's own, before any text.
+        return stream.getvalue().replace("</style>", f"{_FONT_STYLE}</style>", 1)
 
-    def _swatch(self, key: Key, x: float, y: float) -> None:
-        look: dict[str, Any] = {"alpha": key.alpha, "transform": self._pixels}
-        if key.line is not None:
-            line = Line2D([x, x + 18], [y, y], color=key.colour, linestyle=key.line, linewidth=2, **look)
-            self._figure.add_artist(line)
-            return
-        self._figure.add_artist(Rectangle((x + 3, y - 6), 12, 12, facecolor=key.colour, linewidth=0, **look))
+    def trace_hints(self) -> list[Hint]:
+        """Trace the outlines of what has a hint, in pixels."""
+        hints = []
+        for artist, text in self._hints:
+            (outline,) = artist.get_path().to_polygons(artist.get_transform(), closed_only=False)
+            points = (f"{x:.1f} {self.height - y:.1f}" for x, y in np.asarray(outline))
+            hints.append(Hint(f"M{'L'.join(points)}Z", text, isinstance(artist, Rectangle)))
+        return hints
 
-    def _gid(self, tip: str) -> str:
-        gid = f"tip-{len(self._tips)}"
-        self._tips[gid] = tip
-        return gid
+    def _draw_swatch(self, key: LegendKey, x: float, y: float) -> None:
+        colour, style = key.colour or self.theme.ink, {"alpha": key.alpha, "transform": self._pixels}
+        if key.line is None:
+            swatch = Rectangle((x + 3, y - 6), 12, 12, facecolor=colour, linewidth=0, **style)
+        else:
+            swatch = Line2D([x, x + 18], [y, y], color=colour, linestyle=key.line, linewidth=2, **style)
+        self._figure.add_artist(swatch)
+
+    def _hint(self, artist: Patch | Line2D, text: str) -> None:
+        artist.set_gid(f"hint-{len(self._hints)}")
+        self._hints.append((artist, text))
 
 
-def legend_rows(keys: Sequence[Key], room: float) -> list[list[Key]]:
-    """Entries of a legend in rows that are no wider than `room`."""
-    rows: list[list[Key]] = []
-    left = room
+def draw_picture(width: float, height: float, alt: str, draw: Callable[[Sheet], None]) -> Picture:
+    """Draw a chart on a sheet for light pages and on one for dark pages.
+
+    matplotlib's settings are the same on every machine meanwhile, and as they were afterwards.
+    """
+    sheets = [Sheet(round(width), round(height), theme) for theme in _THEMES]
+    svgs = []
+    for sheet in sheets:
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(_settings(sheet.theme))
+            draw(sheet)
+            svgs.append(sheet.write_svg())
+    return Picture(alt, sheets[0].width, sheets[0].height, svgs[0], svgs[1], sheets[0].trace_hints())
+
+
+def arrange_legend(keys: Sequence[LegendKey], width: float) -> list[list[LegendKey]]:
+    """Arrange the entries of a legend in rows that are no wider than `width`."""
+    rows: list[list[LegendKey]] = []
+    used = width
     for key in keys:
-        needed = _legend_room(_legend_text(key))
-        if not rows or left + needed > room:
+        if not rows or used + _legend_width(key) > width:
             rows.append([])
-            left = 0.0
+            used = 0.0
         rows[-1].append(key)
-        left += needed
+        used += _legend_width(key)
     return rows
 
 
-def digits(value: float) -> str:
-    """Three digits of a small number, all those before the point of a large one."""
+def format_digits(value: float) -> str:
+    """Format a small number with three digits, a large one with all those before its point."""
     return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
-def _legend_text(key: Key) -> str:
-    return fitted(printable(key.name), TEXT, 240)
+def _legend_text(key: LegendKey) -> str:
+    return fit_text(key.name, TEXT, 240)
 
 
-def _legend_room(shown: str) -> float:
-    return _SWATCH + text_width(shown, TEXT) + 14
+def _legend_width(key: LegendKey) -> float:
+    return _SWATCH + text_width(_legend_text(key), TEXT) + 14
+
+
+def _settings(theme: Theme) -> Any:
+    return {
+        "svg.fonttype": "none",  # text stays text
+        "svg.hashsalt": "untrimmed",
+        "text.parse_math": False,  # a dollar in a class name is a dollar
+        "text.color": theme.ink,
+        "font.size": TEXT,
+        "font.sans-serif": ["DejaVu Sans"],  # matplotlib's own; a long list would be written into every text
+        "axes.edgecolor": theme.ink,
+        "axes.formatter.useoffset": False,
+        "axes.formatter.limits": (-4, 7),
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.color": theme.ink,
+        "grid.alpha": 0.14,
+        "grid.linewidth": 1,
+        "lines.solid_capstyle": "round",
+        "xtick.color": theme.soft,
+        "ytick.color": theme.soft,
+        "xtick.labelsize": TEXT - 1,
+        "ytick.labelsize": TEXT - 1,
+        "xtick.major.size": 0,
+        "ytick.major.size": 0,
+        "xtick.major.pad": 6,
+        "ytick.major.pad": 6,
+    }

@@ -1,74 +1,68 @@
-"""Small pictures of what happens in a video, for a page that shows many of them."""
+"""Makes small pictures of what happens in a video, for a page that shows many of them."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
 
 from untrimmed.io import BadInput
 from untrimmed.timeline import Action
-from untrimmed.video.sampling import sample
-from untrimmed.visualization.panels import TRUTH, Panel, Still
+from untrimmed.video.sampling import sample_frames
+from untrimmed.visualization.panels import Panel, Still
+from untrimmed.visualization.timelines import GROUND_TRUTH
 
-SIDE = 72
-"""The shorter side of a still, in pixels."""
-MOST = 8
-"""Stills of one video."""
-_USUAL = 3600  # bytes of a still, as text; by it the room is shared out between the videos
-_FINE = 10.0  # frames a second to choose from
+_SIDE = 72  # pixels of the shorter side of a still
+_MOST = 8  # stills of one video
+_USUAL_SIZE = 3600  # bytes of a still, as text; by it the room is shared out between the videos
+_RATE = 10.0  # frames a second to choose from
 
 
-def still(video: Path, time: float) -> bytes | None:
-    """A JPEG of the frame on show at `time` seconds, None where the video has none there or cannot be read."""
+def encode_still(video: Path, time: float) -> bytes | None:
+    """Encode the frame on show at `time` seconds as JPEG; None where the video has none there or cannot be read."""
     try:
-        frame = next(sample(video, _FINE, SIDE, start=time, allow_truncated=True), None)
+        frame = next(sample_frames(video, _RATE, _SIDE, start=time, allow_truncated=True), None)
     except BadInput:
         return None
     if frame is None:
         return None
-    done, content = cv2.imencode(".jpg", frame.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 62])
-    return content.tobytes() if done else None
+    encoded, content = cv2.imencode(".jpg", frame.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 62])
+    return content.tobytes() if encoded else None
 
 
-def moments(panel: Panel, most: int = MOST) -> list[tuple[float, str]]:
-    """Seconds and labels of a video's stills: the middles of its true actions, or of its surest detections."""
-    rows = [panel.rows[TRUTH]] if TRUTH in panel.rows else list(panel.rows.values())[:1]
-    ranked = sorted((action for row in rows for action in row.actions), key=lambda action: -action.score)
-    chosen: list[Action] = []
+def choose_still_times(panel: Panel, most: int = _MOST) -> list[tuple[float, str]]:
+    """Choose the seconds and labels of stills: the middles of a video's true actions, or of its surest detections."""
+    rows = [panel.rows[GROUND_TRUTH]] if GROUND_TRUTH in panel.rows else list(panel.rows.values())[:1]
+    ranked = sorted((action for row in rows for action in row), key=lambda action: -action.score)
+    shown: list[Action] = []
     for action in ranked:
         # Detections lie over each other; one picture of the same moment is enough.
-        if all(action.end <= other.start or other.end <= action.start for other in chosen):
-            chosen.append(action)
-    inside = [((action.start + action.end) / 2, action.label) for action in chosen]
-    return sorted((time, label) for time, label in inside if time < panel.duration)[
-        :: max(1, -(-len(inside) // most))
-    ]
+        if all(action.end <= surer.start or surer.end <= action.start for surer in shown):
+            shown.append(action)
+    middles = sorted(((action.start + action.end) / 2, action.label) for action in shown)
+    return [(time, label) for time, label in middles if time < panel.duration][:: max(1, -(-len(middles) // most))]
 
 
-def stills(panels: Sequence[Panel], room: int) -> dict[str, list[Still]]:
-    """The stills of each panel that has a video, as data URLs of at most `room` bytes together, shared out evenly."""
-    shown = [panel for panel in panels if panel.video is not None]
-    most = min(MOST, room // (_USUAL * len(shown))) if shown else 0
-    taken: dict[str, list[Still]] = {}
+def make_stills(panels: Sequence[Panel], room: int) -> dict[str, list[Still]]:
+    """Make the stills of each panel with a video, as data URLs of at most `room` bytes together, shared evenly."""
+    playing = [panel for panel in panels if panel.video is not None]
+    if not playing or room <= 0:
+        return {}
+    most = min(_MOST, room // (_USUAL_SIZE * len(playing)))
     # With more videos than there is room for, some have one and the others none, evenly over the list.
-    for panel in shown[:: 1 if most else max(1, -(-len(shown) * _USUAL // max(room, 1)))] if room else []:
-        for each in _taken(panel, max(most, 1)):
-            if len(each.address) > room:
-                return taken
-            room -= len(each.address)
-            taken.setdefault(panel.name, []).append(each)
-    return taken
+    step = 1 if most else -(-len(playing) * _USUAL_SIZE // room)
+    stills: dict[str, list[Still]] = {}
+    for panel in playing[::step]:
+        for still in _make_panel_stills(panel, max(most, 1)):
+            if len(still.address) > room:
+                return stills
+            room -= len(still.address)
+            stills.setdefault(panel.name, []).append(still)
+    return stills
 
 
-def _taken(panel: Panel, most: int) -> list[Still]:
-    if panel.video is None:
-        return []
-    pictures: Mapping[tuple[float, str], bytes | None] = {
-        (time, label): still(panel.video, time) for time, label in moments(panel, most)
-    }
-    return [
-        Still(round(time, 3), label, "data:image/jpeg;base64," + base64.b64encode(content).decode())
-        for (time, label), content in pictures.items()
-        if content is not None
-    ]
+def _make_panel_stills(panel: Panel, most: int) -> Iterator[Still]:
+    for time, label in choose_still_times(panel, most):
+        content = encode_still(panel.video, time) if panel.video else None
+        if content is not None:
+            yield Still(round(time, 3), label, "data:image/jpeg;base64," + base64.b64encode(content).decode())

@@ -1,0 +1,66 @@
+"""Fills the templates of pages: whatever a label, a name or a title holds stands there as text."""
+
+import base64
+import functools
+import hashlib
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from untrimmed.visualization.text import replace_unprintable
+
+
+def generate(name: str, **values: Any) -> Iterator[str]:
+    """Fill a template of this folder, piece by piece. Values are escaped unless they are Markup."""
+    return _environment().get_template(name).generate(**values)
+
+
+def render(name: str, **values: Any) -> str:
+    """Fill a template of this folder."""
+    return "".join(generate(name, **values))
+
+
+def read_style() -> Markup:
+    """Read the style sheet of all pages."""
+    return _read_asset("report.css")
+
+
+def read_scripts(names: Sequence[str]) -> Markup:
+    """Read scripts of this folder as one block: they share their names with each other and with nothing else."""
+    return Markup('"use strict";\n{\n' + "\n".join(map(_read_asset, names)) + "}\n")
+
+
+def csp_hash(text: str) -> str:
+    """The source that allows a style or a script in a Content-Security-Policy."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _read_asset(name: str) -> Markup:
+    return Markup(files("untrimmed.visualization").joinpath(name).read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("untrimmed.visualization"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_to_text,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # The filter `tojson` escapes what could end the script element that holds the JSON.
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    environment.filters["svg_url"] = _to_svg_url
+    return environment
+
+
+def _to_text(value: Any) -> str:
+    return value if isinstance(value, Markup) else replace_unprintable(str(value))
+
+
+def _to_svg_url(svg: str) -> Markup:
+    return Markup(f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}")
