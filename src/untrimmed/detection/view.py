@@ -10,8 +10,9 @@ from untrimmed.annotations.formats.activitynet import read_activitynet, read_act
 from untrimmed.extraction.videos import find_videos
 from untrimmed.io import BadInput, read_json
 from untrimmed.timeline import Timeline
-from untrimmed.visualization.panels import TRUTH, Panel
+from untrimmed.visualization.panels import Panel
 from untrimmed.visualization.report import Embedding, write_report
+from untrimmed.visualization.timelines import GROUND_TRUTH
 
 DETECTIONS = "detections"
 """The row of a page's only detector."""
@@ -62,7 +63,7 @@ def _panel(
     # A results file that does not know the video has no row, rather than an empty one: it has missed nothing.
     known_by = {name: timelines[video] for name, timelines in rows.items() if video in timelines}
     first = next(iter(known_by.values()))
-    ground_truth = {TRUTH: annotated[video]} if video in annotated else {}
+    ground_truth = {GROUND_TRUTH: annotated[video]} if video in annotated else {}
     base = panel(video, first, annotated.get(video), files.get(video) or first.video)
     return replace(base, rows={**ground_truth, **known_by})
 
@@ -72,9 +73,9 @@ def read_rows(paths: Sequence[Path]) -> dict[str, Mapping[str, Timeline]]:
     if len({path.resolve() for path in paths}) < len(paths):
         raise BadInput(f"{', '.join(map(str, paths))}: one file is there twice; give each once")
     names = [path.stem for path in paths]
-    if len({*names, TRUTH}) <= len(names):
+    if len({*names, GROUND_TRUTH}) <= len(names):
         names = [f"{path.resolve().parent.name}/{path.stem}" for path in paths]
-    if len({*names, TRUTH}) <= len(names):
+    if len({*names, GROUND_TRUTH}) <= len(names):
         names = [str(path.resolve()) for path in paths]
     if len(paths) == 1:
         names = [DETECTIONS]
@@ -94,6 +95,6 @@ def holds_detections(path: Path) -> bool:
 
 def panel(video: str, detected: Timeline, annotated: Timeline | None, file: Path | None) -> Panel:
     """One video of a report: what was found, under what is there."""
-    rows = {TRUTH: annotated} if annotated else {}
+    rows = {GROUND_TRUTH: annotated} if annotated else {}
     duration = annotated.duration if annotated else detected.duration
     return Panel(video, duration, {**rows, DETECTIONS: detected}, file)
