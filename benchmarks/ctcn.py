@@ -24,11 +24,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from untrimmed.detection.describe import describe_recipe
-from untrimmed.models.device import compile_forward, to_device
 from untrimmed.io import write_json
 from untrimmed.models.base import Targets
-from untrimmed.models.ctcn import CTCN, CTCNConfig, Outputs, per_anchor
-from untrimmed.models.pyramid import Head, upsample
+from untrimmed.models.ctcn import CTCN, CTCNConfig, CTCNOutputs, flatten_anchors
+from untrimmed.models.device import compile_forward, to_device
+from untrimmed.models.pyramid import ConceptHead, upsample
 from untrimmed.recipe import Recipe
 
 CHANNELS, CLASSES, CONCEPTS = 256, 20, 256
@@ -41,15 +41,15 @@ class Plain(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, x: Tensor, mask: Tensor) -> Outputs:
+    def forward(self, x: Tensor, mask: Tensor) -> CTCNOutputs:
         """As the model's own."""
         m = self.model
         concepts = m.concepts(m.standardize(x, mask)) * mask[:, None]
         maps = self.pyramid(self.backbone(concepts[:, None]))
-        logits = torch.cat([per_anchor(self.head(m.class_head, level), m.classes + 1) for level in maps], 1)
-        offsets = torch.cat([per_anchor(self.head(m.box_head, level), 2) for level in maps], 1)
+        logits = torch.cat([flatten_anchors(self.head(m.class_head, level), m.classes + 1) for level in maps], 1)
+        offsets = torch.cat([flatten_anchors(self.head(m.box_head, level), 2) for level in maps], 1)
         real = m.anchors[None, :, 0] < mask.sum(1, keepdim=True)
-        return Outputs(logits, 2 * m.config.bound * offsets.sigmoid() - m.config.bound, real)
+        return CTCNOutputs(logits, 2 * m.config.bound * offsets.sigmoid() - m.config.bound, real)
 
     def backbone(self, x: Tensor) -> list[Tensor]:
         """C2 to C5."""
@@ -80,7 +80,7 @@ class Plain(nn.Module):
             out.append(x)
         return out
 
-    def head(self, head: Head, x: Tensor) -> Tensor:
+    def head(self, head: ConceptHead, x: Tensor) -> Tensor:
         """One level's outputs."""
         return head.predict(head.hidden(head.dropout(x)).flatten(1, 2))
 
@@ -151,11 +151,11 @@ def detection(work: Work, repeats: int, compiled: bool) -> list[Row]:
     plain, started = Plain(model), time.perf_counter()
     with torch.inference_mode():
         expected = plain(x, mask)
-    ours = to_device(model.quick(), str(x.device))
+    ours = to_device(model.optimize_for_inference(), str(x.device))
     folding = time.perf_counter() - started
-    networks: dict[str, Callable[..., Outputs]] = {"plain": plain, "ours": ours}
+    networks: dict[str, Callable[..., CTCNOutputs]] = {"plain": plain, "ours": ours}
     if compiled:
-        networks["ours, compiled"] = compile_forward(to_device(model.folded(), str(x.device)), dynamic=True)
+        networks["ours, compiled"] = compile_forward(to_device(model.fuse_batch_norm(), str(x.device)), dynamic=True)
     with torch.inference_mode():
         for network in networks.values():
             for mine, theirs in zip(network(x, mask), expected, strict=True):
@@ -176,7 +176,7 @@ def training(work: Work, repeats: int, compiled: bool) -> list[Row]:
     mine = to_device(copy.deepcopy(model), str(x.device))
     plain = Plain(model.to(memory_format=torch.contiguous_format))
 
-    def step(network: Callable[..., Outputs], model: CTCN, half: bool = False) -> Callable[[], None]:
+    def step(network: Callable[..., CTCNOutputs], model: CTCN, half: bool = False) -> Callable[[], None]:
         def run() -> None:
             model.zero_grad()
             with torch.autocast(x.device.type, torch.bfloat16) if half else nullcontext():

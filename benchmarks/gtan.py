@@ -23,12 +23,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from untrimmed.models.device import to_device
 from untrimmed.io import write_json
-from untrimmed.models.base import Targets, masked
-from untrimmed.models.default_boxes import mean_of, sample
-from untrimmed.models.gaussian_kernels import Kernels, cell_centres, default_boxes, group, merged_sigma
-from untrimmed.models.gtan import GTAN, GTANConfig, Outputs
+from untrimmed.models.base import Targets, mask_padding
+from untrimmed.models.device import to_device
+from untrimmed.models.gaussian_kernels import (
+    Kernels,
+    compute_cell_centres,
+    compute_default_boxes,
+    group_kernels,
+    merge_sigmas,
+)
+from untrimmed.models.gtan import BACKGROUND, GTAN, GTANConfig, GTANOutputs
+from untrimmed.models.matching import masked_mean, select_negatives
 
 CLASSES = 20
 
@@ -40,46 +46,46 @@ class Plain(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, x: Tensor, mask: Tensor) -> Outputs:
+    def forward(self, x: Tensor, mask: Tensor) -> GTANOutputs:
         """As the model's own; what stands at unused places means nothing."""
         model, layers = self.model, []
         ends = mask.sum(1, keepdim=True) / model.length
-        x = masked(model.conv1(model.standardize(x, mask)), mask)
-        x = model.pool1(masked(model.conv2(x), mask))
+        x = mask_padding(model.conv1(model.standardize(x, mask)), mask)
+        x = model.pool1(mask_padding(model.conv2(x), mask))
         for layer, branch, head in zip(model.layers, model.sigmas, model.heads, strict=True):
             x = layer(x)
             cells = x.shape[2]
-            real = cell_centres(cells, x.device) < ends
-            x = masked(x, real)
-            kernels = grouped(model._widths(branch(x)[:, 0]), real, model.config.group_tiou)
-            usable = kernels.real.repeat_interleave(len(model.ratios), 1)
-            layers.append((*head(pooled(x, real, kernels)), default_boxes(kernels, model.ratios), usable))
+            real = compute_cell_centres(cells, x.device) < ends
+            x = mask_padding(x, real)
+            kernels = grouped(model._compute_sigmas(branch(x)[:, 0]), real, model.config.group_tiou)
+            usable = kernels.valid.repeat_interleave(len(model.ratios), 1)
+            layers.append((*head(pooled(x, real, kernels)), compute_default_boxes(kernels, model.ratios), usable))
         logits, offsets, overlaps, boxes, usable = (torch.cat(parts, 1) for parts in zip(*layers, strict=True))
-        return Outputs(logits, offsets, overlaps.squeeze(-1).sigmoid(), boxes, usable)
+        return GTANOutputs(logits, offsets, overlaps.squeeze(-1).sigmoid(), boxes, usable)
 
-    def loss(self, outputs: Outputs, targets: list[Targets]) -> dict[str, Tensor]:
+    def loss(self, outputs: GTANOutputs, targets: list[Targets]) -> dict[str, Tensor]:
         """As the model's own, by default settings, each box compared with each truth in turn."""
         model, goals, labels, best = self.model, [], [], []
-        for boxes, usable, target in zip(outputs.boxes.tolist(), outputs.real.tolist(), targets, strict=True):
+        for boxes, usable, target in zip(outputs.boxes.tolist(), outputs.valid.tolist(), targets, strict=True):
             truths = [[value / model.length for value in segment] for segment in target.segments.tolist()]
             found = [closest(box, truths) if real else (0, 0.0) for box, real in zip(boxes, usable, strict=True)]
             goals += [[(truths[k][0] + truths[k][1]) / 2, truths[k][1] - truths[k][0]] for k, _ in found]
             labels += [int(target.labels[k]) + 1 if overlap > model.config.foreground else 0 for k, overlap in found]
             best += [overlap for _, overlap in found]
-        shape, device = outputs.real.shape, outputs.real.device
+        shape, device = outputs.valid.shape, outputs.valid.device
         goal = torch.tensor(goals, device=device).view(*shape, 2)
         label, overlap = (torch.tensor(values, device=device).view(shape) for values in (labels, best))
         entropy = F.cross_entropy(outputs.logits.transpose(1, 2), label, reduction="none")
         foreground = label > 0
-        background = outputs.real & (overlap < model.config.background)
-        chosen = foreground | sample(entropy, background, foreground.sum(), "hardest")
+        background = outputs.valid & (overlap < BACKGROUND)
+        chosen = foreground | select_negatives(entropy, background, foreground.sum(), "hardest")
         width = outputs.boxes.detach()[..., 1:]
-        errors = F.smooth_l1_loss(model._moved(outputs) / width, goal / width, reduction="none").sum(-1)
+        errors = F.smooth_l1_loss(model._refine_boxes(outputs) / width, goal / width, reduction="none").sum(-1)
         missed = (outputs.overlaps - overlap) ** 2
         return {
-            "class": mean_of(entropy, chosen),
-            "location": model.config.location_weight * mean_of(errors, foreground),
-            "overlap": model.config.overlap_weight * mean_of(missed, overlap > 0),
+            "class": masked_mean(entropy, chosen),
+            "location": model.config.location_weight * masked_mean(errors, foreground),
+            "overlap": model.config.overlap_weight * masked_mean(missed, overlap > 0),
         }
 
 
@@ -98,7 +104,7 @@ def closest(box: list[float], truths: list[list[float]]) -> tuple[int, float]:
 def grouped(sigma: Tensor, real: Tensor, tiou: float) -> Kernels:
     """A layer's kernels and, after them, those that Algorithm 1 merges, one window after another."""
     rows, cells = sigma.shape
-    centre = cell_centres(cells, sigma.device)
+    centre = compute_cell_centres(cells, sigma.device)
     centres, widths, usable = [], [], []
     for row in range(rows):
         found = merged(sigma[row], int(real[row].sum()), tiou)
@@ -131,11 +137,11 @@ def merged(sigma: Tensor, real: int, tiou: float) -> list[tuple[float, Tensor]]:
 
 def pooled(features: Tensor, real: Tensor, kernels: Kernels) -> Tensor:
     """Every kernel's mean of the cells, one kernel of one window after another."""
-    place, windows = cell_centres(features.shape[2], features.device), []
+    place, windows = compute_cell_centres(features.shape[2], features.device), []
     for row in range(len(features)):
         columns = []
         for centre, sigma, usable in zip(
-            kernels.centre[row], kernels.sigma[row], kernels.real[row].tolist(), strict=True
+            kernels.centre[row], kernels.sigma[row], kernels.valid[row].tolist(), strict=True
         ):
             if not usable:
                 columns.append(features.new_zeros(features.shape[1]))
@@ -194,7 +200,7 @@ def stirred(model: GTAN) -> GTAN:
 
 def detection(model: GTAN, x: Tensor, mask: Tensor, repeats: int) -> dict[str, float]:
     """Forward and decoding."""
-    plain, ours = Plain(model), to_device(model.folded(), str(x.device))
+    plain, ours = Plain(model), to_device(model.fuse_batch_norm(), str(x.device))
     with torch.inference_mode():
         compare(ours(x, mask), plain(x, mask))
         runs = {
@@ -207,7 +213,7 @@ def detection(model: GTAN, x: Tensor, mask: Tensor, repeats: int) -> dict[str, f
 def training(model: GTAN, x: Tensor, mask: Tensor, repeats: int) -> dict[str, float]:
     """Forward, loss and gradients; and grouping by itself, forward and backward."""
     with torch.no_grad():
-        _, real, kernels = model.look(x, mask)
+        _, real, kernels = model.compute_feature_maps(x, mask)
         targets = [beside(model(x, mask), row, model.length) for row in range(len(x))]
     plain = Plain(model)
 
@@ -231,9 +237,9 @@ def training(model: GTAN, x: Tensor, mask: Tensor, repeats: int) -> dict[str, fl
     sigma.requires_grad_()
 
     def grouping() -> None:
-        merged_sigma(sigma, group(sigma, cells, counts, model.config.group_tiou)).sum().backward()
+        merge_sigmas(sigma, group_kernels(sigma, cells, counts, model.config.group_tiou)).sum().backward()
 
-    count = sum(int(layer.real[:, number:].sum()) for layer, number in zip(kernels, cells, strict=True))
+    count = sum(int(layer.valid[:, number:].sum()) for layer, number in zip(kernels, cells, strict=True))
     print(f"{count / len(x):.0f} merged kernels a window")
     runs = {"train, plain": lambda: step(plain), "train, ours": lambda: step(model), "grouping": grouping}
     if x.is_cuda:
@@ -241,20 +247,20 @@ def training(model: GTAN, x: Tensor, mask: Tensor, repeats: int) -> dict[str, fl
     return in_turn(runs, x.device, repeats)
 
 
-def beside(outputs: Outputs, row: int, length: int) -> Targets:
+def beside(outputs: GTANOutputs, row: int, length: int) -> Targets:
     """Truths close to six of a window's boxes, so that there is something to learn from."""
-    boxes = outputs.boxes[row][outputs.real[row]]
+    boxes = outputs.boxes[row][outputs.valid[row]]
     centre, width = boxes[:: len(boxes) // 6][:6].unbind(-1)
     segments = torch.stack([centre - 0.48 * width, centre + 0.52 * width], -1) * length
     return Targets(segments.cpu(), torch.arange(6) % CLASSES)
 
 
-def compare(ours: Outputs, plain: Outputs) -> None:
+def compare(ours: GTANOutputs, plain: GTANOutputs) -> None:
     """Raise AssertionError unless both have the same real boxes, and those the same outputs."""
-    assert torch.equal(ours.real, plain.real), "other kernels were merged"
-    for name, mine, theirs in zip(Outputs._fields[:4], ours, plain, strict=False):
+    assert torch.equal(ours.valid, plain.valid), "other kernels were merged"
+    for name, mine, theirs in zip(GTANOutputs._fields[:4], ours, plain, strict=False):
         torch.testing.assert_close(
-            mine[ours.real], theirs[ours.real], rtol=1e-3, atol=1e-3, msg=lambda m, n=name: f"{n}: {m}"
+            mine[ours.valid], theirs[ours.valid], rtol=1e-3, atol=1e-3, msg=lambda m, n=name: f"{n}: {m}"
         )
 
 

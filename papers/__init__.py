@@ -1,1 +1,1 @@
-"""The runs behind tables: many trainings, resumed, pooled and written down."""
+"""The papers' tables and figures on other data: many trainings, resumed, pooled and written to a page."""

@@ -1,12 +1,16 @@
-"""The tables of the C-TCN paper, as settings: Tables 1 to 5 and D of Li et al., ACM MM 2020."""
+"""The tables of the C-TCN paper, as settings: Tables 1 to 5 and D of Li et al., ACM MM 2020.
+
+python -m papers.ctcn --table 1 --data vts_kinematics --seeds 3
+"""
 
 import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from papers.command import run_command
 from papers.prepared import DATA, SMALL_TRAIN
 from papers.study import Study
-from papers.tables import Claim, Row, Table
+from papers.tables import Claim, PaperTable, Row
 
 _TIOUS = (0.1, 0.2, 0.3, 0.4, 0.5)
 _WHOLE = (72.2, 71.4, 68.0, 62.3, 52.1)
@@ -48,7 +52,7 @@ STREAMS: Mapping[str, tuple[Stream, Stream]] = {
 }
 
 
-def _tables(data: str, scale: str) -> tuple[Table, ...]:
+def _make_tables(data: str, scale: str) -> tuple[PaperTable, ...]:
     """Every table; at the width of a scale, fewer concepts have as many fewer groups."""
     concepts = _SCALES[scale]["model"]["concepts"]
     deep = () if scale == "full" else ("model.depth=60",)
@@ -72,11 +76,11 @@ CTCN = Study(
     ),
     data={**DATA, "vts_kinematics": {**DATA["vts_kinematics"], "model": {"dropout": 0.1}}},
     scales=_SCALES,
-    make_tables=_tables,
+    make_tables=_make_tables,
 )
 
 
-def _depths() -> Table:
+def _depths() -> PaperTable:
     """Table 1 without its grouped rows, which are Table D's."""
     paper = {
         15: ((60.0, 58.5, 53.9, 49.0, 41.0), (70.9, 69.4, 66.6, 59.7, 49.0)),
@@ -91,10 +95,10 @@ def _depths() -> Table:
         Claim("C-TCN gains from depth", "C-TCN 60", "C-TCN 15"),
         Claim("TCN loses by depth beyond 30", "TCN 30", "TCN 60"),
     )
-    return Table("1", "depth, with concepts mixed (TCN) and apart (C-TCN)", _TIOUS, plain + wise, claims)
+    return PaperTable("1", "depth, with concepts mixed (TCN) and apart (C-TCN)", _TIOUS, plain + wise, claims)
 
 
-def _streams(first: Stream, second: Stream) -> Table:
+def _streams(first: Stream, second: Stream) -> PaperTable:
     """Table 2. The paper's first stream is RGB, its second flow; which of ours is which means nothing."""
     alone = [f"{stream.name} alone" for stream in (first, second)]
     rows = (
@@ -112,10 +116,10 @@ def _streams(first: Stream, second: Stream) -> Table:
         f"streams of features, here {first.name} and {second.name}, in the paper I3D's RGB and flow "
         "(TSN's have 35.0, 31.1, 41.7, 42.5)"
     )
-    return Table("2", caption, _TIOUS, rows, claims)
+    return PaperTable("2", caption, _TIOUS, rows, claims)
 
 
-def _anchors() -> Table:
+def _anchors() -> PaperTable:
     paper = {
         3: (68.8, 67.9, 64.6, 59.1, 49.3),
         5: (70.1, 68.9, 65.0, 58.4, 47.7),
@@ -129,10 +133,10 @@ def _anchors() -> Table:
         Row("7 anchors", (), _WHOLE),
     )
     claims = tuple(Claim(f"7 anchors are better than {row.name}", "7 anchors", row.name) for row in rows[:-1])
-    return Table("3", "anchors", _TIOUS, rows, claims)
+    return PaperTable("3", "anchors", _TIOUS, rows, claims)
 
 
-def _augmentations() -> Table:
+def _augmentations() -> PaperTable:
     move, crop = "augment.random_move={}", "augment.random_crop={}"
     both = (move.format("true"), crop.format("true"))
     rows = (
@@ -146,10 +150,10 @@ def _augmentations() -> Table:
         Claim("random move helps", "both", "no random move"),
         Claim("augmentation helps", "both", "no augmentation"),
     )
-    return Table("4", "augmentation", _TIOUS, rows, claims)
+    return PaperTable("4", "augmentation", _TIOUS, rows, claims)
 
 
-def _architecture() -> Table:
+def _architecture() -> PaperTable:
     def row(name: str, paper: float, *settings: str) -> Row:
         return Row(name, settings, (paper,))
 
@@ -162,10 +166,10 @@ def _architecture() -> Table:
         row("all", 52.1),
     )
     claims = tuple(Claim(f"{row.name} is worse", "all", row.name) for row in rows[:-1])
-    return Table("5", "the network's parts", (0.5,), rows, claims)
+    return PaperTable("5", "the network's parts", (0.5,), rows, claims)
 
 
-def _groups(concepts: int, deep: tuple[str, ...]) -> Table:
+def _groups(concepts: int, deep: tuple[str, ...]) -> PaperTable:
     """Table D. With C concepts the paper's G of 256 groups become the power of 2 nearest to G^(log C / log 256)."""
     apart = {
         1: (56.4, 53.8, 50.4, 43.8, 36.3),
@@ -196,4 +200,8 @@ def _groups(concepts: int, deep: tuple[str, ...]) -> Table:
         Claim("shared, more groups are better", rows[-1].name, rows[5].name),
         Claim("groups alone do not help", rows[0].name, rows[4].name),
     )
-    return Table("D", "groups of concepts, with filters of their own and shared", _TIOUS, tuple(rows), claims)
+    return PaperTable("D", "groups of concepts, with filters of their own and shared", _TIOUS, tuple(rows), claims)
+
+
+if __name__ == "__main__":
+    run_command(CTCN)

@@ -1,11 +1,15 @@
-"""The tables of the GTAN paper, as settings: Tables 3 and 4 and Figure 7 of Long et al., CVPR 2019."""
+"""The tables of the GTAN paper, as settings: Tables 3 and 4 and Figure 7 of Long et al., CVPR 2019.
+
+python -m papers.gtan --table 3 --data vts_kinematics --seeds 3
+"""
 
 from typing import Any
 
+from papers.command import run_command
 from papers.measures import long_actions, proposal_area
 from papers.prepared import DATA, SMALL_TRAIN
 from papers.study import Study
-from papers.tables import Claim, Row, Table
+from papers.tables import Claim, PaperTable, Row
 
 _KERNELS = {"fixed scale": "fixed", "Gaussian kernel": "gaussian", "Gaussian grouping": "grouped"}
 _LONG = long_actions(0.5)
@@ -38,23 +42,23 @@ _SCALES = {
 }
 
 
-def _tables(data: str, scale: str) -> tuple[Table, ...]:
+def _make_tables(data: str, scale: str) -> tuple[PaperTable, ...]:
     """Every table; at small scale Fig. 7 has one layer less, as the window is half as long."""
     layers = _SMALL_MODEL["layers"] if scale == "small" else [512, 512, 1024, 1024, 2048, 2048, 4096, 4096]
     return _designs(), _long(), _layers(layers)
 
 
-def _designs() -> Table:
+def _designs() -> PaperTable:
     paper = {"fixed scale": 33.5, "Gaussian kernel": 37.1, "Gaussian grouping": 38.2}
     rows = tuple(Row(name, (f"model.kernels={kind}",), (paper[name],)) for name, kind in _KERNELS.items())
     claims = (
         Claim("the Gaussian kernel helps", "Gaussian kernel", "fixed scale"),
         Claim("grouping helps", "Gaussian grouping", "Gaussian kernel"),
     )
-    return Table("3", "what each design adds", (0.5,), rows, claims)
+    return PaperTable("3", "what each design adds", (0.5,), rows, claims)
 
 
-def _long() -> Table:
+def _long() -> PaperTable:
     rows = (
         Row("without grouping", ("model.kernels=gaussian",), (37.1,), paper_measures={_LONG.name: 22.1}),
         Row("with grouping", ("model.kernels=grouped",), (38.2,), paper_measures={_LONG.name: 25.9}),
@@ -65,10 +69,10 @@ def _long() -> Table:
         "grouping helps long actions more", "with grouping", "without grouping", measure=_LONG.name, than=all_actions
     )
     caption = "grouping and long actions (from the median of the training actions' lengths on)"
-    return Table("4", caption, (0.5,), rows, (all_actions, on_long, more), measures=(_LONG,))
+    return PaperTable("4", caption, (0.5,), rows, (all_actions, on_long, more), measures=(_LONG,))
 
 
-def _layers(widths: list[int]) -> Table:
+def _layers(widths: list[int]) -> PaperTable:
     """Fig. 7 draws SSAD's and GTAN's average mAP and AUC on ActivityNet, without figures."""
     counts = range(len(widths) - 4, len(widths) + 1)
 
@@ -84,7 +88,7 @@ def _layers(widths: list[int]) -> Table:
         Claim("its lead is larger with few layers", f"GTAN, {few} layers", f"fixed, {few} layers", than=lead),
         Claim("its proposals are better", f"GTAN, {many} layers", f"fixed, {many} layers", measure=_AREA.name),
     )
-    return Table("fig7", "the number of anchor layers", (0.5,), tuple(rows), claims, measures=(_AREA,))
+    return PaperTable("fig7", "the number of anchor layers", (0.5,), tuple(rows), claims, measures=(_AREA,))
 
 
 GTAN = Study(
@@ -100,5 +104,9 @@ GTAN = Study(
     ),
     data=DATA,
     scales=_SCALES,
-    make_tables=_tables,
+    make_tables=_make_tables,
 )
+
+
+if __name__ == "__main__":
+    run_command(GTAN)

@@ -1,4 +1,4 @@
-"""The nouns of a study: a paper's table with its rows as settings, what it claims, and what one training gave."""
+"""The nouns of a study: a paper's table with its rows as settings, its claims, and the figures of one training."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ class Measure(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Table:
+class PaperTable:
     """A table of a paper. Rows are compared at the threshold `at`, which is one of `tious`."""
 
     name: str
@@ -70,7 +70,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Trial:
-    """What one training gave, or one fusion of several."""
+    """The figures of one training, or of one fusion of several."""
 
     seed: int
     tious: tuple[float, ...]
@@ -84,13 +84,13 @@ class Trial:
         """mAP at one threshold."""
         return self.map[int(np.argmin(np.abs(np.subtract(self.tious, tiou))))]
 
-    def measures_all(self, table: Table) -> bool:
+    def measures_all(self, table: PaperTable) -> bool:
         """Whether every measure of a table has been taken."""
         return all(measure.name in self.measures for measure in table.measures)
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "Trial":
-        """The trial that `dataclasses.asdict` wrote, also one of before there were measures."""
+        """Build the trial that `dataclasses.asdict` wrote, also one of before there were measures."""
         tious, values = tuple(entry["tious"]), tuple(entry["map"])
         return cls(entry["seed"], tious, values, entry["seconds"], entry.get("measures", {}))
 

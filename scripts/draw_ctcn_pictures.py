@@ -7,14 +7,17 @@ import torch
 from doc_sheet import BLUE, GREEN, LEFT, ORANGE, PINK, RIGHT, SKY, Sheet
 from jaxtyping import Bool
 
-from untrimmed.demo.videos import DemoConfig, script
+from untrimmed.demo.videos import DemoConfig, plan_video
 from untrimmed.features.grid import Grid
-from untrimmed.models import anchors as boxes
-from untrimmed.models.ctcn import CTCN, CTCNConfig, in_groups
+from untrimmed.models.anchors import pyramid_anchors, to_segments
+from untrimmed.models.base import PaddedTargets
+from untrimmed.models.ctcn import CTCN, CTCNConfig, split_into_rows
+from untrimmed.models.matching import match
 from untrimmed.models.pyramid import Filters
 from untrimmed.recipe import AugmentConfig
 from untrimmed.training.augment import Clip, random_crop, random_move
-from untrimmed.visualization.timelines import lanes, palette
+from untrimmed.visualization.colours import palette
+from untrimmed.visualization.timelines import pack_lanes
 
 
 def model_of(config: CTCNConfig, channels: int = 8, classes: int = 1) -> CTCN:
@@ -27,7 +30,7 @@ def _reached(layer: torch.nn.Conv2d, rows: int, concepts: int) -> Bool[np.ndarra
     """Which inputs each output of a layer depends on, asked of the layer itself by its gradient."""
     torch.nn.init.ones_(layer.weight)
     x = torch.ones(1, concepts, 1, requires_grad=True)
-    outputs = layer(in_groups(x, rows)).transpose(1, 2).flatten(1)[0]
+    outputs = layer(split_into_rows(x, rows)).transpose(1, 2).flatten(1)[0]
     return torch.stack([torch.autograd.grad(o, x, retain_graph=True)[0][0, :, 0] for o in outputs]).numpy() != 0
 
 
@@ -41,7 +44,7 @@ def convolutions(path: Path) -> None:
     )
     sheet = Sheet("Which concepts the outputs of three kinds of temporal convolution depend on")
     for panel, (name, filters, rows, outputs, words) in enumerate(kinds):
-        layer = filters.convolution(concepts // rows, outputs, 3, bias=False)
+        layer = filters.build(concepts // rows, outputs, 3, bias=False)
         reached = _reached(layer, rows, concepts)
         left = LEFT + 6 + 216 * panel
         sheet.text(left, 38, name, bold=True)
@@ -78,14 +81,14 @@ def pyramid(path: Path) -> None:
 
     box(LEFT, 36, 150, "", f"features {channels:,} × {config.length}")
     box(LEFT, 84, 150, PINK, f"concepts {config.concepts} × {config.length}")
-    box(LEFT, 132, 150, SKY, f"stem {config.potentials(64)} × {config.length // 4}")
+    box(LEFT, 132, 150, SKY, f"stem {config.scale_potentials(64)} × {config.length // 4}")
     for y in (62, 110, 158):
         sheet.line([(LEFT + 75, y), (LEFT + 75, y + 22)])
     for stage, level in enumerate(model.levels):
         y = 180 + 40 * stage
         sheet.text(478, y + 12, f"sees {level.receptive_field:,} snippets", soft=True, size=12)
         sheet.text(478, y + 26, f"{level.cells * config.anchors} anchors", soft=True, size=12)
-        box(270, y, 190, BLUE, f"P{stage + 2}: {config.potentials(512)} × {level.cells}")
+        box(270, y, 190, BLUE, f"P{stage + 2}: {config.scale_potentials(512)} × {level.cells}")
         if stage < 4:
             box(LEFT, y, 190, ORANGE, f"C{stage + 2}: {model.backbone.widths[stage]:,} × {level.cells}")
             sheet.line([(LEFT + 190, y + 13), (270, y + 13)])
@@ -110,14 +113,16 @@ def pyramid(path: Path) -> None:
 
 def matching(path: Path) -> None:
     """Which anchors answer for the actions of a video of the demo."""
-    timeline = script(DemoConfig(), 2).timeline
+    timeline = plan_video(DemoConfig(), 2).timeline
     config = CTCNConfig(length=256, levels=7)
     cells = [level.cells for level in model_of(config).levels]
     grid = Grid.spread(timeline.duration, config.length)
     truth = torch.tensor([[grid.position(a.start), grid.position(a.end)] for a in timeline.actions])[None].float()
-    all_anchors = boxes.pyramid_anchors(config.length, cells, config.anchors, config.anchor_rule)
-    real, candidate = torch.ones(truth.shape[:2], dtype=torch.bool), torch.ones(1, len(all_anchors), dtype=torch.bool)
-    matched = boxes.match(all_anchors, truth, real, candidate, threshold=config.match_tiou, force=True)[0]
+    all_anchors = pyramid_anchors(config.length, cells, config.anchors, config.anchor_rule)
+    targets = PaddedTargets(truth, torch.arange(truth.shape[1])[None], torch.ones(truth.shape[:2], dtype=torch.bool))
+    valid = torch.ones(1, len(all_anchors), dtype=torch.bool)
+    matches = match(to_segments(all_anchors)[None], valid, targets, force=True)
+    answers = matches.forced[0] | (matches.overlap[0] >= config.match_tiou)
     level = torch.repeat_interleave(torch.arange(len(cells)), torch.tensor(cells) * config.anchors)
     sheet = Sheet("The actions of one video and the anchors that answer for them")
     colours = palette(timeline.labels)
@@ -128,23 +133,23 @@ def matching(path: Path) -> None:
     for action, span in zip(timeline.actions, truth[0].numpy(), strict=True):
         sheet.bar(span, 46, 24, colours[action.label])
         sheet.text(sheet.x(span.mean()), 84, action.label.removeprefix("jumping "), "middle", soft=True, size=12)
-    positive = int((matched >= 0).sum())
+    positive = int(answers.sum())
     sheet.text(LEFT, 114, f"{positive} of {len(all_anchors):,} anchors answer for one of them, by scale:", bold=True)
     y = 126.0
     for number in range(len(cells)):
-        mine = torch.nonzero((matched >= 0) & (level == number)).flatten()
-        spans = boxes.to_segments(all_anchors[mine]).numpy()
-        rows = lanes([(start, end) for start, end in spans.tolist()])
+        mine = torch.nonzero(answers & (level == number)).flatten()
+        spans = to_segments(all_anchors[mine]).numpy()
+        rows = pack_lanes([(start, end) for start, end in spans.tolist()])
         sheet.text(LEFT, y + 11, f"P{number + 2}", bold=True)
         for span, row, index in zip(spans, rows, mine, strict=True):
-            sheet.bar(span, y + 2 + 7 * row, 5, colours[timeline.actions[int(matched[index])].label])
+            sheet.bar(span, y + 2 + 7 * row, 5, colours[timeline.actions[int(matches.labels[0, index])].label])
         y += max(22, 7 * (max(rows, default=0) + 1) + 8)
     sheet.write(path, y + 12)
 
 
 def augmentation(path: Path) -> None:
     """A clip as it is, after a random move, and after a random crop that is stretched to the same length."""
-    timeline = script(DemoConfig(), 2).timeline
+    timeline = plan_video(DemoConfig(), 2).timeline
     grid, length = Grid.spread(timeline.duration, 128), 128
     classes = timeline.labels
     segments = np.array([[grid.position(a.start), grid.position(a.end)] for a in timeline.actions])

@@ -1,5 +1,7 @@
 """Recipes: every key known, every value bounded, every override heard."""
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,17 @@ import pytest
 from untrimmed.io import BadInput
 from untrimmed.models.ctcn import CTCNConfig
 from untrimmed.models.gtan import GTANConfig
-from untrimmed.recipe import Recipe, build_recipe, override, read_recipe, recipe_tree, write_recipe
+from untrimmed.models.ssad import SSADConfig
+from untrimmed.recipe import (
+    Recipe,
+    build_recipe,
+    hash_recipe,
+    override,
+    override_recipe,
+    read_recipe,
+    recipe_tree,
+    write_recipe,
+)
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
 
@@ -102,3 +114,67 @@ def test_a_word_without_a_value_takes_a_setting_out():
     override(tree, "data.source=")
     override(tree, "data.layout=")
     assert tree == {"data": {"average": 2}}
+
+
+def test_overrides_of_a_recipe_in_memory_are_those_of_its_file(tmp_path):
+    recipe = Recipe(model=GTANConfig(width=0.5))
+    write_recipe(tmp_path / "r.toml", recipe)
+    words = ["model.kernels=fixed", "train.steps=7"]
+    assert override_recipe(recipe, words) == read_recipe(str(tmp_path / "r.toml"), words) != recipe
+    assert override_recipe(recipe, []) is recipe
+    with pytest.raises(BadInput, match=r"overrides: model\.kernel is not a setting; did you mean kernels"):
+        override_recipe(recipe, ["model.kernel=fixed"])
+
+
+def test_a_recipe_s_hash_depends_on_every_setting_and_on_nothing_else():
+    recipe = Recipe()
+    assert hash_recipe(recipe) == hash_recipe(build_recipe(recipe_tree(recipe), "again"))
+    assert hash_recipe(recipe) != hash_recipe(replace(recipe, train=replace(recipe.train, seed=1)))
+
+
+@pytest.mark.parametrize(("config", "name"), [(GTANConfig(), "background"), (SSADConfig(), "ratios")])
+def test_settings_of_older_files_that_are_gone_are_read_at_their_only_value(config, name):
+    tree = recipe_tree(Recipe(model=config))
+    older = {**tree, "model": {**tree["model"], **config.retired}}
+    assert build_recipe(older, "older").model == config
+    with pytest.raises(BadInput, match=rf"older: model\.{name} is not a setting"):
+        build_recipe({**tree, "model": {**older["model"], name: 0.123}}, "older")
+
+
+OUTSIDE = """
+from dataclasses import dataclass
+
+from untrimmed.models.base import ModelConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mine(ModelConfig):
+    name: str = "outside_model:Mine"
+    length: int = 64
+    depth: int = 3
+
+    def build(self, channels, classes):
+        raise NotImplementedError
+
+
+NOTHING = 1
+"""
+
+
+def test_a_model_of_another_package_is_named_by_module_and_class(write, tmp_path, monkeypatch):
+    (tmp_path / "outside_model.py").write_text(OUTSIDE)
+    monkeypatch.syspath_prepend(tmp_path)
+    text = "[model]\nname = 'outside_model:{}'\n"
+    # What others wrote, such as a detector's file, imports nothing.
+    with pytest.raises(BadInput, match=r"file: model.name = 'outside_model:Mine': import outside_model first"):
+        build_recipe({"model": {"name": "outside_model:Mine"}}, "file")
+    assert "outside_model" not in sys.modules
+    recipe = read_recipe(write(text.format("Mine") + "depth = 5"))
+    assert (recipe.model.name, recipe.model.depth, recipe.model.length) == ("outside_model:Mine", 5, 64)
+    assert build_recipe(recipe_tree(recipe), "again") == recipe
+    for word, sentence in (("Mine'\ndebth = '1", "did you mean depth"), ("NOTHING", "must define"), ("None", "must")):
+        with pytest.raises(BadInput, match=sentence):
+            read_recipe(write(text.format(word)))
+    with pytest.raises(BadInput, match="cannot be imported"):
+        read_recipe(write("[model]\nname = 'no_such_package:Mine'"))
+    monkeypatch.delitem(sys.modules, "outside_model")

@@ -1,42 +1,38 @@
-"""Every setting of a run as one frozen value: read from TOML, overridden by words, refused when unknown."""
+"""Recipes: every setting of a run as one frozen value, read from TOML, with overrides, refused when unknown."""
 
 import dataclasses
 import difflib
+import hashlib
+import json
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, TypeVar
 
 import tomli_w
-from pydantic import Discriminator, Tag, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from untrimmed.annotations.corpus import DataConfig
 from untrimmed.features.windows import WindowConfig
 from untrimmed.io import BadInput, Config, read_text, write_text
+from untrimmed.models.base import ModelConfig
 from untrimmed.models.ctcn import CTCNConfig
 from untrimmed.models.gtan import GTANConfig
 from untrimmed.models.ssad import SSADConfig
 from untrimmed.models.suppression import SuppressConfig
 
-ModelConfig = CTCNConfig | GTANConfig | SSADConfig
-MODELS = tuple(config.name for config in get_args(ModelConfig))
+MODELS: Mapping[str, type[ModelConfig]] = {config.name: config for config in (CTCNConfig, GTANConfig, SSADConfig)}
+"""Every model by its name in a recipe. A model of another package is named `module:Config`."""
 
-
-def _model_name(given: Any) -> str:
-    """Which model a section is of; without a name it is C-TCN."""
-    return given.get("name", CTCNConfig.name) if isinstance(given, Mapping) else given.name
-
-
-NamedModel = Annotated[
-    Annotated[CTCNConfig, Tag("ctcn")] | Annotated[GTANConfig, Tag("gtan")] | Annotated[SSADConfig, Tag("ssad")],
-    Discriminator(_model_name),
-]
+C = TypeVar("C", bound=Config)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentConfig(Config):
-    """What is done to a training window, in this order."""
+    """The augmentation of a training window, in this order."""
 
     random_move: bool = True
     """Actions are taken out and put back at random places of the background."""
@@ -56,7 +52,7 @@ class AugmentConfig(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(Config):
-    """A run of training: how long, how fast, and how often it looks up."""
+    """A run of training: how long, how fast, and how often it is saved and evaluated."""
 
     seed: int = 0
     steps: int = 10_000
@@ -103,46 +99,71 @@ class TrainConfig(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Config):
-    """A run: what goes in, what is built, how it learns, what comes out. One section of the file a field."""
+    """All settings of a run: data, augmentation, model, training, suppression; a section of the file each."""
 
     data: DataConfig = field(default_factory=DataConfig)
     windows: WindowConfig = field(default_factory=WindowConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
-    model: NamedModel = field(default_factory=CTCNConfig)
+    model: ModelConfig = field(default_factory=CTCNConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     suppress: SuppressConfig = field(default_factory=SuppressConfig)
 
 
-def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe in a TOML file, with `section.key=value` words put over it.
+def read_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read the recipe in a TOML file, with `section.key=value` words put over it.
 
-    Raises BadInput for an unknown key or a value out of bounds.
+    A model of another package, `module:Config`, is imported. Raises BadInput for an unknown key or a value out of
+    bounds.
     """
+    path = Path(path)
     try:
         tree = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"{path}: is not TOML ({error}); mend it") from None
+        raise BadInput(f"{path}: is not TOML ({error}); fix it") from None
     for word in overrides:
         override(tree, word)
+    model = tree.get("model")
+    if isinstance(model, Mapping) and ":" in str(model.get("name")):
+        _import_model(model["name"], path)
     return build_recipe(tree, str(path))
 
 
-def build_recipe(tree: Mapping[str, Any], name: str) -> Recipe:
-    """The recipe of nested dicts; `name` says in errors where they come from."""
-    try:
-        return TypeAdapter(Recipe).validate_python(tree)
-    except ValidationError as error:
-        raise BadInput(f"{name}: {_first_problem(error)}") from None
+def build_recipe(tree: Mapping[str, Any], source: str) -> Recipe:
+    """Build a recipe from nested dicts; `source` says in errors where they come from.
+
+    Raises BadInput for an unknown key, a value out of bounds, and a model of another package that is not imported.
+    """
+    section = tree.get("model", {})
+    if isinstance(section, Mapping):
+        config = _find_model(str(section.get("name", CTCNConfig.name)), source)
+        retired = [name for name, value in config.retired.items() if section.get(name) == value]
+        section = {name: value for name, value in section.items() if name not in retired}
+        tree = {**tree, "model": _validate(config, section, source, "model.")}
+    return _validate(Recipe, tree, source)
 
 
 def recipe_tree(recipe: Recipe) -> dict[str, Any]:
     """The recipe as nested dicts of plain values, without what is unset; `build_recipe` turns it back."""
-    return _without_none(dataclasses.asdict(recipe))
+    return _drop_none(dataclasses.asdict(recipe))
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
     """Write every setting as TOML."""
     write_text(path, tomli_w.dumps(recipe_tree(recipe)))
+
+
+def override_recipe(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
+    """Put `section.key=value` words over a recipe. Raises BadInput as `read_recipe` does."""
+    tree = recipe_tree(recipe)
+    for word in overrides:
+        override(tree, word)
+    return build_recipe(tree, "overrides") if overrides else recipe
+
+
+def hash_recipe(recipe: Recipe) -> str:
+    """Hash everything that a run depends on into a name for its folder."""
+    text = json.dumps(recipe_tree(recipe), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def override(tree: dict[str, Any], word: str) -> None:
@@ -160,46 +181,68 @@ def override(tree: dict[str, Any], word: str) -> None:
         if not isinstance(table, dict):
             raise BadInput(f"{word!r}: {name} is a value, not a section")
     if text.strip():
-        table[names[-1]] = _value(text.strip())
+        table[names[-1]] = _parse_value(text.strip())
     else:
         table.pop(names[-1], None)
 
 
-def _value(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text  # a bare word is a string
 
 
-def _first_problem(error: ValidationError) -> str:
+def _find_model(name: str, source: str) -> type[ModelConfig]:
+    """Find the settings of a model by its name in a recipe."""
+    module, colon, attribute = name.partition(":")
+    # Looked up, never imported: this may be a detector's file, and a stranger's file must not make code run.
+    config = getattr(sys.modules.get(module), attribute, None) if colon else MODELS.get(name)
+    if isinstance(config, type) and issubclass(config, ModelConfig):
+        return config
+    if colon:
+        raise BadInput(f"{source}: model.name = {name!r}: import {module} first, which must define this ModelConfig")
+    raise BadInput(f"{source}: model.name = {name!r}: there are {', '.join(MODELS)}")
+
+
+def _import_model(name: str, path: Path) -> None:
+    try:
+        import_module(name.partition(":")[0])
+    except ImportError as error:
+        raise BadInput(f"{path}: model.name = {name!r}: cannot be imported ({error}); install its package") from None
+
+
+def _validate(kind: type[C], tree: Any, source: str, prefix: str = "") -> C:
+    """Check the types and bounds of settings; `prefix` stands before the keys in the sentence of BadInput."""
+    try:
+        return TypeAdapter(kind).validate_python(tree)
+    except ValidationError as error:
+        raise BadInput(f"{source}: {_describe_problem(error, kind, prefix)}") from None
+
+
+def _describe_problem(error: ValidationError, kind: type[Config], prefix: str) -> str:
+    """Say in a sentence what is wrong with the first setting that is."""
     first = error.errors()[0]
-    # Between section and key stands which model it is: no part of the key.
-    parts = [str(part) for place, part in enumerate(first["loc"]) if place != 1 or part not in MODELS]
-    key = ".".join(parts)
-    if first["type"] == "union_tag_invalid":
-        return f"{key}.name = {first.get('ctx', {}).get('tag')!r}: there are {', '.join(MODELS)}"
+    names = [str(part) for part in first["loc"]]
+    key = prefix + ".".join(names)
     if first["type"] == "unexpected_keyword_argument":
-        return f"{key} is not a setting; {_settings_like([str(part) for part in first['loc']])}"
-    given = "" if isinstance(first.get("input"), Mapping) else f" = {first.get('input')!r}"
+        return f"{key} is not a setting; {_suggest_settings(kind, names)}"
+    value = "" if isinstance(first.get("input"), Mapping) else f" = {first.get('input')!r}"
     more = f" (and {len(error.errors()) - 1} more)" if len(error.errors()) > 1 else ""
     message = first["msg"].removeprefix("Value error, ")
-    return f"{message}{more}" if first["type"] == "value_error" else f"{key}{given}: {message}{more}"
+    return f"{message}{more}" if first["type"] == "value_error" else f"{key}{value}: {message}{more}"
 
 
-def _settings_like(place: Sequence[str]) -> str:
-    """What may have been meant instead of an unknown setting: the nearest names, or all that there are."""
-    models = {config.name: config for config in get_args(ModelConfig)}
-    kinds = {name: type(getattr(Recipe(), name)) for name in (part.name for part in dataclasses.fields(Recipe))}
-    section = models.get(place[1]) if len(place) > 2 else None
-    if len(place) > 1:
-        section = section or kinds.get(place[0])
-    names = [part.name for part in dataclasses.fields(section)] if section else list(kinds)
-    close = difflib.get_close_matches(place[-1], names, 3)
-    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}"
+def _suggest_settings(kind: type[Config], names: Sequence[str]) -> str:
+    """Name the settings nearest to an unknown one, or all that there are."""
+    if len(names) > 1:
+        kind = type(getattr(kind(), names[0]))
+    settings = [part.name for part in dataclasses.fields(kind)]  # pyright: ignore[reportArgumentType]
+    close = difflib.get_close_matches(names[-1], settings, 3)
+    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(settings)}"
 
 
-def _without_none(value: Any) -> Any:
+def _drop_none(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
-    return list(map(_without_none, value)) if isinstance(value, tuple | list) else value
+        return {key: _drop_none(inner) for key, inner in value.items() if inner is not None}
+    return list(map(_drop_none, value)) if isinstance(value, tuple | list) else value

@@ -12,11 +12,11 @@ from torch import nn
 
 from small_ctcn import CHANNELS, CLASSES, SMALL, inputs, settle
 from untrimmed.detection.detector import Detector
-from untrimmed.models.device import to_device
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.models.base import Targets
 from untrimmed.models.ctcn import PAPER, CTCNConfig
-from untrimmed.models.pyramid import Filters, MergedHead, Sampling
+from untrimmed.models.device import to_device
+from untrimmed.models.pyramid import Filters, MergedHead, PointwiseConv2d
 from untrimmed.recipe import build_recipe
 
 SOURCE = FeatureSource(backbone="noise", fps=4.0, streams=("noise",))
@@ -66,9 +66,9 @@ def test_folding_changes_nothing_but_speed(config):
     model = settle(config.build(CHANNELS, CLASSES))
     x = inputs()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    folded = model.folded()
+    folded = model.fuse_batch_norm()
     assert not [m for m in folded.modules() if isinstance(m, nn.BatchNorm2d)]
-    for a, b, c in zip(model(*x), folded(*x), model.quick()(*x), strict=True):
+    for a, b, c in zip(model(*x), folded(*x), model.optimize_for_inference()(*x), strict=True):
         assert torch.allclose(a.float(), b.float(), atol=1e-4)
         assert torch.allclose(a.float(), c.float(), atol=1e-4)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
@@ -76,16 +76,18 @@ def test_folding_changes_nothing_but_speed(config):
 
 def test_folding_leaves_a_training_model_in_training():
     model = SMALL.build(CHANNELS, CLASSES).train()
-    assert not model.folded().training
+    assert not model.fuse_batch_norm().training
     assert model.training and model.backbone.stem[0][1].training
 
 
 def test_heads_are_multiplied_out_only_where_that_is_cheaper_and_the_same():
-    few, many = SMALL.build(CHANNELS, 1).folded(), SMALL.build(CHANNELS, 200).folded()
+    few, many = SMALL.build(CHANNELS, 1).fuse_batch_norm(), SMALL.build(CHANNELS, 200).fuse_batch_norm()
     assert isinstance(few.class_head, MergedHead) and isinstance(many.box_head, MergedHead)
     assert not isinstance(many.class_head, MergedHead)
-    assert not isinstance(replace(SMALL, head_relu=True).build(CHANNELS, 1).folded().class_head, MergedHead)
-    assert not isinstance(replace(SMALL, square_kernels=True).build(CHANNELS, 1).folded().class_head, MergedHead)
+    assert not isinstance(replace(SMALL, head_relu=True).build(CHANNELS, 1).fuse_batch_norm().class_head, MergedHead)
+    assert not isinstance(
+        replace(SMALL, square_kernels=True).build(CHANNELS, 1).fuse_batch_norm().class_head, MergedHead
+    )
 
 
 def test_checkpointing_gives_the_same_gradients_and_statistics():
@@ -190,7 +192,7 @@ def test_sizes_are_those_of_tables_a_and_b():
 
 STRIDED = """
 import torch
-from untrimmed.detector import place
+from untrimmed.models.device import to_device
 from untrimmed.models.base import Targets
 from untrimmed.models.ctcn import CTCNConfig
 
@@ -226,8 +228,8 @@ def test_few_channels_train_in_the_layout_that_is_fastest():
 
 @pytest.mark.parametrize("square", [False, True])
 def test_dropping_what_a_stride_skips_is_the_strided_convolution(square):
-    layer = Filters(square_strides=square).convolution(4, 6, 1, 2)
-    assert isinstance(layer, Sampling)
+    layer = Filters(square_strides=square).build(4, 6, 1, 2)
+    assert isinstance(layer, PointwiseConv2d)
     x = torch.randn(2, 4, 5, 9)
     expected = nn.functional.conv2d(x, layer.weight, layer.bias, layer.stride)
     assert torch.allclose(layer(x), expected, atol=1e-6)

@@ -9,11 +9,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from untrimmed.detection.describe import describe_recipe
-from untrimmed.models import default_boxes as assignment
-from untrimmed.models.anchors import to_segments
+from untrimmed.models.anchors import MAX_GROWTH, to_segments
 from untrimmed.models.base import Targets
-from untrimmed.models.gaussian_kernels import default_boxes, group
-from untrimmed.models.gtan import GTANConfig, Outputs
+from untrimmed.models.gaussian_kernels import compute_default_boxes, group_kernels
+from untrimmed.models.gtan import GTANConfig, GTANOutputs
 from untrimmed.recipe import Recipe, build_recipe
 
 CHANNELS, CLASSES = 6, 3
@@ -27,13 +26,13 @@ def inputs(length=64, short=41):
 
 
 def windows():
-    """Truths that default boxes lie on, in every layer, and one that none lies on."""
+    """Actions that default boxes lie on, in every layer, and one that none lies on."""
     segments = [[4.0, 8.0], [16.0, 24.5], [32.0, 48.0], [0.0, 32.0]], [[8.0, 12.0], [16.0, 32.5], [1.0, 1.7]]
     return [Targets(torch.tensor(rows), torch.arange(len(rows)) % CLASSES) for rows in segments]
 
 
-def stirred(config, sigma=None, spread=0.5):
-    """A network whose widths differ from cell to cell, around `sigma` if given, and whose heads say something."""
+def build_random(config, sigma=None, spread=0.5):
+    """Build a network whose widths differ from cell to cell, around `sigma` if given, with random heads."""
     model = config.build(CHANNELS, CLASSES).eval()
     for branch, cells in zip(model.sigmas, CELLS, strict=False):
         nn.init.normal_(branch.weight, std=spread / branch.in_channels**0.5)
@@ -69,7 +68,7 @@ def test_receptive_fields_are_those_that_changes_show():
             nn.init.constant_(module.weight, 0.5)
     x = 1 + torch.cat([torch.zeros(1, length), torch.eye(length)])[:, None]
     with torch.no_grad():
-        maps, *_ = model.look(x, torch.ones(length + 1, length, dtype=torch.bool))
+        maps, *_ = model.compute_feature_maps(x, torch.ones(length + 1, length, dtype=torch.bool))
     for level, features in zip(model.levels, maps, strict=True):
         middle = features[:, 0, level.cells // 2]
         assert int((middle[1:] != middle[0]).sum()) == level.receptive_field
@@ -115,7 +114,7 @@ def test_at_the_start_every_box_is_that_of_the_fixed_network(unit, kernels):
     fixed = replace(SMALL, kernels="fixed").build(CHANNELS, CLASSES).eval()(x, mask)
     learned = replace(SMALL, kernels=kernels, sigma_unit=unit).build(CHANNELS, CLASSES).eval()(x, mask)
     for window in range(2):
-        expected, made = (outputs.boxes[window][outputs.real[window]] for outputs in (fixed, learned))
+        expected, made = (outputs.boxes[window][outputs.valid[window]] for outputs in (fixed, learned))
         torch.testing.assert_close(made, expected)
     centres, widths = fixed.boxes[0].unbind(-1)
     slow = [((t + 0.5) / cells, rate / cells) for cells in CELLS for t in range(cells) for rate in SMALL.ratios]
@@ -129,50 +128,51 @@ def test_grouping_fires_from_the_sigma_on_that_overlap_gives(cells, sigma):
     limit = 17 / 6 / cells  # boxes 2 s wide and 1 / T apart: (2 s - 1 / T) / (2 s + 1 / T) > 0.7
     assert limit == pytest.approx(sigma, abs=6e-4)
     for factor, fires in ((0.999, False), (1.001, True)):
-        found = group(torch.full((1, cells), limit * factor), [cells], torch.tensor([[cells]]), 0.7)
-        assert bool(found.real.any()) is fires
+        found = group_kernels(torch.full((1, cells), limit * factor), [cells], torch.tensor([[cells]]), 0.7)
+        assert bool(found.valid.any()) is fires
 
 
 @pytest.mark.parametrize("cells", [1, 2])
 def test_two_cells_never_group(cells):
-    assert not group(torch.ones(1, cells), [cells], torch.tensor([[cells]]), 0.7).real.any()
+    assert not group_kernels(torch.ones(1, cells), [cells], torch.tensor([[cells]]), 0.7).valid.any()
 
 
 @pytest.mark.parametrize(("tiou", "fires"), [(0.7, False), (0.3, True)])
 def test_sigmas_of_a_cell_at_most_group_only_below_a_third(tiou, fires):
-    model = stirred(replace(SMALL, sigma_unit="cell", group_tiou=tiou), sigma=0.9999, spread=0)
+    model = build_random(replace(SMALL, sigma_unit="cell", group_tiou=tiou), sigma=0.9999, spread=0)
     x, mask = inputs()
-    kernels = model.look(x, mask)[2]
-    assert all(bool(found.real[0, cells:].any()) is fires for found, cells in zip(kernels, CELLS, strict=True))
+    kernels = model.compute_feature_maps(x, mask)[2]
+    assert all(bool(found.valid[0, cells:].any()) is fires for found, cells in zip(kernels, CELLS, strict=True))
 
 
 def test_merged_kernels_stand_beside_their_members_or_for_them():
-    beside, instead = (stirred(replace(SMALL, keep_members=keep), sigma=0.25) for keep in (True, False))
+    beside, instead = (build_random(replace(SMALL, keep_members=keep), sigma=0.25) for keep in (True, False))
     instead.load_state_dict(beside.state_dict())
     x, mask = inputs()
-    for a, b, cells in zip(beside.look(x, mask)[2], instead.look(x, mask)[2], CELLS, strict=True):
-        alone = group(a.sigma[:, :cells], [cells], a.real[:, :cells].sum(1, keepdim=True), 0.7).group < 0
-        assert torch.equal(b.real[:, :cells], a.real[:, :cells] & alone)
-        assert torch.equal(b.real[:, cells:], a.real[:, cells:])
+    for a, b, cells in zip(
+        beside.compute_feature_maps(x, mask)[2], instead.compute_feature_maps(x, mask)[2], CELLS, strict=True
+    ):
+        alone = group_kernels(a.sigma[:, :cells], [cells], a.valid[:, :cells].sum(1, keepdim=True), 0.7).group < 0
+        assert torch.equal(b.valid[:, :cells], a.valid[:, :cells] & alone)
+        assert torch.equal(b.valid[:, cells:], a.valid[:, cells:])
         assert torch.equal(b.centre, a.centre) and torch.equal(b.sigma, a.sigma)
-    assert beside(x, mask).real.sum() > instead(x, mask).real.sum()
+    assert beside(x, mask).valid.sum() > instead(x, mask).valid.sum()
 
 
-@pytest.mark.parametrize("norm", ["none", "group"])
-def test_nothing_under_the_mask_reaches_a_real_cell(norm):
-    model = stirred(replace(SMALL, norm=norm), sigma=0.25)
+def test_nothing_under_the_mask_reaches_a_valid_cell():
+    model = build_random(SMALL, sigma=0.25)
     x, mask = inputs()
     outputs = model(x, mask)
     for filler in (torch.nan, 1e6):
         other = model(x.masked_fill(~mask[:, None], filler), mask)
-        assert torch.equal(other.real, outputs.real)
+        assert torch.equal(other.valid, outputs.valid)
         for a, b in zip(other[:-1], outputs[:-1], strict=True):
-            assert torch.equal(a[outputs.real], b[outputs.real])
+            assert torch.equal(a[outputs.valid], b[outputs.valid])
 
 
-def test_only_cells_whose_centre_lies_in_the_video_are_real():
+def test_only_cells_whose_centre_lies_in_the_video_are_valid():
     x, mask = inputs(short=9)
-    _, real, _ = SMALL.build(CHANNELS, CLASSES).eval().look(x, mask)
+    _, real, _ = SMALL.build(CHANNELS, CLASSES).eval().compute_feature_maps(x, mask)
     assert [int(cells[0].sum()) for cells in real] == CELLS
     assert [int(cells[1].sum()) for cells in real] == [2, 1, 1, 0]  # centres 2, 6 | 4 | 8 | 16
 
@@ -197,7 +197,7 @@ def slow_loss(config, outputs, targets):
     for w, target in enumerate(targets):
         truths = [[value / config.length for value in segment] for segment in target.segments.tolist()]
         for b in range(outputs.boxes.shape[1]):
-            if not outputs.real[w, b]:
+            if not outputs.valid[w, b]:
                 continue
             centre, width = outputs.boxes[w, b].tolist()
             overlaps = [overlap((centre, width), truth) for truth in truths]
@@ -207,7 +207,7 @@ def slow_loss(config, outputs, targets):
             if best > 0.8:
                 entropies.append(-math.log(p[int(target.labels[closest]) + 1] / sum(p)))  # Eq. 7
                 shift, growth = outputs.offsets[w, b].tolist()
-                refined = centre + config.centre_step * width * shift, width * math.exp(config.width_step * growth)
+                refined = centre + width * shift, width * math.exp(growth)
                 start, end = truths[closest]
                 goal = (start + end) / 2, end - start
                 unit = {**units, "box": width, "cell": steps[b]}[config.location_unit]
@@ -233,13 +233,13 @@ def slow_loss(config, outputs, targets):
         {"location_unit": "snippet"},
         {"location_unit": "video"},
         {"overlap_boxes": "all"},
-        {"centre_step": 0.3, "width_step": 0.7, "location_weight": 5.0, "overlap_weight": 11.0},
+        {"location_weight": 5.0, "overlap_weight": 11.0},
     ],
     ids=str,
 )
 def test_the_loss_equals_the_slow_version(changes):
     config = replace(SMALL, **changes)
-    model = stirred(config, spread=0.3)
+    model = build_random(config, spread=0.3)
     outputs = model(*inputs())
     terms = model.loss(outputs, windows())
     assert {name: term.item() for name, term in terms.items()} == pytest.approx(
@@ -252,7 +252,7 @@ def made_outputs(*boxes):
     count = SMALL.build(CHANNELS, CLASSES).anchor_count
     places = torch.full((1, count, 2), 0.001)
     places[0, : len(boxes)] = torch.tensor(boxes) / 64
-    return Outputs(
+    return GTANOutputs(
         torch.randn(1, count, CLASSES + 1),
         torch.randn(1, count, 2),
         torch.rand(1, count),
@@ -277,7 +277,7 @@ def test_equations_5_to_9_by_hand():
 @pytest.mark.parametrize("kernels", ["gaussian", "grouped"])
 @pytest.mark.parametrize("term", ["class", "location", "overlap"])
 def test_every_loss_teaches_every_layer_its_widths(kernels, term):
-    model = stirred(replace(SMALL, kernels=kernels), spread=0.3)
+    model = build_random(replace(SMALL, kernels=kernels), spread=0.3)
     outputs = model(*inputs())
     layers = [cells + (cells // 2 if kernels == "grouped" else 0) for cells in CELLS]
     first = [sum(layers[:layer]) * 3 for layer in range(len(CELLS))]
@@ -288,17 +288,17 @@ def test_every_loss_teaches_every_layer_its_widths(kernels, term):
 
 
 def test_merged_widths_teach_their_members():
-    model = stirred(replace(SMALL, keep_members=False), sigma=0.3, spread=0.1)
+    model = build_random(replace(SMALL, keep_members=False), sigma=0.3, spread=0.1)
     outputs = model(*inputs(short=64))
     first = CELLS[0] * len(SMALL.ratios)  # boxes of the finest layer's own kernels, then those of its merged ones
-    assert not outputs.real[0, :first].any() and outputs.real[0, first]
+    assert not outputs.valid[0, :first].any() and outputs.valid[0, first]
     outputs.boxes[0, first, 1].backward()
     assert model.sigmas[0].bias.grad.abs() > 0
     assert model.sigmas[1].bias.grad is None or not model.sigmas[1].bias.grad.any()
 
 
 def test_matching_and_the_overlap_to_learn_carry_no_gradient():
-    model = stirred(SMALL, spread=0.3)
+    model = build_random(SMALL, spread=0.3)
     outputs = model(*inputs())
     boxes = outputs.boxes.detach().requires_grad_()
     terms = model.loss(outputs._replace(boxes=boxes), windows())
@@ -322,7 +322,7 @@ def test_widths_learn_from_where_a_box_ends_up_though_errors_count_in_boxes():
 
 
 def test_without_a_foreground_box_one_background_box_a_window_is_learned_from():
-    model = stirred(SMALL)
+    model = build_random(SMALL)
     outputs = model(*inputs())
     outputs.logits.retain_grad()
     nothing = [Targets(torch.zeros(0, 2), torch.zeros(0, dtype=torch.long))] * 2
@@ -350,10 +350,10 @@ def test_decoding_is_equation_10_by_hand():
 
 def test_a_box_of_a_full_window_is_a_candidate_and_an_unused_place_is_none():
     for kernels, sigma in (("fixed", None), ("gaussian", None), ("grouped", 0.3)):
-        model = stirred(replace(SMALL, kernels=kernels), sigma)
+        model = build_random(replace(SMALL, kernels=kernels), sigma)
         outputs = model(*inputs())
         full, short = model.decode(outputs)
-        assert [len(full.scores), len(short.scores)] == outputs.real.sum(1).tolist()
+        assert [len(full.scores), len(short.scores)] == outputs.valid.sum(1).tolist()
         assert (len(full.scores) == model.anchor_count) is (kernels != "grouped")
 
 
@@ -372,33 +372,25 @@ CHANGES = {
     "pooling": {"pooling": "density"},
     "ratios": {"ratios": (1.0, 1.5)},
     "head_kernel": {"kernels": "gaussian", "head_kernel": 3},
-    "class_per_box": {"class_per_box": False},
     "one_label": {"one_label": False},
-    "norm": {"norm": "group"},
     "dropout": {"dropout": 0.5},
     "foreground": {"foreground": 0.5},
-    "background": {"background": 0.1},
     "force_match": {"force_match": True},
     "negatives": {"negatives": 3.0},
     "negative_choice": {"negative_choice": "random"},
     "overlap_boxes": {"overlap_boxes": "all"},
     "location_unit": {"location_unit": "cell"},
-    "centre_step": {"centre_step": 0.5},
-    "width_step": {"width_step": 0.5},
     "location_weight": {"location_weight": 1.0},
     "overlap_weight": {"overlap_weight": 25.0},
 }
 # The terms of the loss that a setting of the loss alone changes; the outputs stay.
 LOSS_ONLY = {
     "foreground": {"class", "location"},
-    "background": {"class"},
     "force_match": {"class", "location"},
     "negatives": {"class"},
     "negative_choice": {"class"},
     "overlap_boxes": {"overlap"},
     "location_unit": {"location"},
-    "centre_step": {"location"},
-    "width_step": {"location"},
     "location_weight": {"location"},
     "overlap_weight": {"overlap"},
 }
@@ -411,7 +403,7 @@ def test_every_setting_is_tried():
 
 @pytest.mark.parametrize("setting", sorted(LOSS_ONLY))
 def test_a_setting_of_the_loss_changes_its_terms_and_no_other(setting):
-    plain = stirred(SMALL, spread=0.3)
+    plain = build_random(SMALL, spread=0.3)
     outputs = plain(*inputs())
     changed = replace(SMALL, **CHANGES[setting]).build(CHANNELS, CLASSES)
     before, after = (model.loss(outputs, windows()) for model in (plain, changed))
@@ -422,7 +414,7 @@ def test_a_setting_of_the_loss_changes_its_terms_and_no_other(setting):
 def test_a_setting_of_the_network_changes_what_comes_out(setting):
     def decoded(config):
         torch.manual_seed(1)
-        model = stirred(config, sigma=0.25).train()
+        model = build_random(config, sigma=0.25).train()
         return model.decode(model(*inputs()))[0]
 
     base = replace(SMALL, kernels="gaussian") if setting == "head_kernel" else SMALL
@@ -431,9 +423,9 @@ def test_a_setting_of_the_network_changes_what_comes_out(setting):
 
 
 def test_the_network_of_table_3_without_kernels_has_no_pooling():
-    model = stirred(replace(SMALL, kernels="fixed"))
+    model = build_random(replace(SMALL, kernels="fixed"))
     x, mask = inputs()
-    maps, real, _ = model.look(x, mask)
+    maps, real, _ = model.compute_feature_maps(x, mask)
     scores, *_ = model.heads[0](maps[0])
     assert torch.equal(model(x, mask).logits[:, : scores.shape[1]], scores)
     assert not model.sigmas and not hasattr(model, "sigma")
@@ -445,17 +437,10 @@ def test_fewer_layers_leave_the_coarsest_out():
     assert [level.cells for level in levels] == [128, 64, 32, 16]
 
 
-def test_scores_of_a_kernel_may_be_shared_by_its_boxes():
-    logits = stirred(replace(SMALL, class_per_box=False))(*inputs()).logits.unflatten(1, (-1, 3))
-    assert torch.equal(logits, logits[:, :, :1].expand_as(logits))
-    own = stirred(SMALL)(*inputs()).logits.unflatten(1, (-1, 3))
-    assert not torch.equal(own, own[:, :, :1].expand_as(own))
-
-
 def test_boxes_and_predictions_lie_kernel_by_kernel_and_ratio_by_ratio():
-    model = stirred(replace(SMALL, kernels="fixed"))
+    model = build_random(replace(SMALL, kernels="fixed"))
     x, mask = inputs()
-    outputs, (maps, _, kernels) = model(x, mask), model.look(x, mask)
+    outputs, (maps, _, kernels) = model(x, mask), model.compute_feature_maps(x, mask)
     head, features = model.heads[1], maps[1]
     first = CELLS[0] * 3
     for cell in range(CELLS[1]):
@@ -465,7 +450,7 @@ def test_boxes_and_predictions_lie_kernel_by_kernel_and_ratio_by_ratio():
         )
         for ratio in range(3):
             place = first + cell * 3 + ratio
-            box = default_boxes(kernels[1], model.ratios)[0, cell * 3 + ratio]
+            box = compute_default_boxes(kernels[1], model.ratios)[0, cell * 3 + ratio]
             assert torch.equal(outputs.boxes[0, place], box)
             torch.testing.assert_close(outputs.logits[0, place], scores[ratio * 4 : ratio * 4 + 4])
             torch.testing.assert_close(outputs.offsets[0, place], moves[ratio * 2 : ratio * 2 + 2])
@@ -473,7 +458,7 @@ def test_boxes_and_predictions_lie_kernel_by_kernel_and_ratio_by_ratio():
 
 
 def test_dropout_acts_in_training_alone():
-    model = stirred(replace(SMALL, dropout=0.5))
+    model = build_random(replace(SMALL, dropout=0.5))
     x, mask = inputs()
     assert torch.equal(model(x, mask).logits, model(x, mask).logits)
     model.train()
@@ -481,16 +466,16 @@ def test_dropout_acts_in_training_alone():
 
 
 def test_a_width_becomes_neither_infinite_nor_nothing():
-    model = stirred(SMALL)
+    model = build_random(SMALL)
     for branch in model.sigmas:
         nn.init.constant_(branch.bias, -1e4)
     outputs = made_outputs([20.0, 10.0], [40.0, 10.0])
     outputs.offsets[0, 0, 1], outputs.offsets[0, 1, 1] = 1e6, -1e6
     widths = (model.decode(outputs)[0].segments @ torch.tensor([-1.0, 1.0])).tolist()
-    assert widths == pytest.approx([10 * math.exp(assignment.WIDEST), 10 * math.exp(-assignment.WIDEST)], rel=1e-3)
+    assert widths == pytest.approx([10 * math.exp(MAX_GROWTH), 10 * math.exp(-MAX_GROWTH)], rel=1e-3)
     narrow = model(*inputs())
-    assert narrow.boxes[narrow.real][:, 1].min() > 0
-    assert torch.isfinite(narrow.logits[narrow.real]).all()
+    assert narrow.boxes[narrow.valid][:, 1].min() > 0
+    assert torch.isfinite(narrow.logits[narrow.valid]).all()
 
 
 @pytest.mark.parametrize(
@@ -501,7 +486,7 @@ def test_a_width_becomes_neither_infinite_nor_nothing():
         ({"layers": ()}, "base, layers"),
         ({"width": 0.0}, "base, layers"),
         ({"head_kernel": 3}, "model.head_kernel = 3"),
-        ({"background": 0.9}, "model.background = 0.9"),
+        ({"foreground": 0.2}, "model.foreground = 0.2"),
         ({"dropout": 1.0}, "dropout"),
         ({"sigma_step": -1.0}, "sigma_step"),
     ],

@@ -1,7 +1,6 @@
 """The contract of all models, and what is particular to each."""
 
 from dataclasses import replace
-from typing import get_args
 
 import pytest
 import torch
@@ -14,7 +13,7 @@ from untrimmed.models.ctcn import CTCNConfig
 from untrimmed.models.gtan import GTAN, GTANConfig
 from untrimmed.models.pyramid import BLOCKS, CTC
 from untrimmed.models.ssad import SSADConfig
-from untrimmed.recipe import ModelConfig, Recipe
+from untrimmed.recipe import MODELS, Recipe
 
 CHANNELS, CLASSES = 5, 3
 SMALL = {"length": 64, "levels": 5, "concepts": 4, "depth": 15, "width": 1 / 16}
@@ -26,7 +25,7 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(params=get_args(ModelConfig), ids=lambda config: config.__name__)
+@pytest.fixture(params=MODELS.values(), ids=lambda config: config.__name__)
 def model(request):
     return request.param(**SETTINGS[request.param]).build(CHANNELS, CLASSES).eval()
 

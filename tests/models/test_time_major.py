@@ -8,9 +8,9 @@ from torch import nn
 
 from small_ctcn import CHANNELS, CLASSES, SMALL, inputs, settle
 from untrimmed.detection.detector import Detector
-from untrimmed.models.device import to_device
 from untrimmed.features.video_features import FeatureSource
 from untrimmed.models import time_major
+from untrimmed.models.device import to_device
 from untrimmed.models.pyramid import upsample
 from untrimmed.models.time_major import BACK, CELLS, TAPS, Convolution, upsampling
 from untrimmed.recipe import build_recipe
@@ -51,7 +51,7 @@ def test_rows_in_chunks_give_what_all_give(monkeypatch, room, classes):
     model = settle(SMALL.build(CHANNELS, classes))
     x, mask = inputs()
     mask[1, 20:] = False
-    quick = model.quick()
+    quick = model.optimize_for_inference()
     assert quick.time_major
     for mine, wanted in zip(quick(x, mask), model(x, mask), strict=True):
         torch.testing.assert_close(mine, wanted, rtol=1e-3, atol=1e-4)
@@ -71,7 +71,7 @@ def test_rows_in_chunks_give_what_all_give(monkeypatch, room, classes):
 )
 def test_only_networks_of_shared_filters_are_laid_out_so(config, can):
     model = config.build(CHANNELS, CLASSES).eval()
-    assert bool(model.quick().time_major) is can
+    assert bool(model.optimize_for_inference().time_major) is can
     assert model.time_major is None and isinstance(model.backbone.stem[0], nn.Sequential)
 
 

@@ -7,27 +7,27 @@ from pathlib import Path
 import pytest
 from papers.ctcn import CTCN, STREAMS
 from papers.gtan import GTAN
-from papers.measures import long_actions, long_from, proposal_area
+from papers.measures import compute_length_quantile, long_actions, proposal_area
 from papers.pages import describe_section, describe_table, write_section
-from papers.runs import TRIAL, Runs, overridden
+from papers.runs import TRIAL, Runs
 from papers.study import Study
-from papers.tables import Claim, Measure, Row, Table, Trial
+from papers.tables import Claim, Measure, PaperTable, Row, Trial
 
 from papers import runs as runs_module
 from synthetic import recipe_for, write_dataset
 from untrimmed.annotations.corpus import open_corpus
-from untrimmed.annotations.formats.activitynet import read_results
+from untrimmed.annotations.formats.activitynet import read_activitynet_results
 from untrimmed.detection.detector import Detector
 from untrimmed.detection.fusion import Fusion
 from untrimmed.evaluation.instances import from_timelines
-from untrimmed.evaluation.proposals import proposal_scores
+from untrimmed.evaluation.proposals import compute_proposal_scores
 from untrimmed.io import BadInput
 from untrimmed.models.gtan import GTANConfig
-from untrimmed.recipe import Recipe
+from untrimmed.recipe import Recipe, override_recipe
 from untrimmed.timeline import Action, Timeline
-from untrimmed.training.checkpoint import DETECTOR, RESULTS, Run, score
+from untrimmed.training.checkpoint import DETECTOR, RESULTS, Run, score_detections
 
-SMALL = Table(
+SMALL = PaperTable(
     "X",
     "two numbers of anchors",
     (0.3, 0.5),
@@ -37,7 +37,7 @@ SMALL = Table(
     ),
     (Claim("many are better", "many", "few"),),
 )
-STREAMED = Table(
+STREAMED = PaperTable(
     "S",
     "two streams",
     (0.5,),
@@ -67,7 +67,7 @@ def trained(monkeypatch) -> list[tuple[int, int]]:
     return calls
 
 
-def figures(runs: Runs, table: Table) -> dict:
+def figures(runs: Runs, table: PaperTable) -> dict:
     """What was found, without the time that it took."""
     return {name: [(t.seed, t.map, t.measures) for t in trials] for name, trials in runs.trials(table).items()}
 
@@ -77,7 +77,7 @@ def figures(runs: Runs, table: Table) -> dict:
 def test_every_row_of_every_table_is_a_recipe_of_its_own(data, scale):
     recipe = CTCN.base(data, scale)
     for table in CTCN.tables(data, scale).values():
-        made = [(overridden(recipe, row.settings), row.fuse) for row in table.rows]
+        made = [(override_recipe(recipe, row.settings), row.fuse) for row in table.rows]
         assert all(one != other for i, one in enumerate(made) for other in made[:i]), table.name
         assert all(len(row.paper) in (0, len(table.tious)) for row in table.rows)
         names = [row.name for row in table.rows]
@@ -101,9 +101,9 @@ def test_what_the_paper_calls_by_two_names_is_one_run(tmp_path):
 @pytest.mark.parametrize("data", list(GTAN.data))
 def test_gtan_s_tables_differ_in_kernels_and_layers_alone(data, scale):
     base, tables = GTAN.base(data, scale), GTAN.tables(data, scale)
-    designs = [overridden(base, row.settings).model for row in tables["3"].rows]
+    designs = [override_recipe(base, row.settings).model for row in tables["3"].rows]
     assert designs == [replace(base.model, kernels=kind) for kind in ("fixed", "gaussian", "grouped")]
-    rows = [overridden(base, row.settings).model for row in tables["fig7"].rows]
+    rows = [override_recipe(base, row.settings).model for row in tables["fig7"].rows]
     assert [model.kernels for model in rows] == ["fixed"] * 5 + ["grouped"] * 5
     most = len(base.model.layers)
     assert [len(model.layers) for model in rows] == [*range(most - 4, most + 1)] * 2
@@ -138,7 +138,7 @@ def test_each_stream_of_the_real_data_opens_alone(data, data_set):
     recipe, table = CTCN.base(data_set, "small"), CTCN.tables(data_set, "small")["2"]
     widths = []
     for row in table.rows[:2]:
-        corpus = open_corpus(overridden(recipe, row.settings).data)
+        corpus = open_corpus(override_recipe(recipe, row.settings).data)
         widths.append(corpus.features[corpus.test[0]].channels)
         assert corpus.source.streams == (row.name.removesuffix(" alone"),)
     assert widths == {"vts_kinematics": [18, 18], "salads50_scores": [36, 20]}[data_set]
@@ -146,12 +146,12 @@ def test_each_stream_of_the_real_data_opens_alone(data, data_set):
 
 def test_more_seeds_keep_what_was_run_and_fewer_take_nothing_away(tmp_path, trained):
     recipe = recipe_in(tmp_path)
-    Runs(tmp_path, recipe, quiet=True).fill(SMALL, 1)
+    Runs(tmp_path, recipe).fill(SMALL, 1)
     before = Runs(tmp_path, recipe).trials(SMALL)
     assert trained == [(3, 0), (7, 0)]
-    Runs(tmp_path, recipe, quiet=True).fill(SMALL, 3)
+    Runs(tmp_path, recipe).fill(SMALL, 3)
     assert trained == [(3, 0), (7, 0), (3, 1), (7, 1), (3, 2), (7, 2)]
-    Runs(tmp_path, recipe, quiet=True).fill(SMALL, 1)
+    Runs(tmp_path, recipe).fill(SMALL, 1)
     assert len(trained) == 6
     after = Runs(tmp_path, recipe).trials(SMALL)
     assert {name: several[:1] for name, several in after.items()} == before
@@ -160,7 +160,7 @@ def test_more_seeds_keep_what_was_run_and_fewer_take_nothing_away(tmp_path, trai
 
 def test_a_study_that_was_interrupted_in_a_training_goes_on_there(tmp_path, trained, monkeypatch):
     recipe = recipe_in(tmp_path, steps=6, save_every=2)
-    whole = Runs(tmp_path / "whole", recipe, quiet=True)
+    whole = Runs(tmp_path / "whole", recipe)
     whole.fill(SMALL, 2)
     log, lines = Run.log, []
 
@@ -173,11 +173,11 @@ def test_a_study_that_was_interrupted_in_a_training_goes_on_there(tmp_path, trai
 
     monkeypatch.setattr(Run, "log", killed)
     with pytest.raises(KeyboardInterrupt):
-        Runs(tmp_path / "cut", recipe, quiet=True).fill(SMALL, 2)
+        Runs(tmp_path / "cut", recipe).fill(SMALL, 2)
     found = Runs(tmp_path / "cut", recipe).trials(SMALL)
     assert {name: len(several) for name, several in found.items()} == {"few": 1, "many": 1}
     trained.clear()
-    Runs(tmp_path / "cut", recipe, quiet=True).fill(SMALL, 2)
+    Runs(tmp_path / "cut", recipe).fill(SMALL, 2)
     assert trained == [(3, 1), (7, 1)]
     assert lines[17:] == [5, 6, 1, 2, 3, 4, 5, 6]
     assert figures(Runs(tmp_path / "cut", recipe), SMALL) == figures(whole, SMALL)
@@ -185,7 +185,7 @@ def test_a_study_that_was_interrupted_in_a_training_goes_on_there(tmp_path, trai
 
 def test_a_run_of_before_a_setting_existed_is_that_of_its_default(tmp_path, trained):
     recipe = recipe_in(tmp_path)
-    Runs(tmp_path, recipe, quiet=True).fill(SMALL, 1)
+    Runs(tmp_path, recipe).fill(SMALL, 1)
     for folder in (tmp_path / "runs").iterdir():
         text = (folder / "recipe.toml").read_text()
         assert "top_down = true\n" in text
@@ -198,35 +198,36 @@ def test_a_run_of_before_a_setting_existed_is_that_of_its_default(tmp_path, trai
     stranger.mkdir()
     (stranger / "recipe.toml").write_text("[model]\nno_longer_a_setting = 1\n")
     trained.clear()
-    runs = Runs(tmp_path, recipe, quiet=True)
+    runs = Runs(tmp_path, recipe)
     runs.fill(SMALL, 1)
     assert not trained and all(runs.trials(SMALL).values())
 
 
 def test_a_fused_row_takes_the_detectors_of_the_rows_that_it_names(tmp_path, trained):
     recipe = recipe_in(tmp_path)
-    runs = Runs(tmp_path, recipe, quiet=True)
+    runs = Runs(tmp_path, recipe)
     runs.fill(STREAMED, 1)
     assert len(trained) == 2
     parts = [STREAMED.row(name) for name in ("one", "other")]
     fusion = Fusion(tuple(Detector.load(runs.place(STREAMED, part, 0) / DETECTOR) for part in parts))
     corpora = [open_corpus(runs.recipe(part, 0).data) for part in parts]
     results = {v: fusion.detect([c.features[v] for c in corpora]) for v in corpora[0].test}
-    expected, found = score(corpora[0], results), runs.trials(STREAMED)
+    expected, found = score_detections(corpora[0], results), runs.trials(STREAMED)
     (late,), (one,), (other,) = (found[name] for name in ("late", "one", "other"))
     assert expected and late.map == expected.map and late.map not in (one.map, other.map)
     assert late.seconds > one.seconds + other.seconds
-    assert read_results(runs.place(STREAMED, STREAMED.row("late"), 0) / RESULTS) == results
+    path = runs.place(STREAMED, STREAMED.row("late"), 0) / RESULTS
+    assert read_activitynet_results(path).timelines == results
 
 
 def test_a_fusion_also_runs_when_its_streams_were_there_already(tmp_path, trained):
     recipe = recipe_in(tmp_path)
     alone = replace(STREAMED, rows=STREAMED.rows[1:])
-    Runs(tmp_path, recipe, quiet=True).fill(alone, 2)
+    Runs(tmp_path, recipe).fill(alone, 2)
     assert len(trained) == 4
-    Runs(tmp_path, recipe, quiet=True).fill(STREAMED, 2)
+    Runs(tmp_path, recipe).fill(STREAMED, 2)
     assert len(trained) == 4
-    runs = Runs(tmp_path, recipe, quiet=True)
+    runs = Runs(tmp_path, recipe)
     before = figures(runs, STREAMED)
     assert [seed for seed, *_ in before["late"]] == [0, 1] and before["late"][0] != before["late"][1]
     # A detector that was removed to save room comes back from the checkpoint.
@@ -237,11 +238,11 @@ def test_a_fusion_also_runs_when_its_streams_were_there_already(tmp_path, traine
 
 
 def test_detectors_that_are_tested_on_different_videos_are_not_fused(tmp_path):
-    recipe = overridden(recipe_in(tmp_path), ("data.unusable=drop",))
+    recipe = override_recipe(recipe_in(tmp_path), ("data.unusable=drop",))
     less = write_dataset(tmp_path / "less", videos=5)
     other = Row("other", (f"data.features={less}/features",))
     table = replace(STREAMED, rows=(STREAMED.row("late"), Row("one"), other))
-    runs = Runs(tmp_path, recipe, quiet=True)
+    runs = Runs(tmp_path, recipe)
     with pytest.raises(BadInput, match="'one' and 'other' are tested on different videos, such as video05"):
         runs.fill(table, 1)
     assert not runs.trials(table)["late"]
@@ -249,14 +250,14 @@ def test_detectors_that_are_tested_on_different_videos_are_not_fused(tmp_path):
 
 def test_a_table_that_measures_more_takes_the_runs_that_are_there(tmp_path, trained):
     recipe, measured = recipe_in(tmp_path), replace(STREAMED, measures=(COUNT,))
-    runs = Runs(tmp_path, recipe, quiet=True)
+    runs = Runs(tmp_path, recipe)
     runs.fill(STREAMED, 1)
     assert not any(runs.trials(measured).values())
     before = runs.trials(STREAMED)
     runs.fill(measured, 1)
     assert len(trained) == 2
     for name, (trial,) in runs.trials(measured).items():
-        results = read_results(runs.place(measured, measured.row(name), 0) / RESULTS)
+        results = read_activitynet_results(runs.place(measured, measured.row(name), 0) / RESULTS).timelines
         assert trial.measures == {"detections": sum(len(t.actions) for t in results.values()) / 1e4}
         assert replace(trial, measures={}) == before[name][0]
     # Another table's measures are added to these; results that were removed are made again.
@@ -269,8 +270,11 @@ def test_a_table_that_measures_more_takes_the_runs_that_are_there(tmp_path, trai
 
 def test_long_actions_are_judged_among_themselves(tmp_path):
     corpus = open_corpus(recipe_in(tmp_path).data)
-    limit, truth = long_from(corpus, 0.5), {video: corpus.dataset.truth[video] for video in corpus.test}
-    lengths = sorted(a.length for video in corpus.train for a in corpus.dataset.truth[video].actions)
+    limit, truth = (
+        compute_length_quantile(corpus, 0.5),
+        {video: corpus.dataset.ground_truth[video] for video in corpus.test},
+    )
+    lengths = sorted(a.length for video in corpus.train for a in corpus.dataset.ground_truth[video].actions)
     assert sum(length >= limit for length in lengths) == (len(lengths) + 1) // 2
     measure = long_actions(0.5)
     assert measure.name == "mAP@.5 of long actions" and measure.of(truth, corpus) == pytest.approx(1)
@@ -285,9 +289,9 @@ def test_long_actions_are_judged_among_themselves(tmp_path):
 
 def test_the_area_of_proposals_is_that_of_the_evaluation(tmp_path):
     corpus = open_corpus(recipe_in(tmp_path).data)
-    truth = {video: corpus.dataset.truth[video] for video in corpus.test}
+    truth = {video: corpus.dataset.ground_truth[video] for video in corpus.test}
     half = {video: timeline.best(1) for video, timeline in truth.items()}
-    expected = proposal_scores(from_timelines(truth), from_timelines(half)).auc
+    expected = compute_proposal_scores(from_timelines(truth), from_timelines(half)).auc
     assert proposal_area().of(half, corpus) == expected < proposal_area().of(truth, corpus)
 
 
@@ -333,7 +337,7 @@ def test_measures_have_columns_and_claims_of_their_own():
         Claim("it helps proposals", "with", "without", "AUC"),
         Claim("it helps proposals more", "with", "without", "AUC", than=gain),
     )
-    figure = Table("fig7", "layers", (0.3, 0.5), rows, claims, measures=(Measure("AUC", lambda *_: 0.0),))
+    figure = PaperTable("fig7", "layers", (0.3, 0.5), rows, claims, measures=(Measure("AUC", lambda *_: 0.0),))
     text = describe_table(figure, {"without": trials(0.3, 0.31, AUC=0.5), "with": trials(0.32, 0.33, AUC=0.6)})
     assert "### Figure 7: layers" in text
     assert "| ours, mean | AUC | to last row | paper .5 | to last row | paper AUC | CPU s |" in text
@@ -347,9 +351,9 @@ def test_a_section_names_the_tables_that_are_not_whole(tmp_path):
     found = {"few": trials(0.3), "many": trials(0.5)}
     partial, none = replace(SMALL, name="Y"), replace(SMALL, name="Z")
     rows = [(SMALL, found), (partial, {**found, "few": ()}), (none, {"few": (), "many": ()})]
-    text = describe_section("## here", recipe_in(tmp_path), "untrimmed study x", rows)
+    text = describe_section("## here", recipe_in(tmp_path), "python -m papers.x", rows)
     assert text.startswith("## here\n\nEvery row is trained for 2 updates of 4 windows")
-    assert "`untrimmed study x --table X --seeds 1`" in text
+    assert "`python -m papers.x --table X --seeds 1`" in text
     assert text.endswith("\nLeft out, because not every row has been run: Table Y (1 of 2 rows).\n")
     assert "### Table X" in text and "### Table Y" not in text
 
@@ -381,13 +385,13 @@ def test_a_study_runs_what_is_asked_and_writes_all_that_is_there(tmp_path):
     )
     page, names = tmp_path / "page.md", ("first", "second")
     for name in names:
-        section = study.run(["X"], name, "tiny", 1, tmp_path / name, page, device="cpu", quiet=True)
+        section = study.run(["X"], name, "tiny", 1, tmp_path / name, page, device="cpu")
         assert section in page.read_text()
     text = page.read_text()
     assert text.startswith(
         "# A toy\n\nWhat to know.\n\n## first, tiny scale\n\nEvery row is trained for 2 updates of 4"
     )
-    assert "`untrimmed study toy --data second --scale tiny --table X --seeds 1`" in text
+    assert "`python -m papers.toy --data second --scale tiny --table X --seeds 1`" in text
     assert text.count("### Table X") == 2 and text.count("- many are better: ") == 2
     with pytest.raises(BadInput, match="table '9': there are X, first-tiny"):
         study.run(["9"], "first", "tiny", 1, tmp_path, page)
@@ -399,14 +403,14 @@ def test_what_no_study_knows_is_refused(tmp_path):
     with pytest.raises(BadInput, match="scale 'huge': there are small, full"):
         CTCN.base("vts_kinematics", "huge")
     with pytest.raises(BadInput, match="table '9': there are 1, 2, 3, 4, 5, D"):
-        CTCN.run(["9"], "vts_kinematics", "small", 1, tmp_path, tmp_path / "p.md", device="cpu", quiet=True)
+        CTCN.run(["9"], "vts_kinematics", "small", 1, tmp_path, tmp_path / "p.md", device="cpu")
     with pytest.raises(BadInput, match="0 seeds"):
         Runs(tmp_path, recipe_for(tmp_path)).fill(SMALL, 0)
     with pytest.raises(BadInput, match="holds no action"):
-        runs_module._trial(0, None, tmp_path, 1.0)
+        runs_module._build_trial(0, None, tmp_path, 1.0)
 
 
 def test_a_timeline_of_no_detections_is_measured_too(tmp_path):
     corpus = open_corpus(recipe_in(tmp_path).data)
-    nothing = {video: Timeline(corpus.dataset.truth[video].duration) for video in corpus.test}
+    nothing = {video: Timeline(corpus.dataset.ground_truth[video].duration) for video in corpus.test}
     assert [measure.of(nothing, corpus) for measure in (long_actions(0.5), proposal_area())] == [0, 0]

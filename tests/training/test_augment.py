@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from untrimmed.recipe import AugmentConfig
-from untrimmed.training.augment import CROP_OVERLAPS, Clip, augment, cut, random_crop, random_move, resized
+from untrimmed.training.augment import CROP_OVERLAPS, Clip, augment, cut_clip, random_crop, random_move, resize_clip
 
 
 def clip_of(time, segments, labels=None):
@@ -167,14 +167,14 @@ def test_a_crop_that_would_keep_nothing_is_not_taken():
 
 def test_the_two_rules_of_cropping_differ():
     clip = clip_of(100, [[0, 100]])
-    assert cut(clip, 40, 60, "centre") is not None
-    assert cut(clip, 40, 60, "half") is None
-    assert cut(clip, 40, 90, "half") is not None
+    assert cut_clip(clip, 40, 60, "centre") is not None
+    assert cut_clip(clip, 40, 60, "half") is None
+    assert cut_clip(clip, 40, 90, "half") is not None
 
 
 @pytest.mark.parametrize("resampling", ["linear", "nearest", "cubic", "area"])
 def test_resizing_takes_segments_along(resampling):
-    small = resized(clip_of(40, [[10, 20]]), 80, resampling)
+    small = resize_clip(clip_of(40, [[10, 20]]), 80, resampling)
     assert len(small.values) == 80
     assert small.segments.tolist() == [[20, 40]]
     # the snippet in the middle of the action still holds what it held
@@ -193,7 +193,7 @@ def test_without_augmentation_a_clip_is_only_resized():
     clip = clip_of(32, [[4, 8]])
     done = augment(clip, config, 64, np.random.default_rng(0))
     assert done.segments.tolist() == [[8, 16]]
-    assert np.array_equal(done.values, resized(clip, 64, "linear").values)
+    assert np.array_equal(done.values, resize_clip(clip, 64, "linear").values)
 
 
 def test_a_crop_scale_out_of_bounds_is_refused():

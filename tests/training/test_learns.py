@@ -19,5 +19,5 @@ GTAN = GTANConfig(length=128, base=(64, 64), layers=(32, 32, 48, 48, 64, 64), fo
 def test_a_model_finds_what_raises_its_channel(model, steps, tmp_path):
     settings = {"steps": steps, "batch": 8, "save_every": 1000, "average": 0.95, "warmup": 10, "schedule": "cosine"}
     recipe = synthetic.recipe_for(synthetic.write_dataset(tmp_path / "data", videos=30), train=settings)
-    scores = train(replace(recipe, model=model), tmp_path / "run", quiet=True).scores
+    scores = train(replace(recipe, model=model), tmp_path / "run").scores
     assert scores.map[0] > 0.9  # tIoU 0.5

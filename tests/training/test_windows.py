@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 import synthetic
 from untrimmed.annotations.corpus import open_corpus
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
-from untrimmed.features.windows import WindowConfig, starts, windows
-from untrimmed.models.base import stack
+from untrimmed.features.windows import WindowConfig, cut_windows, window_starts
+from untrimmed.models.base import stack_windows
 from untrimmed.recipe import AugmentConfig
 from untrimmed.timeline import Action, Timeline
-from untrimmed.training.windows import TrainingWindows, annotate, channel_statistics
+from untrimmed.training.windows import TrainingWindows, annotate_clip, compute_channel_statistics
 
 SOURCE = FeatureSource(backbone="clock", fps=2.0, stride=1, window=3)
 
@@ -26,7 +26,7 @@ def clock(count):
 
 @given(st.integers(1, 500), st.integers(1, 64), st.floats(0, 0.95))
 def test_windows_cover_a_video_and_no_window_is_idle(snippets, length, overlap):
-    firsts = starts(snippets, length, overlap)
+    firsts = window_starts(snippets, length, overlap)
     covered = {snippet for first in firsts for snippet in range(first, first + length)}
     assert set(range(snippets)) <= covered
     assert all(first < snippets for first in firsts)
@@ -35,28 +35,28 @@ def test_windows_cover_a_video_and_no_window_is_idle(snippets, length, overlap):
 
 @pytest.mark.parametrize("mode", ["whole", "slide"])
 def test_a_window_knows_the_time_of_what_it_holds(mode):
-    for window in windows(clock(100), WindowConfig(mode=mode), 64):
-        positions = np.arange(window.real) + 0.5
-        inner = slice(2, window.real - 2)  # interpolation stops at the borders
+    for window in cut_windows(clock(100), WindowConfig(mode=mode), 64):
+        positions = np.arange(window.valid_length) + 0.5
+        inner = slice(2, window.valid_length - 2)  # interpolation stops at the borders
         assert window.values[0, inner] == pytest.approx(window.grid.seconds(positions)[inner], abs=1e-3)
 
 
 def test_a_short_video_is_padded_and_masked():
-    (window,) = windows(clock(40), WindowConfig(mode="slide"), 64)
-    batch = stack([window])
-    assert window.real == 40
+    (window,) = cut_windows(clock(40), WindowConfig(mode="slide"), 64)
+    batch = stack_windows([window])
+    assert window.valid_length == 40
     assert batch.mask.sum() == 40
     assert (batch.x[0, :, 40:] == 0).all()
 
 
 def test_a_window_has_the_actions_of_which_enough_lies_inside():
     timeline = Timeline(60, (Action(1, 5, "a"), Action(15, 25, "b"), Action(18, 22, "unknown"), Action(30, 40, "a")))
-    clip = annotate(clock(100)[4:46], timeline, ("a", "b"), coverage=0.75)
+    clip = annotate_clip(clock(100)[4:46], timeline, ("a", "b"), coverage=0.75)
     grid = clock(100)[4:46].grid
     assert clip.labels.tolist() == [1]
     # positions of 15 s, and of the end of the window, to which it was clipped
     assert clip.segments[0].tolist() == pytest.approx([grid.position(15), 42])
-    assert len(annotate(clock(100)[4:46], timeline, ("a", "b"), coverage=0.3).labels) == 2
+    assert len(annotate_clip(clock(100)[4:46], timeline, ("a", "b"), coverage=0.3).labels) == 2
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_augmented_windows_still_show_the_action_where_the_target_says(corpus):
 
 def test_statistics_are_those_of_all_training_snippets(corpus):
     values = np.concatenate([np.asarray(corpus.features[video].values, float) for video in corpus.train])
-    mean, deviation = channel_statistics(corpus)
+    mean, deviation = compute_channel_statistics(corpus)
     assert mean == pytest.approx(values.mean(0))
     assert deviation == pytest.approx(values.std(0))
 

@@ -1,4 +1,4 @@
-"""Several trainings that answer one question: study folds, study ctcn, study gtan."""
+"""Several trainings that answer one question: study folds, study choose."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from untrimmed.cli.app import Device, Overrides, Quiet, app, command
-from untrimmed.cli.printing import show_table
+from untrimmed.cli.printing import progress_bar, show_table
 
 if TYPE_CHECKING:
     from untrimmed.recipe import Recipe
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 study = typer.Typer(no_args_is_help=True, help="Several trainings, pooled into one table.")
 app.add_typer(study, name="study")
 
-Seeds = Annotated[int, typer.Option(min=1, help="Trainings of each row or fold, from so many seeds.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Trainings of each fold, from so many seeds.")]
 
 
 @command(study)
@@ -37,13 +37,15 @@ def folds(
 
     settings = read_recipe(recipe, overrides or [])
     folder = out or Path("runs") / f"{recipe.stem}_folds"
-    done = cross_validate_seeds(settings, folds_of(settings, over), seeds, folder, device=device, quiet=quiet)
-    first = done[settings.train.seed]
-    names = {seed: "pooled, scored once" + f", seed {seed}" * (seeds > 1) for seed in done}
-    pooled = {names[seed]: one.pooled for seed, one in done.items()}
+    names = list_folds(settings, over)
+    with progress_bar(quiet) as progress:
+        outcomes = cross_validate_seeds(settings, names, seeds, folder, device=device, progress=progress)
+    first = outcomes[settings.train.seed]
+    rows = {"pooled, scored once" + f", seed {seed}" * (seeds > 1): outcome for seed, outcome in outcomes.items()}
+    pooled = {name: outcome.pooled for name, outcome in rows.items()}
     for table in (
         map_table({**(first.folds if seeds == 1 else {}), **pooled}, over=tuple(pooled)),
-        ar_table({names[seed]: one.proposals for seed, one in done.items()}),
+        ar_table({name: outcome.proposals for name, outcome in rows.items()}),
     ):
         show_table(table.caption, table.header, table.rows)
 
@@ -65,66 +67,22 @@ def choose(
     """
     from untrimmed.evaluation.tables import map_table
     from untrimmed.recipe import read_recipe
-    from untrimmed.training.choose import choose as choose_recipe
+    from untrimmed.training.choose import choose_recipes
 
     recipes = {words or "as given": read_recipe(recipe, words.split()) for words in ("", *others)}
-    names = folds_of(recipes["as given"], over)
+    names = list_folds(recipes["as given"], over)
     folder = out or Path("runs") / f"{recipe.stem}_choice"
-    choice = choose_recipe(recipes, names, folder, device=device, quiet=quiet)
+    with progress_bar(quiet) as progress:
+        choice = choose_recipes(recipes, names, folder, device=device, progress=progress)
     rows = [
-        [fold, *(f"{100 * value:.1f}" for value in tried.values()), choice.chosen[fold]]
-        for fold, tried in choice.tries.items()
+        [fold, *(f"{100 * value:.1f}" for value in tries.values()), choice.best[fold]]
+        for fold, tries in choice.tries.items()
     ]
     show_table("average mAP of each on another split than the one held out", ["held out", *recipes, "chosen"], rows)
     table = map_table({**choice.outcome.folds, "pooled, scored once": choice.outcome.pooled})
     show_table(table.caption, table.header, table.rows)
 
 
-def folds_of(recipe: "Recipe", over: str | None) -> list[str]:
-    """The splits that were named, or all of the recipe's."""
+def list_folds(recipe: "Recipe", over: str | None) -> list[str]:
+    """List the splits that were named, or all of the recipe's."""
     return over.split(",") if over else sorted({*recipe.data.train, *recipe.data.test})
-
-
-Scale = Annotated[str, typer.Option(help="small: minutes of a core a row; full: the paper's network.")]
-StudyData = Annotated[str, typer.Option(help="vts_kinematics or salads50_scores.")]
-StudyOut = Annotated[Path | None, typer.Option(help="Folder for the runs [default: runs/NAME_DATA_SCALE].")]
-
-
-@command(study)
-def ctcn(
-    table: Annotated[list[str], typer.Option(help="1, 2, 3, 4, 5 or D; may be given several times.")],
-    data: StudyData = "vts_kinematics",
-    seeds: Seeds = 1,
-    scale: Scale = "small",
-    out: StudyOut = None,
-    page: Annotated[Path, typer.Option(help="The page to write a section of.")] = Path("docs/studies/ctcn.md"),
-    device: Device = "auto",
-    quiet: Quiet = False,
-) -> None:
-    """Train the rows of the C-TCN paper's tables on other data, and say which of its claims hold there.
-
-    Example: `untrimmed study ctcn --table 1 --data vts_kinematics --seeds 3`
-    """
-    from papers.ctcn import CTCN
-
-    print(CTCN.run(table, data, scale, seeds, out, page, device=device, quiet=quiet))
-
-
-@command(study)
-def gtan(
-    table: Annotated[list[str], typer.Option(help="3, 4 or fig7; may be given several times.")],
-    data: StudyData = "vts_kinematics",
-    seeds: Seeds = 1,
-    scale: Scale = "small",
-    out: StudyOut = None,
-    page: Annotated[Path, typer.Option(help="The page to write a section of.")] = Path("docs/studies/gtan.md"),
-    device: Device = "auto",
-    quiet: Quiet = False,
-) -> None:
-    """Train the rows of the GTAN paper's tables on other data, and say which of its claims hold there.
-
-    Example: `untrimmed study gtan --table 3 --table 4 --data vts_kinematics --seeds 3`
-    """
-    from papers.gtan import GTAN
-
-    print(GTAN.run(table, data, scale, seeds, out, page, device=device, quiet=quiet))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from untrimmed.cli.app import Device, Overrides, Quiet, app, command
-from untrimmed.cli.printing import show_scores
+from untrimmed.cli.printing import progress_bar, show_scores
 
 
 @command(app)
@@ -21,14 +21,13 @@ def train(
 
     Example: `untrimmed train recipes/salads50_ctcn.toml train.steps=800 --out runs/salads50`
     """
-    from untrimmed.recipe import read_recipe
-    from untrimmed.training.checkpoint import DETECTOR
     from untrimmed.training.loop import train as run_training
 
     folder = out or Path("runs") / recipe.stem
-    trained = run_training(read_recipe(recipe, overrides or []), folder, device=device, quiet=quiet)
-    if not trained.results:
-        return  # one of several processes; the first one speaks
+    with progress_bar(quiet) as progress:
+        trained = run_training(recipe, folder, overrides=overrides or [], device=device, progress=progress)
     if trained.scores:
         show_scores(trained.scores)
-    print(f"detector: {folder / DETECTOR}")
+    # Of several processes, the first alone has written it.
+    if trained.detector_path:
+        print(f"detector: {trained.detector_path}")

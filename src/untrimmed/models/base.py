@@ -1,8 +1,9 @@
-"""What every model is: a network, its loss and its decoding, over windows of snippets."""
+"""The contract of every model: settings, a network, its loss and its decoding, over windows of snippets."""
 
 import copy
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from untrimmed.features.windows import Window
+from untrimmed.io import Config
 
 M = TypeVar("M", bound="Model")
 NORMS = nn.BatchNorm1d | nn.BatchNorm2d
@@ -24,37 +26,38 @@ class Targets(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Windows stacked: the mask is True where a snippet is real."""
+    """Windows stacked; the mask is False for padding."""
 
     x: Float[Tensor, "batch channels time"]
     mask: Bool[Tensor, "batch time"]
     targets: list[Targets]
 
 
-class Truth(NamedTuple):
-    """The targets of a batch, padded to the window that has most."""
+class PaddedTargets(NamedTuple):
+    """The targets of a batch, padded to the window that has most and to one action at least."""
 
-    segments: Float[Tensor, "batch truths 2"]
-    labels: Int[Tensor, "batch truths"]
-    real: Bool[Tensor, "batch truths"]
+    segments: Float[Tensor, "batch actions 2"]
+    labels: Int[Tensor, "batch actions"]
+    valid: Bool[Tensor, "batch actions"]
+    """False for padding."""
 
 
 class Proposals(NamedTuple):
-    """What a model says of one window before suppression: segments in positions, scores in [0, 1] per class."""
+    """The candidates of one window before suppression: segments in positions, scores in [0, 1] per class."""
 
     segments: Float[Tensor, "n 2"]
     scores: Float[Tensor, "n classes"]
 
 
 class Level(NamedTuple):
-    """One scale of a model: its cells, and the snippets that one cell sees along the bottom-up path."""
+    """One scale of a model: its cells, and the snippets in the bottom-up receptive field of a cell."""
 
     cells: int
     receptive_field: int
 
 
 class Standardize(nn.Module):
-    """Brings every channel to mean 0 and deviation 1 of the training videos, and padding to exactly 0."""
+    """Scale every channel to mean 0 and deviation 1 over the training videos; set padding to exactly 0."""
 
     mean: Tensor
     scale: Tensor
@@ -67,14 +70,35 @@ class Standardize(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]
     ) -> Float[Tensor, "batch channels time"]:
+        # The scale is 1 / deviation, and 0 where a channel never changes.
         x = (x - self.mean[:, None]) * self.scale[:, None]
-        return masked(x, mask)
+        return mask_padding(x, mask)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(Config, ABC):
+    """The settings of a model; each model has a frozen subclass beside its network."""
+
+    name: str
+    """What a recipe calls the model."""
+    length: int
+    """Snippets of a window."""
+
+    retired: ClassVar[dict[str, Any]] = {}
+    """Settings of older files that are gone, with the only value that they may still have."""
+
+    @abstractmethod
+    def build(self, channels: int, classes: int) -> "Model":
+        """Build the network for features of `channels` channels and `classes` classes.
+
+        Raises ValueError where settings and channels do not fit together.
+        """
 
 
 class Model(nn.Module, ABC):
     """A network with its loss and decoding. `length` is the window that it takes, in snippets.
 
-    `loss` and `decode` own no parameters, so that a wrapper around `forward` alone is enough to distribute it.
+    `loss` and `decode` own no parameters, so that wrapping `forward` alone is enough to distribute a model.
     """
 
     length: int
@@ -88,58 +112,62 @@ class Model(nn.Module, ABC):
     @property
     @abstractmethod
     def anchor_count(self) -> int:
-        """Candidates that one window gives."""
+        """The number of candidates of one window."""
 
     @abstractmethod
     def forward(self, x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]) -> Any:
-        """Raw outputs of windows; the mask is True where a snippet is real."""
+        """Compute the raw outputs of windows; the mask is False for padding."""
 
     @abstractmethod
     def loss(self, outputs: Any, targets: list[Targets]) -> dict[str, Tensor]:
-        """Named, weighted terms; their sum is minimised."""
+        """Compute the named, weighted terms whose sum is minimised."""
 
     @abstractmethod
     def decode(self, outputs: Any) -> list[Proposals]:
-        """Candidates of each window before suppression; their number may vary."""
+        """Decode the candidates of each window before suppression; their number may vary."""
 
-    def folded(self: M) -> M:
-        """A copy for inference alone, with every batch norm made part of the convolution before it.
+    def fuse_batch_norm(self: M) -> M:
+        """Copy the model for inference, with every batch norm fused into the convolution before it.
 
-        Its outputs are the model's in `eval` up to rounding. It has other weights and is never saved; what it did
-        not have to change it shares with the model, and it does not follow the model's later training.
+        Its outputs are those of the model in `eval`, up to rounding. It shares the tensors that did not change, is
+        never saved, and does not follow later training of the model.
         """
+        # A copy that shares its tensors: what deepcopy finds in this memo it takes as copied already.
         shared = {id(tensor): tensor for tensor in (*self.parameters(), *self.buffers())}
-        result = copy.deepcopy(self, shared).eval()
-        for layers in [module for module in result.modules() if isinstance(module, nn.Sequential)]:
+        network = copy.deepcopy(self, shared).eval()
+        for layers in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
             for place in range(len(layers) - 1):
                 convolution, norm = layers[place], layers[place + 1]
                 if isinstance(convolution, nn.Conv1d | nn.Conv2d) and isinstance(norm, NORMS):
                     layers[place], layers[place + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
-        return result
+        return network
 
-    def quick(self: M) -> M:
-        """A copy that detects fastest in float32 where the model is; as `folded`, and for inference alone as that."""
-        return self.folded()
+    def optimize_for_inference(self: M) -> M:
+        """Copy the model in the form that detects fastest in float32 on its device; as `fuse_batch_norm` else."""
+        return self.fuse_batch_norm()
 
 
-def masked(x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]) -> Tensor:
-    """The real cells alone; padding becomes 0, as what lies beside a window's end is."""
-    # Not a product with the mask: under it a value may be NaN, and NaN times 0 is NaN.
+def mask_padding(x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]) -> Tensor:
+    """Set padding to 0, as convolutions pad a whole window."""
+    # Not a product with the mask: padding may hold NaN, and NaN times 0 is NaN.
     return x.masked_fill(~mask[:, None], 0)
 
 
-def pad(targets: list[Targets], device: torch.device) -> Truth:
-    """Stack the targets of windows; `real` is False for padding."""
-    sequence = nn.utils.rnn.pad_sequence
+def pad_targets(targets: list[Targets], device: torch.device) -> PaddedTargets:
+    """Stack the targets of windows on a device."""
     counts = torch.tensor([len(target.labels) for target in targets])
-    segments = sequence([target.segments for target in targets], batch_first=True)
-    labels = sequence([target.labels for target in targets], batch_first=True)
-    real = torch.arange(segments.shape[1]) < counts[:, None]
-    return Truth(segments.to(device), labels.to(device), real.to(device))
+    # One place more where no window has an action, so that indices of actions always exist.
+    segments = torch.zeros(len(targets), max(1, int(counts.max())), 2)
+    labels = torch.zeros(segments.shape[:2], dtype=torch.long)
+    for row, target in enumerate(targets):
+        segments[row, : counts[row]], labels[row, : counts[row]] = target
+    valid = torch.arange(segments.shape[1]) < counts[:, None]
+    return PaddedTargets(segments.to(device), labels.to(device), valid.to(device))
 
 
-def stack(several: list[Window]) -> Batch:
-    """Windows as one batch without targets."""
-    x = torch.from_numpy(np.stack([window.values for window in several]))
-    real = torch.tensor([window.real for window in several])
-    return Batch(x, torch.arange(x.shape[2]) < real[:, None], [])
+def stack_windows(windows: list[Window]) -> Batch:
+    """Stack windows into a batch without targets."""
+    # What lies past `real` snippets is padding.
+    x = torch.from_numpy(np.stack([window.values for window in windows]))
+    lengths = torch.tensor([window.valid_length for window in windows])
+    return Batch(x, torch.arange(x.shape[2]) < lengths[:, None], [])

@@ -14,31 +14,47 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from untrimmed.io import Config
-from untrimmed.models import anchors as boxes
-from untrimmed.models.base import Level, Model, Proposals, Standardize, Targets, pad
+from untrimmed.models.anchors import (
+    AnchorRule,
+    Coder,
+    anchor_ratios,
+    decode,
+    encode,
+    pyramid_anchors,
+    to_segments,
+)
+from untrimmed.models.base import (
+    Level,
+    Model,
+    ModelConfig,
+    Proposals,
+    Standardize,
+    Targets,
+    mask_padding,
+    pad_targets,
+)
+from untrimmed.models.matching import match, select_highest
 from untrimmed.models.pyramid import (
     BLOCKS,
     STAGES,
     STEM_STRIDE,
     Backbone,
+    ConceptHead,
     Depth,
     Filters,
-    Head,
     LevelHeads,
     Pyramid,
-    initialize,
+    initialize_weights,
 )
 from untrimmed.models.time_major import TimeMajor
 
 
 @dataclass(frozen=True, kw_only=True)
-class CTCNConfig(Config):
+class CTCNConfig(ModelConfig):
     """The network, its anchors and its loss. Defaults are the released code's, with the paper's concepts."""
 
     name: Literal["ctcn"] = "ctcn"
     length: int = 512
-    """Snippets of a window."""
     levels: int = 8
     """Scales of the pyramid from P2 on; the coarsest has length / 2^(levels + 1) cells."""
     finest: Literal[2, 3] = 2
@@ -72,24 +88,24 @@ class CTCNConfig(Config):
     """Share of a pyramid map's values that each head drops in training."""
     anchors: int = 7
     """Anchors a cell."""
-    anchor_rule: boxes.AnchorRule = "release"
+    anchor_rule: AnchorRule = "release"
     anchor_scale: float = 1.0
     """Cells that an anchor of ratio 1 is long: 1 in the paper; with 2, actions are placed by cells half as long."""
-    coder: boxes.Coder = "release"
+    coder: Coder = "release"
     bound: float = 5.0
     """Regressed offsets stay within plus and minus this; 0 leaves them free, as in the paper."""
     regression: bool = True
-    """Detections are anchors moved by their offsets; else the anchors themselves (Table 5; training is the same)."""
+    """Detections are anchors that their offsets move; else the anchors themselves (Table 5; training is the same)."""
     match_tiou: float = 0.5
-    """An anchor that overlaps a truth so much is positive."""
+    """An anchor that overlaps an action by this or more is positive."""
     force_match: bool = True
-    """Every truth gets at least one anchor, however small the overlap."""
+    """Every action gets at least one anchor, however small the overlap."""
     negatives: float = 3.0
     """Hardest negatives for each positive."""
     box_weight: float = 2.0
     """Weight of the localisation loss."""
     checkpoint: bool = False
-    """Training keeps only what lies between blocks and computes the rest again: less memory, a third more time."""
+    """Training stores only what lies between blocks and computes the inside again: less memory, a third more time."""
 
     def __post_init__(self) -> None:
         least = 2 ** (self.levels + 1)
@@ -101,52 +117,55 @@ class CTCNConfig(Config):
             )
         if min(self.concepts, self.groups, self.dropout, self.bound, self.negatives) < 0:
             raise ValueError("model: concepts, groups, dropout, bound and negatives are at least 0")
-        if min(self.width, self.inner, self.anchors, self.anchor_scale) <= 0:
-            raise ValueError("model: width, inner, anchors and anchor_scale are above 0")
-        boxes.anchor_ratios(self.anchors, self.anchor_rule, coarsest=False)  # refuses what has no anchors
+        if min(self.width, self.inner, self.anchors, self.anchor_scale, self.match_tiou) <= 0:
+            raise ValueError("model: width, inner, anchors, anchor_scale and match_tiou are above 0")
+        anchor_ratios(self.anchors, self.anchor_rule, coarsest=False)  # raises where a rule has not so many
         if (self.square_kernels or self.square_strides) and not self.shared:
             raise ValueError("model.shared = false: square kernels and strides reach over groups; share the filters")
         if self.square_strides and self.shared_heads:
             raise ValueError("model.square_strides = true: scales differ in concepts; set model.shared_heads = false")
         if self.concepts:
-            self.groups_of(self.concepts)
+            self.count_groups(self.concepts)
 
     def build(self, channels: int, classes: int) -> "CTCN":
-        """The network for features of `channels` channels and `classes` classes; ValueError if groups do not fit."""
         return CTCN(self, channels, classes)
 
-    def groups_of(self, concepts: int) -> int:
-        """Groups that so many concepts are split into. Raises ValueError where they cannot be split evenly."""
+    def count_groups(self, concepts: int) -> int:
+        """Count the groups of so many concepts. Raises ValueError where they cannot be split evenly."""
         groups = self.groups or concepts
         if concepts % groups:
             raise ValueError(f"model.groups = {groups}: does not divide the {concepts} concepts; take a divisor")
         return groups
 
-    def potentials(self, number: int, own: int = 1) -> int:
-        """A layer's potentials after the width multiplier, rounded up to a multiple of the groups' own filters."""
-        return -(-max(1, round(number * self.width)) // own) * own
+    def scale_potentials(self, number: int, filter_sets: int = 1) -> int:
+        """Compute a layer's potentials after the width multiplier, rounded up to a multiple of `filter_sets`."""
+        return -(-max(1, round(number * self.width)) // filter_sets) * filter_sets
 
 
 # Released: the ActivityNet model, for which 31 % average mAP is reported. Its concepts are 402 class scores.
 RELEASE = CTCNConfig(concepts=0, class_head=512)
-# As the paper has it (Eqs. 2 and 5-8): offsets are free, and no truth is forced on an anchor.
+# As the paper has it (Eqs. 2 and 5-8): offsets are free, and no anchor is forced to answer for an action.
 PAPER = CTCNConfig(anchor_rule="paper", coder="paper", bound=0.0, force_match=False, box_weight=1.0)
 
 
-class Outputs(NamedTuple):
-    """Raw outputs of a batch: class logits with the background first, coded boxes, and which anchors are real."""
+class CTCNOutputs(NamedTuple):
+    """Raw outputs of a batch. Anchors lie level by level, cell by cell, ratio by ratio."""
 
     logits: Float[Tensor, "batch anchors classes_and_background"]
+    """The background is class 0."""
     offsets: Float[Tensor, "batch anchors 2"]
-    real: Bool[Tensor, "batch anchors"]
+    """Of centre and width, as `coder` has them."""
+    valid: Bool[Tensor, "batch anchors"]
+    """False for anchors in padding."""
 
 
 class CTCN(Model):
     """The detector of Fig. 3: concepts, backbone, pyramid, and two heads over all levels."""
 
     anchors: Tensor
+    """Centre and width in snippets."""
     time_major: TimeMajor | None = None
-    """What computes the pyramid and the heads in place of the modules."""
+    """Computes the pyramid and the heads in place of the modules, where set."""
 
     def __init__(self, config: CTCNConfig, channels: int, classes: int) -> None:
         super().__init__()
@@ -154,34 +173,39 @@ class CTCN(Model):
         self.length = config.length
         self.classes = classes
         concepts = config.concepts or channels
-        self.groups = config.groups_of(concepts)
-        own = 1 if config.shared else self.groups
-        filters = Filters(own, config.square_kernels, config.square_strides)
+        self.groups = config.count_groups(concepts)
+        # Shared filters run over the groups as the rows of a map. Unshared ones are a grouped convolution over a map
+        # of one row, whose widths are the totals of all groups.
+        filter_sets = 1 if config.shared else self.groups
+        filters = Filters(filter_sets, config.square_kernels, config.square_strides)
         self.rows = self.groups if config.shared else 1
+        # A learned linear map to concepts, or the features as the concepts.
         self.standardize = Standardize(channels)
         self.concepts = nn.Conv1d(channels, concepts, 1) if config.concepts else nn.Identity()
-        stem = [config.potentials(width, own) for width in (32, 64)]
-        inner = [config.potentials(config.inner * 2**stage, own) for stage in range(STAGES)]
+        # Stem and residual stages, C2 to C5 (Table A).
+        stem = [config.scale_potentials(width, filter_sets) for width in (32, 64)]
+        inner = [config.scale_potentials(config.inner * 2**stage, filter_sets) for stage in range(STAGES)]
         self.backbone = Backbone(concepts // self.rows, stem, inner, config.depth, filters, config.checkpoint)
-        width, dropped = config.potentials(512, own), config.finest - 2
+        # P2 to P9 (Table B).
+        width, dropped = config.scale_potentials(512, filter_sets), config.finest - 2
         coarser = config.levels - STAGES
         self.pyramid = Pyramid(self.backbone.widths[dropped:], width, coarser, filters, config.top_down)
-        hidden = config.potentials(config.class_head, own), config.potentials(config.box_head, own)
-        self.class_head = self._head(width, hidden[0], config.anchors * (classes + 1), filters)
-        self.box_head = self._head(width, hidden[1], config.anchors * 2, filters)
-        anchors = boxes.pyramid_anchors(
-            config.length, self._cells, config.anchors, config.anchor_rule, config.anchor_scale
-        )
+        # Classes and background, and centre and width, of every anchor (Table C).
+        hidden = [config.scale_potentials(number, filter_sets) for number in (config.class_head, config.box_head)]
+        self.class_head = self._build_head(width, hidden[0], config.anchors * (classes + 1), filters)
+        self.box_head = self._build_head(width, hidden[1], config.anchors * 2, filters)
+        # Not saved: settings make them again.
+        anchors = pyramid_anchors(config.length, self._cells, config.anchors, config.anchor_rule, config.anchor_scale)
         self.register_buffer("anchors", anchors, persistent=False)
-        self.apply(initialize)
+        self.apply(initialize_weights)
 
-    def _head(self, width: int, hidden: int, outputs: int, filters: Filters) -> Head | LevelHeads:
-        """One head for all levels, or one a level, each for as many rows as the level has."""
+    def _build_head(self, width: int, hidden: int, outputs: int, filters: Filters) -> ConceptHead | LevelHeads:
+        """Build one head for all levels, or one a level, each for as many rows as the level has."""
         config = self.config
-        thinned = range(config.finest - 2, config.levels) if config.square_strides else [0] * len(self._cells)
+        halvings = range(config.finest - 2, config.levels) if config.square_strides else [0] * len(self._cells)
         heads = (
-            Head(width, hidden, -(-self.rows // 2**times), outputs, config.dropout, filters, config.head_relu)
-            for times in thinned
+            ConceptHead(width, hidden, -(-self.rows // 2**times), outputs, config.dropout, filters, config.head_relu)
+            for times in halvings
         )
         return next(heads) if config.shared_heads else LevelHeads(list(heads))
 
@@ -192,6 +216,7 @@ class CTCN(Model):
 
     @property
     def levels(self) -> tuple[Level, ...]:
+        # A layer of kernel k widens the receptive field by (k - 1) steps; a stride widens the steps after it.
         field, step = 1 + 6 * (1 + 2), STEM_STRIDE  # two kernels of 7, strides 2 and 2
         fields = []
         for stage, blocks in enumerate(BLOCKS[self.config.depth]):
@@ -202,90 +227,89 @@ class CTCN(Model):
         for _ in range(self.config.levels - STAGES):
             field, step = field + 2 * step, step * 2
             fields.append(field)
-        kept = fields[self.config.finest - 2 :]
-        return tuple(Level(cells, field) for cells, field in zip(self._cells, kept, strict=True))
+        fields = fields[self.config.finest - 2 :]
+        return tuple(Level(cells, field) for cells, field in zip(self._cells, fields, strict=True))
 
     @property
     def anchor_count(self) -> int:
         return len(self.anchors)
 
-    def forward(self, x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]) -> Outputs:
-        concepts = self.concepts(self.standardize(x, mask)).masked_fill(~mask[:, None], 0)
-        classes, boxes = self._heads(in_groups(concepts, self.rows))
-        logits, offsets = per_anchor(classes, self.classes + 1).float(), per_anchor(boxes, 2).float()
+    def forward(self, x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]) -> CTCNOutputs:
+        concepts = mask_padding(self.concepts(self.standardize(x, mask)), mask)
+        classes, boxes = self._run_heads(split_into_rows(concepts, self.rows))
+        logits, offsets = flatten_anchors(classes, self.classes + 1).float(), flatten_anchors(boxes, 2).float()
         if bound := self.config.bound:
+            # Released: 10 sigmoid(x) - 5.
             offsets = 2 * bound * offsets.sigmoid() - bound
-        # An anchor is real when its centre lies inside the video.
-        real = self.anchors[None, :, 0] < mask.sum(1, keepdim=True)
-        return Outputs(logits, offsets, real)
+        # An anchor is valid when its centre lies inside the video.
+        valid = self.anchors[None, :, 0] < mask.sum(1, keepdim=True)
+        return CTCNOutputs(logits, offsets, valid)
 
-    def _heads(self, x: Float[Tensor, "batch inputs rows time"]) -> tuple[Tensor, Tensor]:
+    def _run_heads(self, x: Float[Tensor, "batch inputs rows time"]) -> tuple[Tensor, Tensor]:
         if self.time_major:
             classes, boxes = self.time_major(x)
             return classes, boxes
+        # `finest` = 3 leaves P2 out, of which nothing else is computed.
         maps = self.pyramid(self.backbone(x)[self.config.finest - 2 :])
         return self.class_head(maps), self.box_head(maps)
 
-    def folded(self) -> "CTCN":
-        """A copy for inference: batch norms folded, and each head's two layers made one where that is cheaper."""
-        result = super().folded()
-        result.class_head, result.box_head = self.class_head.merged(), self.box_head.merged()
-        return result.eval()
+    def fuse_batch_norm(self) -> "CTCN":
+        """Copy the model for inference: batch norms fused, and a head's two layers where that is cheaper."""
+        network = super().fuse_batch_norm()
+        network.class_head, network.box_head = self.class_head.fuse_layers(), self.box_head.fuse_layers()
+        return network.eval()
 
-    def quick(self) -> "CTCN":
-        """Folded; on a CPU, where groups share their filters and levels their heads, laid out with time first."""
-        result, config = self.folded(), self.config
-        on_cpu = result.anchors.device.type == "cpu"
+    def optimize_for_inference(self) -> "CTCN":
+        """Fuse batch norms; on a CPU, where groups share filters and levels share heads, lay time out first."""
+        network, config = self.fuse_batch_norm(), self.config
+        on_cpu = network.anchors.device.type == "cpu"
         squares = config.square_kernels or config.square_strides
         # A single row would have to be read once more for each tap.
         if on_cpu and self.rows > 1 and config.shared_heads and not squares:
-            heads = [head for head in (result.class_head, result.box_head) if not isinstance(head, LevelHeads)]
-            result.time_major = TimeMajor(result.backbone, result.pyramid, heads, self.rows, config.finest - 2)
+            heads = [head for head in (network.class_head, network.box_head) if not isinstance(head, LevelHeads)]
+            network.time_major = TimeMajor(network.backbone, network.pyramid, heads, self.rows, config.finest - 2)
             # It has the weights in an order of its own.
-            result.backbone = result.pyramid = result.class_head = result.box_head = nn.Identity()
-        return result
+            network.backbone = network.pyramid = network.class_head = network.box_head = nn.Identity()
+        return network
 
-    def loss(self, outputs: Outputs, targets: list[Targets]) -> dict[str, Tensor]:
-        """Eqs. 5-8: cross-entropy on positives and mined negatives, smooth L1 on the boxes of positives.
+    def loss(self, outputs: CTCNOutputs, targets: list[Targets]) -> dict[str, Tensor]:
+        """Compute Eqs. 5-8: cross-entropy on positives and mined negatives, smooth L1 on the offsets of positives.
 
         Both are divided by the number of positives in the batch, as released; Eq. 8 has a plain sum.
         """
-        truth = pad(targets, outputs.logits.device)
-        config = self.config
-        threshold, force = config.match_tiou, config.force_match
-        matched = boxes.match(
-            self.anchors, truth.segments, truth.real, outputs.real, threshold=threshold, force=force
-        )
-        positive = matched >= 0
-        chosen = matched.clamp(min=0)
-        labels = truth.labels.gather(1, chosen) if truth.labels.shape[1] else torch.zeros_like(chosen)
-        classes = torch.where(positive, labels + 1, 0)  # class 0 is the background
-        entropy = F.cross_entropy(outputs.logits.transpose(1, 2), classes, reduction="none")
-        negative = boxes.hardest_negatives(entropy.detach(), positive, outputs.real & ~positive, config.negatives)
+        config, padded = self.config, pad_targets(targets, outputs.logits.device)
+        anchors = self.anchors.expand_as(outputs.offsets)
+        matches = match(to_segments(anchors), outputs.valid, padded, force=config.force_match)
+        positive = matches.forced | (matches.overlap >= config.match_tiou)
+        # Of the whole batch, so that a window weighs by its actions.
         count = positive.sum().clamp(min=1)
-        batch, anchor = positive.nonzero(as_tuple=True)
-        segments = truth.segments[batch, chosen[batch, anchor]]
-        goal = boxes.encode(segments, self.anchors[anchor], config.coder)
-        box = F.smooth_l1_loss(outputs.offsets[batch, anchor], goal, reduction="sum")
+        # Eq. 5 and its hard negatives: the worst of each window, so many for each of its positives.
+        labels = torch.where(positive, matches.labels + 1, 0)
+        entropy = F.cross_entropy(outputs.logits.transpose(1, 2), labels, reduction="none")
+        number = config.negatives * positive.sum(1, keepdim=True)
+        negative = select_highest(entropy.detach(), outputs.valid & ~positive, number)
+        # Eqs. 6 and 7, over positives.
+        expected = encode(matches.segments[positive], anchors[positive], config.coder)
+        errors = F.smooth_l1_loss(outputs.offsets[positive], expected, reduction="sum")
         return {
             "class": (entropy * (positive | negative)).sum() / count,
-            "box": config.box_weight * box / count,
+            "box": config.box_weight * errors / count,
         }
 
-    def decode(self, outputs: Outputs) -> list[Proposals]:
-        """Eq. 4 without the background, and the regressed segments of the real anchors."""
+    def decode(self, outputs: CTCNOutputs) -> list[Proposals]:
+        """Compute the probabilities of Eq. 4, without the background, and the segments of the valid anchors."""
         scores = outputs.logits.softmax(-1)[..., 1:]
         anchors = self.anchors.expand_as(outputs.offsets)
-        moved = self.config.regression
-        segments = boxes.decode(outputs.offsets, anchors, self.config.coder) if moved else boxes.to_segments(anchors)
-        return [Proposals(s[real], p[real]) for s, p, real in zip(segments, scores, outputs.real, strict=True)]
+        regression = self.config.regression
+        segments = decode(outputs.offsets, anchors, self.config.coder) if regression else to_segments(anchors)
+        return [Proposals(s[valid], p[valid]) for s, p, valid in zip(segments, scores, outputs.valid, strict=True)]
 
 
-def in_groups(x: Float[Tensor, "batch concepts time"], rows: int) -> Float[Tensor, "batch inputs rows time"]:
-    """Concepts as the rows of a map, neighbours in one row when they outnumber the rows."""
+def split_into_rows(x: Float[Tensor, "batch concepts time"], rows: int) -> Float[Tensor, "batch inputs rows time"]:
+    """Lay concepts out as the rows of a map, neighbours in one row when they outnumber the rows."""
     return x.unflatten(1, (rows, -1)).transpose(1, 2)
 
 
-def per_anchor(x: Float[Tensor, "batch outputs t"], values: int) -> Float[Tensor, "batch anchors values"]:
-    """A head's map as rows: cell by cell, anchor by anchor."""
+def flatten_anchors(x: Float[Tensor, "batch outputs t"], values: int) -> Float[Tensor, "batch anchors values"]:
+    """Turn a head's map into rows: cell by cell, anchor by anchor."""
     return x.transpose(1, 2).unflatten(2, (-1, values)).flatten(1, 2)

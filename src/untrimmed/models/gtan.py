@@ -1,46 +1,54 @@
-"""GTAN: default boxes as wide as Gaussian kernels that the network learns, cell by cell, and merges.
+"""GTAN: default boxes as wide as Gaussian kernels, which the network learns cell by cell, and merges.
 
 Long et al., "Gaussian Temporal Awareness Networks for Action Localization" (CVPR 2019). Where the paper leaves a
 choice, docs/fidelity.md has it with its reasons, and the setting that chooses otherwise.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from untrimmed.io import Config
-from untrimmed.models import anchors
-from untrimmed.models.base import Level, Model, Proposals, Standardize, Targets, masked, pad
-from untrimmed.models.default_boxes import Choice, assign, background_number, goals, mean_of, moved, sample
+from untrimmed.models.anchors import apply_offsets, to_anchors, to_segments
+from untrimmed.models.base import (
+    Level,
+    Model,
+    ModelConfig,
+    Proposals,
+    Standardize,
+    Targets,
+    mask_padding,
+    pad_targets,
+)
 from untrimmed.models.gaussian_kernels import (
     Kernels,
     Pooling,
-    cell_centres,
-    default_boxes,
-    group,
-    merged_sigma,
-    places,
-    pool,
+    compute_cell_centres,
+    compute_default_boxes,
+    group_kernels,
+    merge_sigmas,
+    pool_features,
+    slice_groups,
 )
+from untrimmed.models.matching import NegativeChoice, count_negatives, masked_mean, match, select_negatives
 
+# A default box that overlaps every action by less is background (section 3.5).
+BACKGROUND = 0.3
 # The narrowest a kernel can become, in cells.
-LEAST = 1e-3
+LEAST_SIGMA = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
-class GTANConfig(Config):
+class GTANConfig(ModelConfig):
     """The network, its kernels and its loss. Defaults are the paper's, as docs/fidelity.md reads it."""
 
     name: Literal["gtan"] = "gtan"
     length: int = 512
-    """Snippets of a window."""
     base: tuple[int, int] = (4096, 2048)
     """Channels of conv1 and conv2, which the paper does not give."""
     layers: tuple[int, ...] = (512, 512, 1024, 1024, 2048, 2048, 4096, 4096)
@@ -64,36 +72,34 @@ class GTANConfig(Config):
     """Widths of a kernel's boxes, relative to the kernel's own."""
     head_kernel: Literal[1, 3] = 1
     """Kernels that a prediction sees: its own, or its two neighbours too, which merged ones have not."""
-    class_per_box: bool = True
-    """Every box has class scores of its own; else those of a kernel share them."""
     one_label: bool = True
     """A box stands for its best class alone (Eq. 10); else for every class with that class's score."""
-    norm: Literal["none", "group"] = "none"
-    """Group normalisation after each convolution; the paper has none."""
     dropout: float = 0.0
     """Share of a pooled feature's values that is dropped in training; the paper has none."""
     foreground: float = 0.8
-    """A default box that overlaps a truth by more answers for it."""
-    background: float = 0.3
-    """A default box that overlaps every truth by less is background."""
+    """A default box that overlaps an action by more answers for it."""
     force_match: bool = False
-    """Every truth gets at least one box, however small the overlap."""
+    """Every action gets at least one box, however small the overlap."""
     negatives: float = 1.0
     """Background boxes for each foreground box."""
-    negative_choice: Choice = "hardest"
+    negative_choice: NegativeChoice = "hardest"
     overlap_boxes: Literal["touching", "all"] = "touching"
-    """Boxes that the overlap score learns from: those that touch a truth, or every one."""
+    """Boxes that the overlap score learns from: those that touch an action, or every one."""
     location_unit: Literal["box", "cell", "snippet", "video"] = "box"
     """What errors of centre and width are measured in (Eq. 8): widths of the default box, cells of its layer,
     snippets, or windows."""
-    centre_step: float = 1.0
-    """alpha 1 of Eq. 5."""
-    width_step: float = 1.0
-    """alpha 2 of Eq. 5."""
     location_weight: float = 2.0
     """beta of Eq. 6."""
     overlap_weight: float = 75.0
     """gamma of Eq. 6."""
+
+    retired: ClassVar[dict[str, Any]] = {
+        "class_per_box": True,
+        "norm": "none",
+        "background": BACKGROUND,
+        "centre_step": 1.0,
+        "width_step": 1.0,
+    }
 
     def __post_init__(self) -> None:
         if not self.layers or not self.ratios or min(*self.ratios, *self.base, *self.layers, self.width) <= 0:
@@ -107,38 +113,39 @@ class GTANConfig(Config):
             raise ValueError(
                 "model.head_kernel = 3: a merged kernel has no neighbours; set model.kernels = 'gaussian'"
             )
-        if not 0 <= self.background <= self.foreground <= 1:
-            raise ValueError(
-                f"model.background = {self.background}, foreground = {self.foreground}: must rise from 0 to 1"
-            )
+        if not BACKGROUND <= self.foreground <= 1:
+            raise ValueError(f"model.foreground = {self.foreground}: must lie between {BACKGROUND} and 1")
         if not (0 <= self.dropout < 1 and self.negatives >= 0 and self.sigma_step >= 0):
             raise ValueError("model: dropout lies in [0, 1), negatives and sigma_step are at least 0")
 
     def build(self, channels: int, classes: int) -> "GTAN":
-        """The network for features of `channels` channels and `classes` classes."""
         return GTAN(self, channels, classes)
 
-    def channels(self, number: int) -> int:
-        """A layer's channels after the width multiplier; whole groups of 8 where they are normalised in groups."""
-        many = max(1, round(number * self.width))
-        return -(-many // 8) * 8 if self.norm == "group" else many
+    def scale_channels(self, number: int) -> int:
+        """Compute a layer's channels after the width multiplier."""
+        return max(1, round(number * self.width))
 
 
-class Outputs(NamedTuple):
+class GTANOutputs(NamedTuple):
     """Raw outputs of a batch. Boxes lie layer by layer, kernel by kernel, ratio by ratio; merged kernels last."""
 
     logits: Float[Tensor, "batch boxes classes_and_background"]
     """The background is class 0."""
     offsets: Float[Tensor, "batch boxes 2"]
     overlaps: Float[Tensor, "batch boxes"]
-    """Predicted tIoU of the default box with what it is closest to."""
+    """Predicted tIoU of the default box with the action that it is closest to."""
     boxes: Float[Tensor, "batch boxes 2"]
     """Default boxes: centre and width in windows, with the gradient of the kernel's width."""
-    real: Bool[Tensor, "batch boxes"]
+    valid: Bool[Tensor, "batch boxes"]
+    """False for padding and for places that no kernel uses."""
 
 
 class GTAN(Model):
     """The detector of Fig. 2: a base network, anchor layers, a kernel a cell, and three predictions a box."""
+
+    ratios: Tensor
+    steps: Tensor
+    """Of every box, the width of a cell of its layer in windows."""
 
     def __init__(self, config: GTANConfig, channels: int, classes: int) -> None:
         super().__init__()
@@ -146,27 +153,28 @@ class GTAN(Model):
         self.length = config.length
         self.classes = classes
         self.standardize = Standardize(channels)
-        first, second = (config.channels(number) for number in config.base)
-        widths = [second, *(config.channels(number) for number in config.layers)]
-        self.conv1 = convolution(channels, first, config)
-        self.conv2 = convolution(first, second, config)
+        # The base network of Table 1: two convolutions and a max-pooling.
+        first, second = (config.scale_channels(number) for number in config.base)
+        self.conv1 = build_kaiming_convolution(channels, first)
+        self.conv2 = build_kaiming_convolution(first, second)
         self.pool1 = nn.MaxPool1d(3, stride=2, padding=1)
-        self.layers = nn.ModuleList(convolution(a, b, config, stride=2) for a, b in pairwise(widths))
+        # Anchor layers, each of half the cells of the one before.
+        widths = [second, *(config.scale_channels(number) for number in config.layers)]
+        self.layers = nn.ModuleList(build_kaiming_convolution(a, b, stride=2) for a, b in pairwise(widths))
+        # A sigma for every cell (section 3.2). All start at 0, so that every cell begins with one width.
         self.sigmas = nn.ModuleList()
         if config.kernels != "fixed":
             self.sigmas.extend(nn.Conv1d(b, 1, 3, padding=1) for b in widths[1:])
-        for branch in self.sigmas.parameters():
-            nn.init.zeros_(branch)
-        self.heads = nn.ModuleList(Head(config, b, classes) for b in widths[1:])
+        for parameter in self.sigmas.parameters():
+            nn.init.zeros_(parameter)
+        self.heads = nn.ModuleList(BoxHead(config, b, classes) for b in widths[1:])
+        # Not saved: settings make them again.
         self.register_buffer("ratios", torch.tensor(config.ratios), persistent=False)
-        step = torch.cat([torch.full((cells + self._merged(cells),), 1 / cells) for cells in self._cells])
+        step = torch.cat([torch.full((cells + self._count_groups(cells),), 1 / cells) for cells in self._cells])
         self.register_buffer("steps", step.repeat_interleave(len(config.ratios)), persistent=False)
 
-    ratios: Tensor
-    steps: Tensor
-    """Of every box, the width of a cell of its layer in windows."""
-
-    def _merged(self, cells: int) -> int:
+    def _count_groups(self, cells: int) -> int:
+        """Count the places for merged kernels of a layer: two cells make one at least."""
         return cells // 2 if self.config.kernels == "grouped" else 0
 
     @property
@@ -180,159 +188,169 @@ class GTAN(Model):
 
     @property
     def anchor_count(self) -> int:
-        """Default boxes of a window; with grouping, the most there can be."""
+        """The number of default boxes of a window; with grouping, the most there can be."""
         return len(self.steps)
 
-    def forward(self, x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]) -> Outputs:
-        return self.predict(*self.look(x, mask))
+    def forward(self, x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]) -> GTANOutputs:
+        return self.predict_boxes(*self.compute_feature_maps(x, mask))
 
-    def predict(self, maps: list[Tensor], real: list[Tensor], kernels: list[Kernels]) -> Outputs:
-        """The outputs of what `look` saw."""
-        outputs = []
-        for features, cells, found, head in zip(maps, real, kernels, self.heads, strict=True):
-            outputs.append(head(self._pooled(features, cells, found)))
-        logits, offsets, overlaps = (torch.cat(parts, 1) for parts in zip(*outputs, strict=True))
-        boxes = torch.cat([default_boxes(found, self.ratios) for found in kernels], 1)
-        real_boxes = torch.cat([found.real for found in kernels], 1).repeat_interleave(len(self.ratios), 1)
-        return Outputs(logits.float(), offsets.float(), overlaps.float().squeeze(-1).sigmoid(), boxes, real_boxes)
-
-    def _pooled(self, features: Tensor, real: Tensor, kernels: Kernels) -> Tensor:
-        """The features of every kernel, section 3.4; a fixed box has those of its cell."""
-        if self.config.kernels == "fixed":
-            return features
-        seen = kernels._replace(sigma=kernels.sigma.detach()) if self.config.sigma_from == "boxes" else kernels
-        return pool(features, real, seen, self.config.pooling)
-
-    def look(
+    def compute_feature_maps(
         self, x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]
     ) -> tuple[list[Tensor], list[Tensor], list[Kernels]]:
-        """Every anchor layer's map [batch, channels, cells], its real cells [batch, cells], and its kernels."""
-        x = masked(self.conv1(self.standardize(x, mask)), mask)
-        x = self.pool1(masked(self.conv2(x), mask))
-        # A cell is real when its centre lies inside the video.
+        """Compute each anchor layer's map [batch, channels, cells], valid cells [batch, cells] and kernels."""
+        x = mask_padding(self.conv1(self.standardize(x, mask)), mask)
+        x = self.pool1(mask_padding(self.conv2(x), mask))
+        # A cell is valid when its centre lies inside the video.
         ends = mask.sum(1, keepdim=True) / self.length
-        maps, real = [], []
+        maps, valid = [], []
         for layer, cells in zip(self.layers, self._cells, strict=True):
-            real.append(cell_centres(cells, x.device) < ends)
-            x = masked(layer(x), real[-1])
+            valid.append(compute_cell_centres(cells, x.device) < ends)
+            x = mask_padding(layer(x), valid[-1])
             maps.append(x)
-        return maps, real, self._kernels(maps, real)
+        return maps, valid, self._build_kernels(maps, valid)
 
-    def _kernels(self, maps: list[Tensor], real: list[Tensor]) -> list[Kernels]:
-        centres = [cell_centres(cells.shape[1], cells.device).expand(cells.shape) for cells in real]
+    def _build_kernels(self, maps: list[Tensor], valid: list[Tensor]) -> list[Kernels]:
+        """Build each layer's kernels, one a cell, and with grouping the merged ones after them."""
+        centres = [compute_cell_centres(cells.shape[1], cells.device).expand(cells.shape) for cells in valid]
+        # A fixed box is as wide as its cell: sigma is half of that (Eq. 2, ratio 1).
         if self.config.kernels == "fixed":
-            widths = [torch.full_like(centre, 1 / (2 * centre.shape[1])) for centre in centres]
-            return [Kernels(*parts) for parts in zip(centres, widths, real, strict=True)]
-        sigmas = [self._widths(branch(x)[:, 0]) for branch, x in zip(self.sigmas, maps, strict=True)]
-        kernels = [Kernels(*parts) for parts in zip(centres, sigmas, real, strict=True)]
-        return self._grouped(kernels) if self.config.kernels == "grouped" else kernels
+            sigmas = [torch.full_like(centre, 1 / (2 * centre.shape[1])) for centre in centres]
+        else:
+            sigmas = [self._compute_sigmas(branch(x)[:, 0]) for branch, x in zip(self.sigmas, maps, strict=True)]
+        kernels = [Kernels(*parts) for parts in zip(centres, sigmas, valid, strict=True)]
+        return self._merge_kernels(kernels) if self.config.kernels == "grouped" else kernels
 
-    def _widths(self, said: Float[Tensor, "batch cells"]) -> Float[Tensor, "batch cells"]:
-        """Sigma in windows, from what the branch says; where that is 0, boxes are as wide as a cell."""
-        cells, video = said.shape[1], self.config.sigma_unit == "video"
+    def _compute_sigmas(self, logits: Float[Tensor, "batch cells"]) -> Float[Tensor, "batch cells"]:
+        """Compute sigma in windows from the outputs of its branch; where those are 0, boxes are as wide as a cell."""
+        cells, video = logits.shape[1], self.config.sigma_unit == "video"
         unit = 1.0 if video else 1 / cells
-        # Never so narrow that a curve has no weight; not clamped, for from there no gradient would lead back.
-        least = LEAST / cells / unit
+        # Never so narrow that a curve has no weight; not clamped, because from there no gradient would lead back.
+        least = LEAST_SIGMA / cells / unit
+        # sigma = least + (1 - 2 least) sigmoid(logit(start) + step * output), so that it starts at half a cell.
         start = (0.5 / cells / unit - least) / (1 - 2 * least)
-        free = (math.log(start / (1 - start)) + self.config.sigma_step * said.float()).sigmoid()
+        free = (math.log(start / (1 - start)) + self.config.sigma_step * logits.float()).sigmoid()
         return unit * (least + (1 - 2 * least) * free)
 
-    def _grouped(self, kernels: list[Kernels]) -> list[Kernels]:
-        """With the merged kernels of each layer after those of its cells (section 3.3)."""
+    def _merge_kernels(self, kernels: list[Kernels]) -> list[Kernels]:
+        """Append the merged kernels of each layer to those of its cells (section 3.3)."""
         cells = self._cells
-        counts = torch.stack([layer.real.sum(1) for layer in kernels], 1)
+        counts = torch.stack([layer.valid.sum(1) for layer in kernels], 1)
         sigma = torch.cat([layer.sigma for layer in kernels], 1)
-        found = group(sigma, cells, counts, self.config.group_tiou)
-        widths = merged_sigma(sigma, found)
+        groups = group_kernels(sigma, cells, counts, self.config.group_tiou)
         # An unused place has a width of 0, which no curve can have.
-        widths = torch.where(found.real, widths, 1.0)
-        joined = []
-        for layer, alone, at in zip(kernels, (found.group < 0).split(cells, 1), places(cells), strict=True):
-            own = layer.real if self.config.keep_members else layer.real & alone
-            merged = found.centre[:, at], widths[:, at], found.real[:, at]
-            pairs = zip((layer.centre, layer.sigma, own), merged, strict=True)
-            joined.append(Kernels(*(torch.cat(pair, 1) for pair in pairs)))
-        return joined
+        merged = torch.where(groups.valid, merge_sigmas(sigma, groups), 1.0)
+        layers = []
+        for layer, alone, at in zip(kernels, (groups.group < 0).split(cells, 1), slice_groups(cells), strict=True):
+            valid = layer.valid if self.config.keep_members else layer.valid & alone
+            pairs = (layer.centre, groups.centre), (layer.sigma, merged), (valid, groups.valid)
+            layers.append(Kernels(*(torch.cat([of_cells, of_groups[:, at]], 1) for of_cells, of_groups in pairs)))
+        return layers
 
-    def loss(self, outputs: Outputs, targets: list[Targets]) -> dict[str, Tensor]:
-        """Eqs. 6-9. Which boxes are foreground is decided anew each time, for boxes move; it has no gradient."""
-        config, truth = self.config, pad(targets, outputs.logits.device)
-        truth = truth._replace(segments=truth.segments / self.length)
-        limits = {"foreground": config.foreground, "background": config.background, "force": config.force_match}
-        found = assign(outputs.boxes.detach(), outputs.real, truth, **limits)
-        goal = goals(found, truth, anchors.to_segments(outputs.boxes.detach()))
-        entropy = F.cross_entropy(outputs.logits.transpose(1, 2), goal.labels, reduction="none")
-        number = background_number(found.foreground, config.negatives)
-        chosen = found.foreground | sample(entropy, found.background, number, config.negative_choice)
-        boxes = self._moved(outputs), anchors.to_anchors(goal.segments)
-        errors = F.smooth_l1_loss(*self._in_unit(*boxes, outputs.boxes), reduction="none").sum(-1)
-        seen = found.overlap > 0 if config.overlap_boxes == "touching" else outputs.real
-        missed = (outputs.overlaps - found.overlap) ** 2
+    def predict_boxes(self, maps: list[Tensor], valid: list[Tensor], kernels: list[Kernels]) -> GTANOutputs:
+        """Predict every box from what `compute_feature_maps` gives."""
+        layers = zip(self.heads, maps, valid, kernels, strict=True)
+        outputs = [head(self._pool_features(x, cells, layer)) for head, x, cells, layer in layers]
+        logits, offsets, overlaps = (torch.cat(parts, 1) for parts in zip(*outputs, strict=True))
+        boxes = torch.cat([compute_default_boxes(layer, self.ratios) for layer in kernels], 1)
+        valid_boxes = torch.cat([layer.valid for layer in kernels], 1).repeat_interleave(len(self.ratios), 1)
+        return GTANOutputs(
+            logits.float(), offsets.float(), overlaps.float().squeeze(-1).sigmoid(), boxes, valid_boxes
+        )
+
+    def _pool_features(self, features: Tensor, valid: Tensor, kernels: Kernels) -> Tensor:
+        """Compute the features of every kernel (section 3.4); a fixed box has those of its cell."""
+        if self.config.kernels == "fixed":
+            return features
+        # What a curve pools may pull its box away from the action: then widths learn from their boxes alone.
+        if self.config.sigma_from == "boxes":
+            kernels = kernels._replace(sigma=kernels.sigma.detach())
+        return pool_features(features, valid, kernels, self.config.pooling)
+
+    def loss(self, outputs: GTANOutputs, targets: list[Targets]) -> dict[str, Tensor]:
+        """Compute Eq. 6: cross-entropy (Eq. 7), smooth L1 of centre and width (Eq. 8), squared overlap error (Eq. 9).
+
+        Each is a mean over its boxes. Which boxes are positive is decided at every step, because boxes move; the
+        decision and the overlap to predict have no gradient.
+        """
+        config, padded = self.config, pad_targets(targets, outputs.logits.device)
+        padded = padded._replace(segments=padded.segments / self.length)
+        # Default boxes are matched where the kernels laid them, before their offsets.
+        matches = match(to_segments(outputs.boxes.detach()), outputs.valid, padded, force=config.force_match)
+        positive = matches.forced | (matches.overlap > config.foreground)
+        negative = outputs.valid & ~positive & (matches.overlap < BACKGROUND)
+        # Eq. 7, over positives and as many negatives as `negatives` says.
+        labels = torch.where(positive, matches.labels + 1, 0)
+        entropy = F.cross_entropy(outputs.logits.transpose(1, 2), labels, reduction="none")
+        number = count_negatives(positive, config.negatives)
+        learned = positive | select_negatives(entropy, negative, number, config.negative_choice)
+        # Eq. 8, over positives.
+        unit = self._location_unit(outputs.boxes)
+        refined, expected = self._refine_boxes(outputs) / unit, to_anchors(matches.segments) / unit
+        errors = F.smooth_l1_loss(refined, expected, reduction="none").sum(-1)
+        # Eq. 9, over boxes that touch an action.
+        touching = matches.overlap > 0 if config.overlap_boxes == "touching" else outputs.valid
+        misses = (outputs.overlaps - matches.overlap) ** 2
         return {
-            "class": mean_of(entropy, chosen),
-            "location": config.location_weight * mean_of(errors, found.foreground),
-            "overlap": config.overlap_weight * mean_of(missed, seen),
+            "class": masked_mean(entropy, learned),
+            "location": config.location_weight * masked_mean(errors, positive),
+            "overlap": config.overlap_weight * masked_mean(misses, touching),
         }
 
-    def _moved(self, outputs: Outputs) -> Float[Tensor, "batch boxes 2"]:
-        """Eq. 5: the refined centre and width, in windows."""
-        return moved(outputs.boxes, outputs.offsets, self.config.centre_step, self.config.width_step)
+    def _refine_boxes(self, outputs: GTANOutputs) -> Float[Tensor, "batch boxes 2"]:
+        """Compute the refined centre and width of Eq. 5, in windows."""
+        return apply_offsets(outputs.boxes, outputs.offsets)
 
-    def _in_unit(self, refined: Tensor, goal: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
-        """Both in the unit in which errors count."""
-        unit = {
+    def _location_unit(self, boxes: Float[Tensor, "batch boxes 2"]) -> Tensor:
+        """Return the unit of location errors, in windows."""
+        return {
+            # Were its gradient followed, a box could lower its loss by growing.
             "box": boxes.detach()[..., 1:],
             "cell": self.steps[:, None],
-            "snippet": refined.new_full((1,), 1 / self.length),
-            "video": refined.new_ones(1),
+            "snippet": boxes.new_full((1,), 1 / self.length),
+            "video": boxes.new_ones(1),
         }[self.config.location_unit]
-        return refined / unit, goal / unit
 
-    def decode(self, outputs: Outputs) -> list[Proposals]:
-        """Eq. 10: class probability times predicted overlap, and the refined segments of the real boxes."""
+    def decode(self, outputs: GTANOutputs) -> list[Proposals]:
+        """Score valid boxes by Eq. 10, class probability times predicted overlap, and refine their segments."""
+        # Eq. 10 ranks a box by its best action class; the background is class 0.
         scores = outputs.logits.softmax(-1)[..., 1:] * outputs.overlaps[..., None]
         if self.config.one_label:
             scores = torch.where(scores == scores.amax(-1, keepdim=True), scores, 0)
-        segments = anchors.to_segments(self._moved(outputs)) * self.length
-        return [Proposals(s[real], p[real]) for s, p, real in zip(segments, scores, outputs.real, strict=True)]
+        segments = to_segments(self._refine_boxes(outputs)) * self.length
+        return [Proposals(s[valid], p[valid]) for s, p, valid in zip(segments, scores, outputs.valid, strict=True)]
 
 
-class Head(nn.Module):
-    """Class scores, offsets and overlap of every box of a layer's kernels, side by side (section 3.5)."""
+class BoxHead(nn.Module):
+    """Class scores, offsets and overlap of every box of a layer's kernels: three convolutions (section 3.5)."""
 
     def __init__(self, config: GTANConfig, channels: int, classes: int) -> None:
         super().__init__()
         boxes, kernel = len(config.ratios), config.head_kernel
-        self.boxes, self.class_per_box = boxes, config.class_per_box
+        self.boxes = boxes
         self.dropout = nn.Dropout(config.dropout)
-        scores = (boxes if config.class_per_box else 1) * (classes + 1)
         self.score, self.move, self.overlap = (
-            nn.Conv1d(channels, outputs, kernel, padding=kernel // 2) for outputs in (scores, boxes * 2, boxes)
+            nn.Conv1d(channels, outputs, kernel, padding=kernel // 2)
+            for outputs in (boxes * (classes + 1), boxes * 2, boxes)
         )
         for layer in (self.score, self.move, self.overlap):
+            # Predictions begin near 0, so that no term of the loss drowns the others.
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
 
     def forward(self, x: Float[Tensor, "batch channels kernels"]) -> tuple[Tensor, Tensor, Tensor]:
-        """[batch, boxes, classes and background], [batch, boxes, 2] and [batch, boxes, 1]."""
+        """Compute [batch, boxes, classes and background], [batch, boxes, 2] and [batch, boxes, 1]."""
         x = self.dropout(x)
-        scores, boxes = self.score(x).transpose(1, 2), self.boxes
-        if self.class_per_box:
-            scores = scores.unflatten(2, (boxes, -1)).flatten(1, 2)
-        else:
-            scores = scores.repeat_interleave(boxes, 1)
-        return scores, self.move(x).transpose(1, 2).unflatten(2, (boxes, 2)).flatten(1, 2), per_box(self.overlap(x))
+        scores, offsets, overlaps = (
+            # Kernel by kernel, ratio by ratio.
+            layer(x).transpose(1, 2).unflatten(2, (self.boxes, -1)).flatten(1, 2)
+            for layer in (self.score, self.move, self.overlap)
+        )
+        return scores, offsets, overlaps
 
 
-def per_box(x: Float[Tensor, "batch ratios kernels"]) -> Float[Tensor, "batch boxes 1"]:
-    """A head's map as one value a box: kernel by kernel, ratio by ratio."""
-    return x.transpose(1, 2).flatten(1)[..., None]
-
-
-def convolution(inputs: int, outputs: int, config: GTANConfig, stride: int = 1) -> nn.Sequential:
-    """A kernel of 3 and ReLU, its weights scaled for ReLU."""
+def build_kaiming_convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """Build a convolution of kernel 3 with ReLU, its weights scaled for ReLU (He et al., 2015)."""
     layer = nn.Conv1d(inputs, outputs, 3, stride, padding=1)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
-    norm: Sequence[nn.Module] = [nn.GroupNorm(8, outputs)] if config.norm == "group" else []
-    return nn.Sequential(layer, *norm, nn.ReLU())
+    return nn.Sequential(layer, nn.ReLU())

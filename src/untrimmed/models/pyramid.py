@@ -31,7 +31,7 @@ STAGES = 4
 
 @dataclass(frozen=True)
 class Filters:
-    """What every convolution of a network may see: its own group, and how much of the groups beside it."""
+    """What every convolution of a network sees: its own group, and how much of the groups beside it."""
 
     groups: int = 1
     """Groups with filters of their own; 1 where all share."""
@@ -40,25 +40,26 @@ class Filters:
     square_strides: bool = False
     """Strides thin out the groups as they do time (Table 5)."""
 
-    def convolution(self, inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = True) -> nn.Conv2d:
-        """A convolution along time that, at stride 1, leaves the length as it is."""
+    def build(self, inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = True) -> nn.Conv2d:
+        """Build a convolution along time that, at stride 1, leaves the length as it is."""
+        # Rows are groups: a kernel of height 1 keeps them apart. The stem's 1 x 7 never become square.
         height = kernel if self.square_kernels and kernel == 3 else 1
         strides = (stride if self.square_strides else 1, stride)
         padding = (height // 2, kernel // 2)
-        kind = Sampling if kernel == 1 else nn.Conv2d
-        return kind(inputs, outputs, (height, kernel), strides, padding, groups=self.groups, bias=bias)
+        convolution = PointwiseConv2d if kernel == 1 else nn.Conv2d
+        return convolution(inputs, outputs, (height, kernel), strides, padding, groups=self.groups, bias=bias)
 
 
-class Sampling(nn.Conv2d):
-    """A 1 x 1 convolution that first drops what its stride skips.
+class PointwiseConv2d(nn.Conv2d):
+    """A 1 x 1 convolution that drops what its stride skips before it multiplies.
 
     Left to oneDNN, which torch 2.13 calls on a CPU, the weight gradient of a strided 1 x 1 convolution of fewer than
     16 inputs in the channels_last layout writes past its memory, and the process dies there or somewhere later.
     """
 
     def forward(self, input: Float[Tensor, "batch inputs groups time"]) -> Float[Tensor, "batch outputs _ _"]:
-        high, wide = self.stride
-        return F.conv2d(input[:, :, ::high, ::wide], self.weight, self.bias, groups=self.groups)
+        rows, time = self.stride
+        return F.conv2d(input[:, :, ::rows, ::time], self.weight, self.bias, groups=self.groups)
 
 
 class CTC(nn.Sequential):
@@ -67,7 +68,8 @@ class CTC(nn.Sequential):
     def __init__(
         self, inputs: int, outputs: int, kernel: int, stride: int = 1, relu: bool = True, filters: Filters = Filters()
     ) -> None:
-        convolution = filters.convolution(inputs, outputs, kernel, stride, bias=False)
+        # Batch norm has the bias.
+        convolution = filters.build(inputs, outputs, kernel, stride, bias=False)
         layers: list[nn.Module] = [convolution, nn.BatchNorm2d(outputs)]
         super().__init__(*layers, *([nn.ReLU(inplace=True)] if relu else []))
 
@@ -82,8 +84,9 @@ class Bottleneck(nn.Module):
             CTC(inner, inner, 3, stride, filters=filters),
             CTC(inner, outputs, 1, relu=False, filters=filters),
         )
-        same = inputs == outputs and stride == 1
-        self.shortcut = nn.Identity() if same else CTC(inputs, outputs, 1, stride, relu=False, filters=filters)
+        # A projection where the shape changes, as in ResNet; it has no ReLU, because the sum has one.
+        unchanged = inputs == outputs and stride == 1
+        self.shortcut = nn.Identity() if unchanged else CTC(inputs, outputs, 1, stride, relu=False, filters=filters)
 
     def forward(self, x: Float[Tensor, "batch potentials groups time"]) -> Float[Tensor, "batch p g t"]:
         # In place: the sum is the largest map of a block, and nothing else holds it.
@@ -91,7 +94,7 @@ class Bottleneck(nn.Module):
 
 
 class Backbone(nn.Module):
-    """Stem and four residual stages; gives C2..C5 (Table A)."""
+    """Stem and four residual stages, whose maps are C2..C5 (Table A)."""
 
     def __init__(
         self, inputs: int, stem: Sequence[int], inner: Sequence[int], depth: Depth, filters: Filters, recompute: bool
@@ -100,22 +103,21 @@ class Backbone(nn.Module):
         super().__init__()
         self.recompute = recompute
         # The finest map keeps every group: square strides begin above it.
-        first = replace(filters, square_strides=False)
+        stem_filters = replace(filters, square_strides=False)
         self.stem = nn.Sequential(
-            CTC(inputs, stem[0], 7, 2, filters=first), CTC(stem[0], stem[1], 7, 2, filters=first)
+            CTC(inputs, stem[0], 7, 2, filters=stem_filters), CTC(stem[0], stem[1], 7, 2, filters=stem_filters)
         )
+        # A block's last 1 x 1 widens its inside four times, as in ResNet.
         self.widths = [4 * width for width in inner]
         self.stages = nn.ModuleList()
-        before = stem[1]
+        channels = stem[1]
         for stage, blocks in enumerate(BLOCKS[depth]):
-            outputs = self.widths[stage]
             strides = [1 if stage == 0 else 2] + [1] * (blocks - 1)
-            layers = [
-                Bottleneck(outputs if i else before, inner[stage], outputs, stride, filters)
-                for i, stride in enumerate(strides)
-            ]
+            layers = []
+            for stride in strides:
+                layers.append(Bottleneck(channels, inner[stage], self.widths[stage], stride, filters))
+                channels = self.widths[stage]
             self.stages.append(nn.Sequential(*layers))
-            before = outputs
 
     def forward(self, x: Float[Tensor, "batch inputs groups time"]) -> list[Float[Tensor, "batch _ _ _"]]:
         x = self._run(self.stem, x)
@@ -127,27 +129,27 @@ class Backbone(nn.Module):
         return maps
 
     def _run(self, block: nn.Module, x: Tensor) -> Tensor:
-        """The block's output; with `recompute` its inside is forgotten until the gradient needs it."""
+        """Run a block; with `recompute` its inside is not stored but computed again for the gradient."""
         if not (self.recompute and self.training and torch.is_grad_enabled()):
             return block(x)
 
         def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-            return nullcontext(), _statistics_kept(block)
+            return nullcontext(), _freeze_statistics(block)
 
         return checkpoint(block, x, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
 
 
 @contextmanager
-def _statistics_kept(block: nn.Module) -> Iterator[None]:
-    """Batch norms normalise as before but count nothing: a batch that is computed twice is seen once."""
+def _freeze_statistics(block: nn.Module) -> Iterator[None]:
+    """Let batch norms normalise without counting, so that a batch which is computed twice counts once."""
     norms = [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]
-    before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+    settings = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
         norm.momentum, norm.num_batches_tracked = 0.0, None
     try:
         yield
     finally:
-        for norm, (momentum, count) in zip(norms, before, strict=True):
+        for norm, (momentum, count) in zip(norms, settings, strict=True):
             norm.momentum, norm.num_batches_tracked = momentum, count
 
 
@@ -157,14 +159,16 @@ class Pyramid(nn.Module):
     def __init__(self, widths: Sequence[int], width: int, coarser: int, filters: Filters, top_down: bool) -> None:
         """`widths` are the potentials of the backbone's maps, finest first; `coarser` scales lie above them."""
         super().__init__()
-        self.laterals = nn.ModuleList(filters.convolution(inputs, width, 1) for inputs in widths)
-        smoothed = widths[:-1] if top_down else ()
-        self.smoothings = nn.ModuleList(filters.convolution(width, width, 3) for _ in smoothed)
-        above = [widths[-1]] + [width] * coarser
-        self.coarser = nn.ModuleList(filters.convolution(inputs, width, 3, 2) for inputs in above[:coarser])
+        self.laterals = nn.ModuleList(filters.build(inputs, width, 1) for inputs in widths)
+        smoothings = len(widths) - 1 if top_down else 0
+        self.smoothings = nn.ModuleList(filters.build(width, width, 3) for _ in range(smoothings))
+        # P6 is computed from C5, and each coarser one from the one below it.
+        inputs = [widths[-1]] + [width] * coarser
+        self.coarser = nn.ModuleList(filters.build(number, width, 3, 2) for number in inputs[:coarser])
         self.top_down = top_down
 
     def forward(self, maps: list[Float[Tensor, "batch _ _ _"]]) -> list[Float[Tensor, "batch _ _ _"]]:
+        # P2 to P5: C2 to C5 brought to one width.
         pyramid = [lateral(x) for lateral, x in zip(self.laterals, maps, strict=True)]
         if self.top_down:
             # P5 is not smoothed, and it is the unsmoothed maps that go down.
@@ -172,6 +176,7 @@ class Pyramid(nn.Module):
                 finer.add_(upsample(coarser, finer))
             for level, smoothing in enumerate(self.smoothings):
                 pyramid[level] = smoothing(pyramid[level])
+        # P6 to P9, from C5 upwards; it has had its ReLU.
         x = maps[-1]
         for level, convolution in enumerate(self.coarser):
             x = convolution(x if level == 0 else F.relu(x))
@@ -179,7 +184,7 @@ class Pyramid(nn.Module):
         return pyramid
 
 
-class Head(nn.Module):
+class ConceptHead(nn.Module):
     """A hidden layer within groups, then one that sees all of them (Table C); for maps of equally many groups."""
 
     def __init__(
@@ -187,37 +192,39 @@ class Head(nn.Module):
     ) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
-        self.hidden = filters.convolution(width, hidden, 3)
+        self.hidden = filters.build(width, hidden, 3)
         self.relu = nn.ReLU(inplace=True) if relu else nn.Identity()
         self.predict = nn.Conv1d(hidden * rows, outputs, 1)
 
     def forward(self, maps: list[Float[Tensor, "batch w groups _"]]) -> Float[Tensor, "batch outputs cells"]:
-        """The levels' cells in a row, finest level first."""
+        """Predict every cell, the levels in a row, finest first."""
         hidden = [self.relu(self.hidden(self.dropout(x))).flatten(1, 2) for x in maps]
-        # The weights over all concepts are by far the largest of the network: read once, not once a level.
+        # The weights over all concepts are by far the largest of the network: they are read once, not once a level.
         return self.predict(torch.cat(hidden, 2))
 
-    def merged(self) -> "Head | MergedHead":
-        """For inference: both layers as one where that is the same and needs fewer multiplications."""
+    def fuse_layers(self) -> "ConceptHead | MergedHead":
+        """For inference, make both layers one where that is the same function and takes fewer multiplications."""
         hidden, width, *kernel = self.hidden.weight.shape
         outputs = self.predict.out_channels
         linear = isinstance(self.relu, nn.Identity) and self.hidden.groups == 1 and kernel == [1, 3]
+        # Multiplications a row and cell: three taps of width times outputs, against the hidden layer and the next.
         return MergedHead(self) if linear and 3 * width * outputs < hidden * (3 * width + outputs) else self
 
 
 class MergedHead(nn.Module):
-    """A head without ReLU, multiplied out: what each of the three taps along time makes of all concepts."""
+    """A head without ReLU, multiplied out: one product over all concepts for each of the three taps along time."""
 
     @torch.no_grad()
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: ConceptHead) -> None:
         super().__init__()
+        # Without ReLU between them the layers are one linear map: predict (o, h r) times hidden (h, w), for each tap.
         taps, rows = head.hidden.weight[:, :, 0], head.predict.in_channels // head.hidden.out_channels
         predict = head.predict.weight[..., 0].unflatten(1, (-1, rows))
         weight = torch.einsum("ohr,hwk->kowr", predict, taps).flatten(2).flatten(0, 1)
         self.weight = nn.Parameter(weight[..., None].contiguous(), requires_grad=False)
-        nothing = taps.new_zeros(1, taps.shape[1], rows, 1)
-        # What the head says of an empty map is the biases of both layers.
-        self.bias = nn.Parameter(head.predict(head.hidden(nothing).flatten(1, 2))[0, :, 0], requires_grad=False)
+        # The output of an empty map is the biases of both layers.
+        zeros = taps.new_zeros(1, taps.shape[1], rows, 1)
+        self.bias = nn.Parameter(head.predict(head.hidden(zeros).flatten(1, 2))[0, :, 0], requires_grad=False)
 
     def forward(self, maps: list[Float[Tensor, "batch w groups _"]]) -> Float[Tensor, "batch outputs cells"]:
         taps = F.conv1d(torch.cat([x.flatten(1, 2) for x in maps], 2), self.weight).unflatten(1, (3, -1))
@@ -230,28 +237,30 @@ class MergedHead(nn.Module):
 class LevelHeads(nn.Module):
     """A head for each level."""
 
-    def __init__(self, heads: Sequence[Head | MergedHead]) -> None:
+    def __init__(self, heads: Sequence[ConceptHead | MergedHead]) -> None:
         super().__init__()
         self.heads = nn.ModuleList(heads)
 
     def forward(self, maps: list[Float[Tensor, "batch w _ _"]]) -> Float[Tensor, "batch outputs cells"]:
+        # Levels may differ in groups, so each head sees its level alone.
         return torch.cat([head([x]) for head, x in zip(self.heads, maps, strict=True)], 2)
 
-    def merged(self) -> "LevelHeads":
-        """For inference: each head as one layer where that is cheaper."""
-        return LevelHeads([head.merged() for head in self.heads if isinstance(head, Head)])
+    def fuse_layers(self) -> "LevelHeads":
+        """Fuse the layers of each head where that is cheaper."""
+        return LevelHeads([head.fuse_layers() for head in self.heads if isinstance(head, ConceptHead)])
 
 
 def upsample(
     x: Float[Tensor, "batch p coarse_groups coarse_time"], to: Float[Tensor, "batch p groups time"]
 ) -> Float[Tensor, "batch p groups time"]:
-    """Linear interpolation to the size of a finer map."""
+    """Interpolate linearly to the size of a finer map."""
     return F.interpolate(x, size=to.shape[2:], mode="bilinear", align_corners=True)
 
 
-def initialize(module: nn.Module) -> None:
-    """Weights uniform in ± sqrt(1 / fan_in), biases zero, as released."""
+def initialize_weights(module: nn.Module) -> None:
+    """Draw weights uniformly from ± sqrt(1 / fan_in), as released; biases are zero."""
     if isinstance(module, nn.Conv1d | nn.Conv2d):
+        # fan_in: the inputs of one output, over all taps.
         bound = module.weight[0].numel() ** -0.5
         nn.init.uniform_(module.weight, -bound, bound)
         if module.bias is not None:

@@ -1,4 +1,4 @@
-"""Chooses the best of many overlapping candidates of one video: NMS, soft-NMS, score floors, a limit."""
+"""Suppression of overlapping candidates of one video: NMS, soft-NMS, score floors, a limit."""
 
 import math
 from dataclasses import dataclass
@@ -14,13 +14,14 @@ from untrimmed.io import Config
 
 _METHODS = {"gaussian": 0, "linear": 1, "hard": 2, "none": 3}
 _GAUSSIAN, _LINEAR = 0, 1
-_NEVER = 2.0  # no overlap reaches this
+# No overlap reaches this.
+_NEVER = 2.0
 _NEW = -1
 
 
 @dataclass(frozen=True, kw_only=True)
 class SuppressConfig(Config):
-    """How overlapping candidates of one video are thinned out. Overlap is temporal intersection over union.
+    """How overlapping candidates of one video suppress each other. Overlap is temporal intersection over union.
 
     C-TCN's release: `nms=0.8, sigma=0.9, end_floor=0.004`. GTAN: `sigma=0.8, tiou=0.75, per_class=False`.
     """
@@ -61,13 +62,13 @@ class SuppressConfig(Config):
 
 
 class Suppressed(NamedTuple):
-    """What remains of one video, best first; of equal scores the earlier candidate, then the lower class."""
+    """The detections of one video, best first; of equal scores the earlier candidate, then the lower class."""
 
-    segments: Float[np.ndarray, "kept 2"]
+    segments: Float[np.ndarray, "detections 2"]
     """In the unit of the candidates."""
-    labels: Int[np.ndarray, " kept"]
+    labels: Int[np.ndarray, " detections"]
     """Class indices."""
-    scores: Float[np.ndarray, " kept"]
+    scores: Float[np.ndarray, " detections"]
     """After suppression."""
 
 
@@ -76,21 +77,21 @@ def suppress(
     scores: Float[np.ndarray, "candidates classes"],
     config: SuppressConfig,
 ) -> Suppressed:
-    """Thin out the candidates of one video: start and end in any unit, a score for every class.
+    """Suppress the candidates of one video: start and end in any unit, a score for every class.
 
     Soft-NMS is that of Bodla et al., ICCV 2017. The result is exactly that of running every class to its end
     and keeping the best. Raises ValueError when a number is not finite.
     """
     if not (np.isfinite(segments).all() and np.isfinite(scores).all()):
         raise ValueError("segments and scores must be finite numbers")
-    boxes, labels = _candidates(scores, config)
-    chosen = np.ascontiguousarray(segments[boxes], np.float64)
-    values = scores[boxes, labels].astype(np.float64)
+    candidates, labels = _list_pairs(scores, config)
+    segments = np.ascontiguousarray(segments[candidates], np.float64)
+    first_scores = scores[candidates, labels].astype(np.float64)
+    last_scores = first_scores.copy()
     groups = labels if config.per_class else np.zeros_like(labels)
-    before = values.copy()
-    picked = _pick(
-        chosen,
-        values,
+    picks = _pick(
+        segments,
+        last_scores,
         groups,
         scores.shape[1] if config.per_class else 1,
         config.keep,
@@ -100,93 +101,118 @@ def suppress(
         _NEVER if config.method == "none" else config.tiou,
         config.end_floor,
     )
-    kept = chosen[picked] if config.vote is None else _voted(chosen, before, groups, picked, config.vote)
-    return Suppressed(kept, labels[picked], values[picked])
+    if config.vote is None:
+        detections = segments[picks]
+    else:
+        detections = _vote(segments, first_scores, groups, picks, config.vote)
+    return Suppressed(detections, labels[picks], last_scores[picks])
 
 
-def _candidates(
+def _list_pairs(
     scores: Float[np.ndarray, "candidates classes"], config: SuppressConfig
 ) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
-    """The pairs of segment and class that reach the floor, by segment and then by class."""
+    """List the pairs of candidate and class that reach the floor, by candidate and then by class."""
     if config.per_class:
-        segments, labels = np.nonzero(scores >= config.floor)
-        return segments, labels
+        candidates, labels = np.nonzero(scores >= config.floor)
+        return candidates, labels
     if not scores.size:
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
     best = scores.argmax(axis=1)
-    segments = np.flatnonzero(scores[np.arange(len(scores)), best] >= config.floor)
-    return segments, best[segments]
+    candidates = np.flatnonzero(scores[np.arange(len(scores)), best] >= config.floor)
+    return candidates, best[candidates]
 
 
 @njit(cache=True)
 @no_type_check
-def _pick(segments, scores, groups, group_count, keep, nms, method, sigma, tiou, end_floor):
-    """The best `keep` pairs after suppression within each group, best first; `scores` is changed in place.
+def _pick(
+    segments: Float[np.ndarray, "pairs 2"],
+    scores: Float[np.ndarray, " pairs"],
+    groups: Int[np.ndarray, " pairs"],
+    group_count: int,
+    keep: int,
+    nms: float,
+    method: int,
+    sigma: float,
+    tiou: float,
+    end_floor: float,
+) -> Int[np.ndarray, " detections"]:
+    """Pick the best `keep` pairs after suppression within each group, best first; `scores` is changed in place.
 
-    Scores only fall, so the score that a pair had when last looked at bounds what it has now. The pair of the
-    highest bound is brought up to date with the picks of its group since then; if it is still on top it is the
-    next pick. A pair that never comes to the top is never compared with anything.
+    Scores only fall, so the score that a pair had when last updated bounds what it has now. The pair of the highest
+    bound is updated with the picks of its group since then; if it is still on top it is the next pick. A pair that
+    never comes to the top is never compared with anything.
     """
+    # A heap of pairs, the highest bound on top.
     size = scores.size
     heap = np.arange(size)
     for root in range(size // 2 - 1, -1, -1):
         _sink(heap, size, scores, root)
-    survivors = np.full(group_count, -1)  # the last that hard NMS left of a group; `previous` leads to the others
+    # The last survivor of hard NMS of each group; `previous` leads from one to the one before.
+    survivors = np.full(group_count, -1)
     previous = np.full(size, -1)
-    latest = np.full(group_count, -1)  # the last pick of a group
-    seen = np.full(size, _NEW)  # how many picks of all groups there were when a pair was last looked at
+    # The last pick of each group, and how many picks of all groups there were when a pair was last updated.
+    latest = np.full(group_count, -1)
+    updated = np.full(size, _NEW)
     picks = np.empty(min(keep, size), np.int64)
-    found = 0
-    while size > 0 and found < picks.size and scores[heap[0]] >= end_floor:
+    count = 0
+    while size > 0 and count < picks.size and scores[heap[0]] >= end_floor:
         pair, group = heap[0], groups[heap[0]]
         leaves = False
-        if seen[pair] == _NEW:
+        if updated[pair] == _NEW:
             # Pairs come here in the order of their first scores, which is the order of hard NMS.
-            leaves = _hidden(segments, pair, survivors[group], previous, nms)
+            leaves = _overlaps_survivor(segments, pair, survivors[group], previous, nms)
             if not leaves:
                 previous[pair], survivors[group] = survivors[group], pair
-                seen[pair] = 0
-        elif seen[pair] <= latest[group]:
-            for pick in picks[seen[pair] : found]:
+                updated[pair] = 0
+        elif updated[pair] <= latest[group]:
+            # Picks of its group came after the last update: its score may fall.
+            for pick in picks[updated[pair] : count]:
                 if groups[pick] == group:
-                    overlap = _tiou(segments, pair, pick)
-                    scores[pair] = _decayed(scores[pair], overlap, method, sigma, tiou)
-            seen[pair] = found
+                    overlap = _compute_tiou(segments, pair, pick)
+                    scores[pair] = _decay(scores[pair], overlap, method, sigma, tiou)
+            updated[pair] = count
         else:
-            picks[found], latest[group] = pair, found
-            found += 1
+            # Its score is its bound, and no other pair can come above it.
+            picks[count], latest[group] = pair, count
+            count += 1
             leaves = True
         if leaves:
             size -= 1
             heap[0] = heap[size]
         _sink(heap, size, scores, 0)
-    return picks[:found]
+    return picks[:count]
 
 
 @njit(cache=True)
 @no_type_check
-def _voted(segments, scores, groups, picks, least):
-    """The picked segments, each moved to the weighed mean of those around it; without length it stays."""
-    voted = segments[picks]
+def _vote(
+    segments: Float[np.ndarray, "pairs 2"],
+    scores: Float[np.ndarray, " pairs"],
+    groups: Int[np.ndarray, " pairs"],
+    picks: Int[np.ndarray, " detections"],
+    least: float,
+) -> Float[np.ndarray, "detections 2"]:
+    """Move each picked segment to the weighted mean of those that overlap it; one without length stays."""
+    means = segments[picks]
     for n in range(picks.size):
         pick, weight, start, end = picks[n], 0.0, 0.0, 0.0
         for pair in range(scores.size):
             if groups[pair] != groups[pick]:
                 continue
-            overlap = _tiou(segments, pick, pair)
+            overlap = _compute_tiou(segments, pick, pair)
             if overlap >= least:
                 share = scores[pair] * overlap
                 start += share * segments[pair, 0]
                 end += share * segments[pair, 1]
                 weight += share
         if weight > 0:
-            voted[n, 0], voted[n, 1] = start / weight, end / weight
-    return voted
+            means[n, 0], means[n, 1] = start / weight, end / weight
+    return means
 
 
 @njit(cache=True)
 @no_type_check
-def _sink(heap, size, scores, root):
+def _sink(heap: Int[np.ndarray, " pairs"], size: int, scores: Float[np.ndarray, " pairs"], root: int) -> None:
     """Move the pair at `root` down to where no pair below it ranks higher."""
     while 2 * root + 1 < size:
         child = 2 * root + 1
@@ -200,17 +226,19 @@ def _sink(heap, size, scores, root):
 
 @njit(cache=True)
 @no_type_check
-def _outranks(a, b, scores):
-    """Whether pair a comes before pair b: the higher score, or else the earlier pair."""
+def _outranks(a: int, b: int, scores: Float[np.ndarray, " pairs"]) -> bool:
+    """Compare pairs: a comes before b with the higher score, or else as the earlier pair."""
     return scores[a] > scores[b] or (scores[a] == scores[b] and a < b)
 
 
 @njit(cache=True)
 @no_type_check
-def _hidden(segments, pair, survivor, previous, nms):
-    """Whether a survivor of hard NMS, among those chained by `previous`, overlaps a pair too much."""
+def _overlaps_survivor(
+    segments: Float[np.ndarray, "pairs 2"], pair: int, survivor: int, previous: Int[np.ndarray, " pairs"], nms: float
+) -> bool:
+    """Check whether a survivor of hard NMS, among those chained by `previous`, overlaps a pair too much."""
     while survivor != -1:
-        if _tiou(segments, pair, survivor) >= nms:
+        if _compute_tiou(segments, pair, survivor) >= nms:
             return True
         survivor = previous[survivor]
     return False
@@ -218,8 +246,8 @@ def _hidden(segments, pair, survivor, previous, nms):
 
 @njit(cache=True)
 @no_type_check
-def _decayed(score, overlap, method, sigma, tiou):
-    """The score of a pair after a better one of this overlap; -1 when it is gone."""
+def _decay(score: float, overlap: float, method: int, sigma: float, tiou: float) -> float:
+    """Compute the score of a pair beside a better one that it overlaps; -1 drops it."""
     if overlap == 0 or overlap < tiou:
         return score
     if method == _GAUSSIAN:
@@ -231,8 +259,9 @@ def _decayed(score, overlap, method, sigma, tiou):
 
 @njit(cache=True)
 @no_type_check
-def _tiou(segments, a, b):
-    """Temporal intersection over union; 0 for segments without length."""
+def _compute_tiou(segments: Float[np.ndarray, "pairs 2"], a: int, b: int) -> float:
+    """Compute temporal intersection over union; 0 for segments without length."""
+    # In scalars: it runs for one pair at a time, and a call into numpy would cost more than the pair.
     overlap = min(segments[a, 1], segments[b, 1]) - max(segments[a, 0], segments[b, 0])
     if overlap <= 0:
         return 0.0

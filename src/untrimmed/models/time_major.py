@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from untrimmed.models.pyramid import CTC, STEM_STRIDE, Backbone, Bottleneck, Head, MergedHead, Pyramid
+from untrimmed.models.pyramid import CTC, STEM_STRIDE, Backbone, Bottleneck, ConceptHead, MergedHead, Pyramid
 
 # Values of the widest map of a chunk: 8 MiB, what a core finds in its caches.
 ROOM = 2**21
@@ -109,7 +109,7 @@ class Block:
 class HeadRows:
     """A head's part that one chunk of rows has a say in."""
 
-    def __init__(self, head: Head | MergedHead, rows: int) -> None:
+    def __init__(self, head: ConceptHead | MergedHead, rows: int) -> None:
         merged = isinstance(head, MergedHead)
         self.hidden = None if merged else Convolution(head.hidden)
         self.relu = not merged and isinstance(head.relu, nn.ReLU)
@@ -144,7 +144,7 @@ class TimeMajor:
     """
 
     def __init__(
-        self, backbone: Backbone, pyramid: Pyramid, heads: Sequence[Head | MergedHead], rows: int, dropped: int
+        self, backbone: Backbone, pyramid: Pyramid, heads: Sequence[ConceptHead | MergedHead], rows: int, dropped: int
     ) -> None:
         """`dropped` of the finest scales are not used."""
         self.stem = [_convolution(layers) for layers in backbone.stem.children()]

@@ -9,9 +9,9 @@ from untrimmed.features.video_features import Resampling, resample
 from untrimmed.recipe import AugmentConfig
 from untrimmed.timeline import tiou
 
-# With less background than this there is nowhere to move to (as released).
+# With fewer background snippets there is nowhere to move to (as released).
 LEAST_BACKGROUND = 5
-# Each of these makes one candidate crop, from at most so many tries (as released, after SSD).
+# One candidate crop for each least overlap, the first of so many tries that has it (as released, after SSD).
 CROP_OVERLAPS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
 CROP_TRIES = 100
 RESAMPLINGS: tuple[Resampling, ...] = ("nearest", "linear", "cubic", "area")
@@ -26,16 +26,16 @@ class Clip(NamedTuple):
 
 
 def augment(clip: Clip, config: AugmentConfig, length: int, random: np.random.Generator) -> Clip:
-    """Move, crop, and resize to `length` snippets."""
+    """Move, crop, and resize a clip to `length` snippets."""
     if config.random_move:
         clip = random_move(clip, random)
     if config.random_crop:
         clip = random_crop(clip, config, random)
-    return resized(clip, length, str_choice(RESAMPLINGS, random) if config.random_resampling else "linear")
+    return resize_clip(clip, length, draw_resampling(random) if config.random_resampling else "linear")
 
 
 def random_move(clip: Clip, random: np.random.Generator) -> Clip:
-    """Put the actions back at random places of the background, in random order.
+    """Cut the actions out and put them back at random places of the background, in random order.
 
     An action keeps every snippet that it touches and its exact length; two that overlap are each put back whole,
     so the clip may grow. Unchanged when there is next to no background, or fewer places than actions.
@@ -46,23 +46,23 @@ def random_move(clip: Clip, random: np.random.Generator) -> Clip:
     background = np.ones(time, bool)
     for a, b in zip(first, last, strict=True):
         background[a:b] = False
-    rest = clip.values[background]
-    if len(rest) < max(LEAST_BACKGROUND, len(clip.labels) - 1) or len(clip.labels) == 0:
+    scenery = clip.values[background]
+    if len(scenery) < max(LEAST_BACKGROUND, len(clip.labels) - 1) or len(clip.labels) == 0:
         return clip
-    places = np.sort(random.choice(len(rest) + 1, len(clip.labels), replace=False))
+    places = np.sort(random.choice(len(scenery) + 1, len(clip.labels), replace=False))
     order = random.permutation(len(clip.labels))
     pieces, segments, at, used = [], np.empty_like(clip.segments), 0, 0
     for place, action in zip(places, order, strict=True):
-        pieces += [rest[used:place], clip.values[first[action] : last[action]]]
+        pieces += [scenery[used:place], clip.values[first[action] : last[action]]]
         at += place - used
         segments[action] = clip.segments[action] - first[action] + at
         at += last[action] - first[action]
         used = place
-    return Clip(np.concatenate([*pieces, rest[used:]]), segments, clip.labels)
+    return Clip(np.concatenate([*pieces, scenery[used:]]), segments, clip.labels)
 
 
 def random_crop(clip: Clip, config: AugmentConfig, random: np.random.Generator) -> Clip:
-    """One of the candidate crops, the whole clip among them; a crop that keeps no action is not taken."""
+    """Take one of the candidate crops, the whole clip among them; never one that keeps no action."""
     time = len(clip.values)
     if len(clip.labels) == 0:
         return clip
@@ -71,33 +71,33 @@ def random_crop(clip: Clip, config: AugmentConfig, random: np.random.Generator) 
         scale = random.uniform(config.crop_scale, 1, CROP_TRIES) * time
         start = random.uniform(0, 1, CROP_TRIES) * (time - scale)
         crops = np.round(np.stack([start, start + scale], 1))
-        good = (tiou(crops, clip.segments).min(1) >= least) & (crops[:, 1] - crops[:, 0] >= 1)
-        if good.any():
-            candidates.append(crops[good.argmax()])
+        suitable = (tiou(crops, clip.segments).min(1) >= least) & (crops[:, 1] - crops[:, 0] >= 1)
+        if suitable.any():
+            candidates.append(crops[suitable.argmax()])
     start, end = candidates[random.integers(len(candidates))]
-    return cut(clip, int(start), int(end), config.crop_rule) or clip
+    return cut_clip(clip, int(start), int(end), config.crop_rule) or clip
 
 
-def cut(clip: Clip, start: int, end: int, rule: Literal["centre", "half"]) -> Clip | None:
-    """The snippets from `start` to `end` with the actions that `rule` keeps, clipped; None when it keeps none."""
+def cut_clip(clip: Clip, start: int, end: int, rule: Literal["centre", "half"]) -> Clip | None:
+    """Cut the snippets from `start` to `end`, with the actions that `rule` keeps; None when it keeps none."""
     inside = np.clip(clip.segments, start, end)
     if rule == "centre":
         centre = clip.segments.mean(1)
-        kept = (centre >= start) & (centre < end)
+        stays = (centre >= start) & (centre < end)
     else:
-        kept = (inside[:, 1] - inside[:, 0]) >= 0.5 * (clip.segments[:, 1] - clip.segments[:, 0])
-    kept &= inside[:, 1] > inside[:, 0]
-    if not kept.any():
+        stays = (inside[:, 1] - inside[:, 0]) >= 0.5 * (clip.segments[:, 1] - clip.segments[:, 0])
+    stays &= inside[:, 1] > inside[:, 0]
+    if not stays.any():
         return None
-    return Clip(clip.values[start:end], inside[kept] - start, clip.labels[kept])
+    return Clip(clip.values[start:end], inside[stays] - start, clip.labels[stays])
 
 
-def resized(clip: Clip, length: int, resampling: Resampling) -> Clip:
-    """The clip in `length` snippets; its segments scale with it."""
+def resize_clip(clip: Clip, length: int, resampling: Resampling) -> Clip:
+    """Resize a clip to `length` snippets, and its segments with it."""
     scale = length / len(clip.values)
     return clip._replace(values=resample(clip.values, length, resampling), segments=clip.segments * scale)
 
 
-def str_choice(options: tuple[Resampling, ...], random: np.random.Generator) -> Resampling:
-    """One of the options; numpy's own choice would make it a numpy string."""
-    return options[random.integers(len(options))]
+def draw_resampling(random: np.random.Generator) -> Resampling:
+    """Draw one of the resamplings; numpy's own choice would make it a numpy string."""
+    return RESAMPLINGS[random.integers(len(RESAMPLINGS))]

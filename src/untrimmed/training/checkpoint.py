@@ -1,4 +1,4 @@
-"""The folder of a training run: what it holds, how it is entered again, and how it ends."""
+"""The folder of a training run: its checkpoint and log, how it is resumed, and what it ends with."""
 
 import json
 from dataclasses import replace
@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from untrimmed.annotations.corpus import Corpus
-from untrimmed.annotations.formats.activitynet import write_results
-from untrimmed.detection.card import trained_card
+from untrimmed.annotations.formats.activitynet import write_activitynet_results
+from untrimmed.detection.card import build_card
 from untrimmed.detection.detector import Detector
-from untrimmed.evaluation.detection import DetectionScores, detection_map
+from untrimmed.evaluation.detection import DetectionScores, compute_detection_scores
 from untrimmed.evaluation.instances import from_timelines
 from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS
 from untrimmed.io import BadInput, read_bytes, whole, write_json, write_text
@@ -42,11 +42,14 @@ class Process(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What a run gives: the detector, and what it finds and scores on the test videos."""
+    """What a run gives: the detector, its detections on the test videos, and their scores."""
 
     detector: Detector
     results: dict[str, Timeline]
     scores: DetectionScores | None
+    """None where the test videos hold no action."""
+    detector_path: Path | None = None
+    """Where this process has written the detector; None in those of rank above 0, which write nothing."""
 
 
 class Run:
@@ -60,18 +63,18 @@ class Run:
         optimizer: torch.optim.Optimizer,
         average: MovingAverage | None,
     ) -> None:
-        self.folder, self.process = Path(folder), process
+        self.folder, self.process = folder, process
         self.model, self.optimizer, self.average = model, optimizer, average
 
     def begin(self, recipe: Recipe, corpus: Corpus) -> int:
-        """Enter the folder, refuse it if it is of another recipe, and load its checkpoint; the steps done."""
+        """Open the folder, load its checkpoint, return the steps done. Raises BadInput for a folder of another recipe."""
         if (self.folder / RECIPE).exists():
-            refuse_other(self.folder / RECIPE, recipe)
+            refuse_other_recipe(self.folder / RECIPE, recipe)
         step = self._load() if (self.folder / CHECKPOINT).exists() else 0
         if self.process.rank == 0:
             write_recipe(self.folder / RECIPE, recipe)
             notes = [json.dumps({"note": note}) for note in corpus.notes]
-            write_text(self.folder / LOG, "".join(f"{line}\n" for line in notes + self._logged(step)))
+            write_text(self.folder / LOG, "".join(f"{line}\n" for line in notes + self._read_log(step)))
         return step
 
     def log(self, entry: dict[str, Any]) -> None:
@@ -94,30 +97,31 @@ class Run:
             save_file(contiguous, temporary, metadata={"step": str(step)})
 
     def test(self, recipe: Recipe, corpus: Corpus) -> Trained:
-        """The detector of now, with its detections on the test videos and their scores; process 0 alone looks."""
-        detector = self.detector(recipe, corpus)
+        """Test the detector as it is now on the test videos; in process 0 alone."""
+        detector = self.build_detector(recipe, corpus)
         videos = corpus.test if self.process.rank == 0 else ()
         results = {video: detector.detect(corpus.features[video], video) for video in videos}
         self.model.train()
-        return Trained(detector, results, score(corpus, results))
+        return Trained(detector, results, score_detections(corpus, results))
 
     def finish(self, recipe: Recipe, corpus: Corpus) -> Trained:
         """Write the last checkpoint, the detector, its detections and their scores."""
         trained = self.test(recipe, corpus)
-        card = trained_card(recipe.data, corpus, trained.scores)
+        card = build_card(recipe.data, corpus, trained.scores)
         trained = trained._replace(detector=replace(trained.detector, card=card))
         if self.process.rank == 0:
             self.save(recipe.train.steps)
-            write_results(self.folder / RESULTS, trained.results)
+            write_activitynet_results(self.folder / RESULTS, trained.results)
             if trained.scores:
                 write_json(self.folder / SCORES, trained.scores.to_json())
             trained.detector.save(self.folder / DETECTOR)
+            trained = trained._replace(detector_path=self.folder / DETECTOR)
         if self.process.world > 1:
             dist.barrier()
         return trained
 
-    def detector(self, recipe: Recipe, corpus: Corpus) -> Detector:
-        """The detector of the averaged weights, or of the last where none are kept."""
+    def build_detector(self, recipe: Recipe, corpus: Corpus) -> Detector:
+        """Build the detector of the averaged weights, or of the last ones without an average."""
         model = self.model
         channels, classes = len(model.standardize.mean), corpus.dataset.classes
         if self.average:
@@ -131,21 +135,21 @@ class Run:
             with safe_open(path, framework="pt", device=self.process.device) as file:
                 step = int((file.metadata() or {})["step"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            self.model.load_state_dict(_part(tensors, "model."))
+            self.model.load_state_dict(_select(tensors, "model."))
             if self.average:
-                self.average.values = _part(tensors, "average.")
+                self.average.values = _select(tensors, "average.")
         except (SafetensorError, KeyError, ValueError, RuntimeError, OSError) as error:
             reason = str(error).splitlines()[0]
             raise BadInput(f"{path}: is not a whole checkpoint ({reason}); remove it to begin again") from None
         state = self.optimizer.state_dict()
-        for name, value in _part(tensors, "optimizer.").items():
+        for name, value in _select(tensors, "optimizer.").items():
             index, key = name.split(".", 1)
             state["state"].setdefault(int(index), {})[key] = value
         self.optimizer.load_state_dict(state)
         return step
 
-    def _logged(self, step: int) -> list[str]:
-        """The lines of the log up to a step; what a killed run wrote after its checkpoint is written again."""
+    def _read_log(self, step: int) -> list[str]:
+        """Read the lines of the log up to a step; those after the checkpoint of a killed run are written again."""
         path = self.folder / LOG
         lines = read_bytes(path).decode("utf-8", "replace").splitlines() if path.exists() and step else []
         entries = []
@@ -159,17 +163,18 @@ class Run:
         return entries
 
 
-def score(corpus: Corpus, results: dict[str, Timeline]) -> DetectionScores | None:
-    """How detections score on the truth of their videos; None when those hold no action."""
-    truth = {video: corpus.dataset.truth[video] for video in results}
-    if not any(timeline.actions for timeline in truth.values()):
+def score_detections(corpus: Corpus, results: dict[str, Timeline]) -> DetectionScores | None:
+    """Score detections against the ground truth of their videos; None when those hold no action."""
+    ground_truth = {video: corpus.dataset.ground_truth[video] for video in results}
+    if not any(timeline.actions for timeline in ground_truth.values()):
         return None
-    return detection_map(from_timelines(truth), from_timelines(results), DETECTION_PROTOCOLS[corpus.dataset.protocol])
+    protocol = DETECTION_PROTOCOLS[corpus.dataset.protocol]
+    return compute_detection_scores(from_timelines(ground_truth), from_timelines(results), protocol)
 
 
-def refuse_other(path: Path, recipe: Recipe) -> None:
-    """Refuse a folder whose recipe differs, and name the first setting that does."""
-    old, new = (_flat(recipe_tree(r)) for r in (read_recipe(path), recipe))
+def refuse_other_recipe(path: Path, recipe: Recipe) -> None:
+    """Raise BadInput where the recipe of a folder differs; it names the first setting that does."""
+    old, new = (_flatten(recipe_tree(r)) for r in (read_recipe(path), recipe))
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key):
             raise BadInput(
@@ -178,13 +183,15 @@ def refuse_other(path: Path, recipe: Recipe) -> None:
             )
 
 
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _select(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Select the tensors whose names begin with a prefix, and drop it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten nested dicts to one of dotted keys."""
     flat = {}
     for key, value in tree.items():
-        inner = _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+        inner = _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
         flat |= inner
     return flat

@@ -6,19 +6,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from untrimmed.annotations.corpus import hold_out, open_dataset
-from untrimmed.annotations.formats.activitynet import write_results
-from untrimmed.evaluation.detection import DetectionScores, detection_map
+from untrimmed.annotations.formats.activitynet import write_activitynet_results
+from untrimmed.evaluation.detection import DetectionScores, compute_detection_scores
 from untrimmed.evaluation.instances import from_timelines
-from untrimmed.evaluation.proposals import ACTIVITYNET_PROPOSALS, ProposalScores, proposal_scores
+from untrimmed.evaluation.proposals import ACTIVITYNET_PROPOSALS, ProposalScores, compute_proposal_scores
 from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS
-from untrimmed.io import BadInput, write_json
+from untrimmed.io import BadInput, Progress, write_json
 from untrimmed.recipe import Recipe
 from untrimmed.timeline import Timeline
 from untrimmed.training.checkpoint import RESULTS, SCORES
 from untrimmed.training.loop import Trained, train
-
-# Recall of what was found as proposals, whatever its class.
-PROPOSALS = ACTIVITYNET_PROPOSALS
 
 
 class CrossValidation(NamedTuple):
@@ -34,23 +31,34 @@ class CrossValidation(NamedTuple):
 
 
 def cross_validate(
-    recipe: Recipe, folds: Sequence[str], out: Path, *, device: str = "auto", quiet: bool = False
+    recipe: Recipe,
+    folds: Sequence[str],
+    out: str | Path,
+    *,
+    device: str = "auto",
+    progress: Progress | None = None,
 ) -> CrossValidation:
     """Train a detector for each fold on all the other splits that the recipe names; one folder a fold.
 
-    What is done already is not done again. Raises BadInput for fewer than two folds or an unknown one.
+    Folds that are trained already are not trained again. Raises BadInput for fewer than two folds or an unknown one.
     """
     if len(folds) < 2:
         raise BadInput(f"cross-validation needs at least 2 folds, not {len(folds)}: name them, or more in the recipe")
-    trained = {}
+    runs = {}
     for fold in folds:
-        held_out = replace(recipe, data=hold_out(recipe.data, fold))
-        trained[fold] = train(held_out, out / fold, device=device, quiet=quiet)
-    return pool(recipe, trained, out)
+        inner = replace(recipe, data=hold_out(recipe.data, fold))
+        runs[fold] = train(inner, Path(out) / fold, device=device, progress=progress)
+    return pool_folds(recipe, runs, Path(out))
 
 
 def cross_validate_seeds(
-    recipe: Recipe, folds: Sequence[str], seeds: int, out: Path, *, device: str = "auto", quiet: bool = False
+    recipe: Recipe,
+    folds: Sequence[str],
+    seeds: int,
+    out: str | Path,
+    *,
+    device: str = "auto",
+    progress: Progress | None = None,
 ) -> dict[int, CrossValidation]:
     """Cross-validate with so many seeds, from the recipe's own on; each further one in a folder `seedN` of `out`."""
     first = recipe.train.seed
@@ -58,23 +66,23 @@ def cross_validate_seeds(
         seed: cross_validate(
             replace(recipe, train=replace(recipe.train, seed=seed)),
             folds,
-            out / f"seed{seed}" if seed > first else out,
+            Path(out) / f"seed{seed}" if seed > first else out,
             device=device,
-            quiet=quiet,
+            progress=progress,
         )
         for seed in range(first, first + seeds)
     }
 
 
-def pool(recipe: Recipe, trained: Mapping[str, Trained], out: Path) -> CrossValidation:
-    """Judge the detections of all folds together, and write them and the figures into `out`."""
-    results = {video: timeline for one in trained.values() for video, timeline in one.results.items()}
+def pool_folds(recipe: Recipe, runs: Mapping[str, Trained], out: Path) -> CrossValidation:
+    """Judge the detections of all folds together, once, and write them and the figures into `out`."""
+    results = {video: timeline for trained in runs.values() for video, timeline in trained.results.items()}
     dataset = open_dataset(recipe.data).only(results)
-    protocol = DETECTION_PROTOCOLS[dataset.protocol]
-    truth, found = from_timelines(dataset.truth), from_timelines(results)
-    pooled, proposals = detection_map(truth, found, protocol), proposal_scores(truth, found, PROPOSALS)
-    folds = {fold: one.scores for fold, one in trained.items() if one.scores}
-    write_results(out / RESULTS, results)
+    ground_truth, detections = from_timelines(dataset.ground_truth), from_timelines(results)
+    pooled = compute_detection_scores(ground_truth, detections, DETECTION_PROTOCOLS[dataset.protocol])
+    proposals = compute_proposal_scores(ground_truth, detections, ACTIVITYNET_PROPOSALS)
+    folds = {fold: trained.scores for fold, trained in runs.items() if trained.scores}
+    write_activitynet_results(out / RESULTS, results)
     write_json(
         out / SCORES,
         {

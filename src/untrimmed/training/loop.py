@@ -1,4 +1,4 @@
-"""The training loop: windows in, a detector out; interrupted anywhere, it goes on as if it had not been.
+"""The training loop: windows in, a detector out; a run that was interrupted resumes where it was.
 
     untrimmed train recipes/salads50_ctcn.toml --out runs/salads
     torchrun --nproc-per-node 2 -m untrimmed.cli train recipes/salads50_ctcn.toml --out runs/salads
@@ -8,79 +8,90 @@ A run folder holds `recipe.toml`, `log.jsonl` (a line a step), `checkpoint.safet
 depends on the seed, the step and the process alone, so the files are the same however often a run was resumed.
 """
 
+import logging
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.distributed as dist
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from untrimmed.annotations.corpus import Corpus, open_corpus
-from untrimmed.io import BadInput
+from untrimmed.io import BadInput, Progress
 from untrimmed.models.base import Batch, Model
 from untrimmed.models.device import autocast, compile_forward, pick_device, to_device
-from untrimmed.recipe import Recipe, TrainConfig
+from untrimmed.recipe import Recipe, TrainConfig, override_recipe, read_recipe
 from untrimmed.training.checkpoint import Process, Run, Trained
-from untrimmed.training.optimizer import MovingAverage, build_optimizer, rate
-from untrimmed.training.windows import TrainingWindows, channel_statistics, collate
+from untrimmed.training.optimizer import MovingAverage, build_optimizer, compute_rate
+from untrimmed.training.windows import TrainingWindows, collate, compute_channel_statistics
+
+logger = logging.getLogger(__name__)
 
 
-def train(recipe: Recipe, out: Path, *, device: str = "auto", quiet: bool = False) -> Trained:
-    """Train, or go on with the run in the folder `out`; write everything there.
+def train(
+    recipe: Recipe | str | Path,
+    out: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Trained:
+    """Train a detector, or resume the run in the folder `out`; write everything there.
 
-    Raises BadInput where data or the folder cannot be used, and FloatingPointError, which names the term, when a
-    loss is not finite.
+    `recipe` may be a TOML file; `overrides` are `section.key=value` words over it. Raises BadInput where recipe, data
+    or folder cannot be used, and FloatingPointError, which names the term, when a loss is not finite.
     """
-    process = join(device)
+    recipe = override_recipe(recipe, overrides) if isinstance(recipe, Recipe) else read_recipe(recipe, overrides)
+    process = join_processes(device)
     settings = recipe.train
     corpus = open_corpus(recipe.data)
     model = build_model(recipe, corpus, process)
     optimizer = build_optimizer(model.parameters(), settings)
     average = MovingAverage(model, settings.average) if settings.average else None
-    run = Run(out, process, model, optimizer, average)
+    run = Run(Path(out), process, model, optimizer, average)
     first = run.begin(recipe, corpus)
+    if first == 0 and process.rank == 0:
+        for note in corpus.notes:
+            logger.warning("%s", note)
     forward = DistributedDataParallel(model) if process.world > 1 else model
     # Every step has a batch of one size, so one program is enough.
     forward = compile_forward(forward, dynamic=False) if settings.compile else forward
     model.train()
-    with progress_bar(quiet or process.rank > 0) as bar:
-        for note in () if first else corpus.notes:
-            bar.console.print(f"note: {note}", highlight=False)
-        task = bar.add_task("training", total=settings.steps, completed=first, losses="")
-        for step, batch in zip(
-            range(first, settings.steps), batches(recipe, corpus, model.length, first, process), strict=False
-        ):
-            torch.manual_seed(settings.seed + (step * process.world + process.rank) * 1_000_003)
-            for group in optimizer.param_groups:
-                group["lr"] = rate(step, settings)
-            with autocast(process.device, settings.precision):
-                outputs = forward(batch.x.to(process.device), batch.mask.to(process.device))
-            terms = model.loss(outputs, batch.targets)
-            losses = {name: term.item() for name, term in terms.items()}
-            check_losses(losses, step)
-            optimizer.zero_grad()
-            torch.stack(list(terms.values())).sum().backward()
-            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip or math.inf)
-            optimizer.step()
-            if average:
-                average.update(model, step)
-            run.log({"step": step + 1, "rate": rate(step, settings), "norm": norm.item(), **losses})
-            bar.update(task, advance=1, losses="  ".join(f"{name} {value:.3f}" for name, value in losses.items()))
-            look = settings.evaluate_every and (step + 1) % settings.evaluate_every == 0 and step + 1 < settings.steps
-            if look and (scores := run.test(recipe, corpus).scores):
-                run.log({"step": step + 1, "average_map": scores.average_map, "map": scores.map})
-            if (step + 1) % settings.save_every == 0:
-                run.save(step + 1)
+    for step, batch in zip(
+        range(first, settings.steps), load_batches(recipe, corpus, model.length, first, process), strict=False
+    ):
+        torch.manual_seed(settings.seed + (step * process.world + process.rank) * 1_000_003)
+        for group in optimizer.param_groups:
+            group["lr"] = compute_rate(step, settings)
+        with autocast(process.device, settings.precision):
+            outputs = forward(batch.x.to(process.device), batch.mask.to(process.device))
+        terms = model.loss(outputs, batch.targets)
+        losses = {name: term.item() for name, term in terms.items()}
+        check_losses(losses, step)
+        optimizer.zero_grad()
+        torch.stack(list(terms.values())).sum().backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip or math.inf)
+        optimizer.step()
+        if average:
+            average.update(model, step)
+        run.log({"step": step + 1, "rate": compute_rate(step, settings), "norm": norm.item(), **losses})
+        if progress and process.rank == 0:
+            detail = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
+            progress("training", step + 1, settings.steps, detail)
+        due = settings.evaluate_every and (step + 1) % settings.evaluate_every == 0 and step + 1 < settings.steps
+        if due and (scores := run.test(recipe, corpus).scores):
+            run.log({"step": step + 1, "average_map": scores.average_map, "map": scores.map})
+        if (step + 1) % settings.save_every == 0:
+            run.save(step + 1)
     return run.finish(recipe, corpus)
 
 
-def join(device: str) -> Process:
-    """This process's place among those that `torchrun` started; alone without it."""
+def join_processes(device: str) -> Process:
+    """Join the processes that `torchrun` started; one process alone without it."""
     world, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
     device = pick_device(device)
     if world > 1 and device == "cuda":
@@ -91,8 +102,8 @@ def join(device: str) -> Process:
 
 
 def build_model(recipe: Recipe, corpus: Corpus, process: Process) -> Model:
-    """The untrained model, the same in every process, that brings its input to the training videos' scale."""
-    mean, deviation = channel_statistics(corpus)
+    """Build the untrained model, the same in every process, which standardises as the training videos need."""
+    mean, deviation = compute_channel_statistics(corpus)
     torch.manual_seed(recipe.train.seed)
     model = recipe.model.build(len(mean), len(corpus.dataset.classes))
     model.standardize.mean.copy_(torch.from_numpy(mean))
@@ -102,8 +113,8 @@ def build_model(recipe: Recipe, corpus: Corpus, process: Process) -> Model:
     return to_device(model, process.device)
 
 
-def batches(recipe: Recipe, corpus: Corpus, length: int, first: int, process: Process) -> Iterator[Batch]:
-    """This process's share of every step's windows, from step `first` on."""
+def load_batches(recipe: Recipe, corpus: Corpus, length: int, first: int, process: Process) -> Iterator[Batch]:
+    """Load this process's share of every step's windows, from step `first` on."""
     settings = recipe.train
     if settings.batch % process.world:
         raise BadInput(f"train.batch = {settings.batch}: must be a multiple of the {process.world} processes")
@@ -111,39 +122,28 @@ def batches(recipe: Recipe, corpus: Corpus, length: int, first: int, process: Pr
     if not len(data):
         raise BadInput("no training window holds an action; lower windows.coverage or look at the annotations")
     steps = range(first, settings.steps)
-    keys = (shares(settings, len(data), step)[process.rank :: process.world] for step in steps)
+    keys = (list_step_keys(settings, len(data), step)[process.rank :: process.world] for step in steps)
     return iter(DataLoader(data, batch_sampler=keys, collate_fn=collate, num_workers=settings.loaders))  # type: ignore[arg-type]
 
 
-def shares(settings: TrainConfig, windows: int, step: int) -> list[tuple[int, int]]:
-    """The keys (step, window) of one step: the next `batch` of an endless row of shuffled passes."""
+def list_step_keys(settings: TrainConfig, windows: int, step: int) -> list[tuple[int, int]]:
+    """List the keys (step, window) of one step: the next `batch` of an endless row of shuffled passes."""
     first = step * settings.batch
     orders: dict[int, np.ndarray] = {}
     keys = []
     for place in range(first, first + settings.batch):
-        turn, index = divmod(place, windows)
-        if turn not in orders:
-            orders[turn] = np.random.default_rng([settings.seed, turn]).permutation(windows)
-        keys.append((step, int(orders[turn][index])))
+        epoch, index = divmod(place, windows)
+        if epoch not in orders:
+            orders[epoch] = np.random.default_rng([settings.seed, epoch]).permutation(windows)
+        keys.append((step, int(orders[epoch][index])))
     return keys
 
 
 def check_losses(losses: dict[str, float], step: int) -> None:
-    """Stop at a loss that is not finite, and say which."""
+    """Raise FloatingPointError for a loss that is not finite."""
     for name, value in losses.items():
         if not math.isfinite(value):
             raise FloatingPointError(
                 f"the {name} loss is {value} at step {step + 1}; lower train.rate or set train.clip, "
                 "and resume from the last checkpoint"
             )
-
-
-def progress_bar(quiet: bool) -> Progress:
-    """A bar with losses and the time that is left; nothing when quiet."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[losses]}"),
-    )
-    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), disable=quiet)
