@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from untrimmed.evaluation.bootstrap import confidence
-from untrimmed.evaluation.detection import detection_map, judge
+from untrimmed.evaluation.bootstrap import estimate_confidence
+from untrimmed.evaluation.detection import compute_detection_scores
 from untrimmed.evaluation.diagnosis import diagnose
 from untrimmed.evaluation.instances import Instances
-from untrimmed.evaluation.operating_points import operating
+from untrimmed.evaluation.matches import match_detections
+from untrimmed.evaluation.operating_points import find_operating_points
 from untrimmed.evaluation.protocols import ACTIVITYNET
 
 VIDEOS, CLASSES, DETECTIONS = 4926, 200, 100  # detections a video
@@ -31,11 +32,11 @@ def main() -> None:
     truth = made_truth(random)
     results = made_results(truth, random)
     started = time.process_time()
-    detection_map(first(truth, 10), first(results, 10))
+    compute_detection_scores(first(truth, 10), first(results, 10))
     print(f"compiling or loading the kernels: {time.process_time() - started:.2f} CPU-s")
 
     started = time.process_time()
-    scores = detection_map(truth, results)
+    scores = compute_detection_scores(truth, results)
     seconds = time.process_time() - started
     started = time.process_time()
     plain = {label: plain_precisions(truth, results, label) for label in range(PLAIN_CLASSES)}
@@ -49,8 +50,8 @@ def main() -> None:
         f"classes), {whole / seconds:.0f} times as long"
     )
     for name, work in (
-        ("1,000 bootstrap resamples", lambda: confidence(judge(truth, results))),
-        ("diagnosis and operating points", lambda: (diagnose(truth, results), operating(truth, results))),
+        ("1,000 bootstrap resamples", lambda: estimate_confidence(match_detections(truth, results))),
+        ("diagnosis and operating points", lambda: (diagnose(truth, results), find_operating_points(truth, results))),
     ):
         started = time.process_time()
         work()

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rows import instances
-from untrimmed.evaluation.bootstrap import compare, confidence, tie_range
-from untrimmed.evaluation.detection import judge
+from untrimmed.evaluation.bootstrap import Difference, compare_matches, estimate_confidence, find_tie_range
 from untrimmed.evaluation.instances import Instances
+from untrimmed.evaluation.matches import match_detections
 from untrimmed.evaluation.protocols import ACTIVITYNET, SEGMENTS, THUMOS14_KIT_2014, THUMOS14_KIT_2015
-from untrimmed.evaluation.reading import read_results, read_truth
+from untrimmed.evaluation.reading import read_ground_truth, read_results
 from untrimmed.io import BadInput
 
 
@@ -45,29 +45,29 @@ def test_a_video_that_counts_twice_scores_like_two_such_videos(protocol, truth, 
     times = dict(zip("vw", draw, strict=True))
     rows = [(video, label, start, start + length, 1.0) for video, label, start, length in truth]
     guesses = [(video, label, start, start + length, -n) for n, (video, label, start, length) in enumerate(found)]
-    judged = judge(instances(rows), instances(guesses), protocol)
-    chosen = np.array([times[video] for video in judged.truth.videos], np.int64)
-    weighed = judged.precisions([chosen])[0]
+    judged = match_detections(instances(rows), instances(guesses), protocol)
+    chosen = np.array([times[video] for video in judged.ground_truth.videos], np.int64)
+    weighed = judged.compute_precisions([chosen])[0]
     # Videos outside the truth count once.
-    here = {video: times[video] if video in judged.truth.videos else 1 for video in "vw"}
+    here = {video: times[video] if video in judged.ground_truth.videos else 1 for video in "vw"}
     copies = [(f"{row[0]}{copy}", *row[1:]) for row in rows for copy in range(here[row[0]])]
     guessed = [(f"{row[0]}{copy}", *row[1:]) for row in guesses for copy in range(here[row[0]])]
     if not copies:
         assert np.isnan(weighed).all()
         return
-    again = judge(instances(copies), instances(guessed), protocol)
-    plain = again.precisions()[0]
-    for place, label in enumerate(judged.truth.labels):
-        if label in again.truth.labels:
-            assert weighed[place] == pytest.approx(plain[again.truth.labels.index(label)], abs=1e-12)
+    again = match_detections(instances(copies), instances(guessed), protocol)
+    plain = again.compute_precisions()[0]
+    for place, label in enumerate(judged.ground_truth.labels):
+        if label in again.ground_truth.labels:
+            assert weighed[place] == pytest.approx(plain[again.ground_truth.labels.index(label)], abs=1e-12)
         else:
             assert np.isnan(weighed[place]).all()
 
 
 def test_the_interval_holds_the_figure_and_narrows_with_more_videos():
     def width(videos: int) -> float:
-        judged = judge(*made(videos=videos), SEGMENTS)
-        spread, figure = confidence(judged, 300), judged.precisions()[0].mean()
+        judged = match_detections(*made(videos=videos), SEGMENTS)
+        spread, figure = estimate_confidence(judged, 300), judged.compute_precisions()[0].mean()
         assert spread.average_map.low < figure < spread.average_map.high
         assert set(spread.per_class) == {"a", "b"}
         assert len(spread.map) == len(spread.per_class["a"]) == 4
@@ -77,34 +77,34 @@ def test_the_interval_holds_the_figure_and_narrows_with_more_videos():
 
 
 def test_nine_intervals_in_ten_hold_what_as_many_videos_score_on_average():
-    judged = [judge(*made(seed), SEGMENTS) for seed in range(60)]
-    average = np.mean([each.precisions()[0].mean() for each in judged])
-    intervals = [confidence(each, 200, level=0.9).average_map for each in judged]
+    judged = [match_detections(*made(seed), SEGMENTS) for seed in range(60)]
+    average = np.mean([each.compute_precisions()[0].mean() for each in judged])
+    intervals = [estimate_confidence(each, 200, level=0.9).average_map for each in judged]
     held = sum(interval.low <= average <= interval.high for interval in intervals)
     assert 45 <= held < 60
 
 
 def test_resamples_come_from_the_seed_alone():
-    judged = judge(*made(), SEGMENTS)
-    assert confidence(judged, 50) == confidence(judged, 50)
-    assert confidence(judged, 50) != confidence(judged, 50, seed=1)
+    judged = match_detections(*made(), SEGMENTS)
+    assert estimate_confidence(judged, 50) == estimate_confidence(judged, 50)
+    assert estimate_confidence(judged, 50) != estimate_confidence(judged, 50, seed=1)
 
 
 def test_a_detector_does_not_differ_from_itself():
-    judged = judge(*made(), SEGMENTS)
-    same = compare(judged, judged, 100)
-    assert same.average_map == (0, 0, 0, 1)
-    assert all(difference == (0, 0, 0, 1) for its in same.per_class.values() for difference in its)
+    judged = match_detections(*made(), SEGMENTS)
+    same = compare_matches(judged, judged, 100)
+    assert same.average_map == Difference(0, 0, 0, 1)
+    assert all(difference == Difference(0, 0, 0, 1) for its in same.per_class.values() for difference in its)
 
 
 def test_a_better_detector_is_ahead_and_the_pairing_shows_it():
     truth, noisy = made(noise=0.35)
     _, better = made(noise=0.25)
-    ahead = compare(judge(truth, noisy, SEGMENTS), judge(truth, better, SEGMENTS), 300)
+    ahead = compare_matches(match_detections(truth, noisy, SEGMENTS), match_detections(truth, better, SEGMENTS), 300)
     assert ahead.average_map.low > 0
     assert ahead.average_map.p < 0.02
     assert ahead.average_map.value == pytest.approx(np.mean(ahead.maps[1]) - np.mean(ahead.maps[0]))
-    back = compare(judge(truth, better, SEGMENTS), judge(truth, noisy, SEGMENTS), 300)
+    back = compare_matches(match_detections(truth, better, SEGMENTS), match_detections(truth, noisy, SEGMENTS), 300)
     assert back.average_map.value == pytest.approx(-ahead.average_map.value)
     assert back.average_map.high < 0
     assert json.loads(json.dumps(ahead.to_json()))["map"][0].keys() == {"value", "low", "high", "p"}
@@ -113,16 +113,19 @@ def test_a_better_detector_is_ahead_and_the_pairing_shows_it():
 def test_what_was_judged_otherwise_is_not_compared():
     truth, found = made()
     other, _ = made(seed=1)
-    for second in (judge(other, found, SEGMENTS), judge(truth, found, ACTIVITYNET)):
+    for second in (match_detections(other, found, SEGMENTS), match_detections(truth, found, ACTIVITYNET)):
         with pytest.raises(BadInput, match="same protocol on the same annotations"):
-            compare(judge(truth, found, SEGMENTS), second, 10)
+            compare_matches(match_detections(truth, found, SEGMENTS), second, 10)
 
 
 def test_the_range_over_equal_scores_goes_from_misses_first_to_hits_first():
     hit, miss = ("v", "a", 0.0, 1.0, 0.5), ("v", "a", 7.0, 8.0, 0.5)
     protocol = replace(SEGMENTS, tious=(0.5,))
-    assert tie_range(judge(instances([hit]), instances([hit, miss]), protocol), 0).average_map == (0.5, 1)
-    untied = tie_range(judge(instances([hit]), instances([hit, (*miss[:4], 0.4)]), protocol))
+    assert find_tie_range(match_detections(instances([hit]), instances([hit, miss]), protocol), 0).average_map == (
+        0.5,
+        1,
+    )
+    untied = find_tie_range(match_detections(instances([hit]), instances([hit, (*miss[:4], 0.4)]), protocol))
     assert untied.average_map == (1, 1)
 
 
@@ -131,9 +134,9 @@ def test_the_range_over_equal_scores_holds_every_order_that_official_programs_ga
     folder = data / "evaluation"
     spread = json.loads((folder / "expected/thumos14_scnn_iou0.5.tie_spread.json").read_text())
     expected = json.loads((folder / "expected/thumos14_scnn_iou0.5.det_anet.json").read_text())
-    truth = read_truth(folder / expected["gt"], expected["subset"])
+    truth = read_ground_truth(folder / expected["gt"], expected["subset"])
     protocol = replace(ACTIVITYNET, tious=tuple(expected["tiou_thresholds"]))
-    found = tie_range(judge(truth, read_results(folder / expected["pred"]), protocol), 4)
+    found = find_tie_range(match_detections(truth, read_results(folder / expected["pred"]), protocol), 4)
     given = [
         spread["numpy"],
         spread["stable_desc"],

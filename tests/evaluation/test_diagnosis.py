@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rows import Row, instances
-from untrimmed.evaluation.detection import detection_map
-from untrimmed.evaluation.diagnosis import KINDS, THUMOS14_BINS, Bins, Diagnosis, diagnose, kinds
-from untrimmed.evaluation.overlaps import characteristics, judge
+from untrimmed.evaluation.characteristics import measure_characteristics
+from untrimmed.evaluation.detection import compute_detection_scores
+from untrimmed.evaluation.diagnosis import KINDS, THUMOS14_BINS, Bins, Diagnosis, classify_detections, diagnose
+from untrimmed.evaluation.instances import Instances
+from untrimmed.evaluation.matches import Matches, match_detections
 from untrimmed.evaluation.protocols import DetectionProtocol
-from untrimmed.evaluation.reading import read_results, read_truth
+from untrimmed.evaluation.reading import read_ground_truth, read_results
 from untrimmed.io import BadInput
 
 TIOUS = (0.4, 0.75)
@@ -116,15 +118,19 @@ def top(truth: list[Row], results: list[Row], hits: dict[int, int | None], facto
     return chosen
 
 
+def match(truth: Instances, results: Instances, tious: tuple[float, ...]) -> Matches:
+    return match_detections(truth, results, DetectionProtocol(name="some", tious=tious))
+
+
 @given(cases())
 def test_every_kind_is_that_of_its_definition(case):
     truth, results = case
-    judged = judge(instances(truth), instances(results), TIOUS)
-    told = kinds(instances(truth), instances(results), judged)
+    matches = match(instances(truth), instances(results), TIOUS)
+    kinds = classify_detections(matches)
     for k, threshold in enumerate(TIOUS):
         hits = hits_slowly(truth, results, threshold)
         expected = {n: kind_slowly(truth, results[n], hit, threshold) for n, hit in hits.items()}
-        assert {n: KINDS[kind] for n, kind in zip(judged.row.tolist(), told[k], strict=True)} == expected
+        assert {n: KINDS[kind] for n, kind in zip(matches.row.tolist(), kinds[k], strict=True)} == expected
 
 
 @given(cases())
@@ -166,15 +172,15 @@ def test_every_part_scores_and_misses_what_its_truth_does(case):
     truth, results = case
     bins = {"length": Bins((1.0, 2.0, 4.0)), "instances": Bins((1.0, 2.0))}
     found = diagnose(instances(truth), instances(results), 0.5, TIOUS, bins)
-    values, _ = characteristics(instances(truth), instances(results))
+    values, _ = measure_characteristics(instances(truth), instances(results))
     at_half = hits_slowly(truth, results, 0.5)
     hit = set(at_half.values())
     hit_by_top = {at_half[n] for n in top(truth, results, at_half, 10)}
-    parts = [(part, values[c.name]) for c in found.characteristics for part in c.parts]
-    for part, column in [*parts, (found.whole, values["length"])]:
+    parts = [(part, getattr(values, c.name)) for c in found.characteristics for part in c.parts]
+    for part, column in [*parts, (found.whole, values.length)]:
         low, high = (part.above is None or column > part.above), (part.upto is None or column <= part.upto)
         counted = set(np.flatnonzero(np.broadcast_to(low & np.asarray(high), column.shape)).tolist())
-        assert part.truths == len(counted)
+        assert part.actions == len(counted)
         if not counted:
             assert (part.normalised_map, part.missed, part.missed_by_top) == (None, None, None)
             continue
@@ -192,7 +198,7 @@ def test_sensitivity_is_the_range_of_the_parts_and_impact_is_the_best_part_less_
     found = diagnose(instances(truth), instances(results), 0.5, TIOUS, {"length": Bins((1.0, 5.0, 9.0))})
     assert found.whole.normalised_map is not None
     for characteristic in found.characteristics:
-        assert sum(part.truths for part in characteristic.parts) == len(truth)
+        assert sum(part.actions for part in characteristic.parts) == len(truth)
         scores = [part.normalised_map for part in characteristic.parts if part.normalised_map is not None]
         assert characteristic.sensitivity == max(scores) - min(scores)
         assert characteristic.impact == max(scores) - found.whole.normalised_map
@@ -202,7 +208,9 @@ def test_sensitivity_is_the_range_of_the_parts_and_impact_is_the_best_part_less_
 def test_the_map_is_that_of_the_evaluation(case):
     truth, results = case
     found = diagnose(instances(truth), instances(results), 0.6, TIOUS)
-    scores = detection_map(instances(truth), instances(results), DetectionProtocol(name="x", tious=(0.6, *TIOUS)))
+    scores = compute_detection_scores(
+        instances(truth), instances(results), DetectionProtocol(name="x", tious=(0.6, *TIOUS))
+    )
     assert found.map == pytest.approx(scores.map[0])
     assert found.average_map == pytest.approx(sum(scores.map[1:]) / 2)
 
@@ -222,39 +230,39 @@ forward = truths.map(lambda listed: [(v, a, s, s + abs(e - s) + 1, x) for v, a, 
 
 @given(forward, st.integers(17, 30))
 def test_the_characteristics_are_those_of_their_definitions(truth, duration):
-    values, notes = characteristics(instances(truth, {"v": duration, "w": duration}), instances([]))
+    values, notes = measure_characteristics(instances(truth, {"v": duration, "w": duration}), instances([]))
     assert notes == ()
     for n, row in enumerate(truth):
         length = row[3] - row[2]
-        assert values["length"][n] == length
-        assert values["coverage"][n] == length / duration
-        assert values["instances"][n] == sum(other[:2] == row[:2] for other in truth)
-        assert values["context"][n] == background_slowly(truth, row, duration) / 2 / length
+        assert values.length[n] == length
+        assert values.coverage[n] == length / duration
+        assert values.instances[n] == sum(other[:2] == row[:2] for other in truth)
+        assert values.context[n] == background_slowly(truth, row, duration) / 2 / length
 
 
 def test_a_video_of_unknown_duration_ends_with_its_last_action_or_detection_and_that_is_noted():
     truth = [("v", "a", 0, 5, 1), ("w", "a", 0, 5, 1), ("u", "a", 0, 5, 1)]
     results = [("w", "a", 0, 10, 1), ("z", "a", 0, 99, 1)]
-    values, notes = characteristics(instances(truth, {"u": 20.0}), instances(results))
-    assert values["coverage"].tolist() == [1, 0.5, 0.25]
-    assert values["context"].tolist() == [0, 0.5, 1.5]
+    values, notes = measure_characteristics(instances(truth, {"u": 20.0}), instances(results))
+    assert values.coverage.tolist() == [1, 0.5, 0.25]
+    assert values.context.tolist() == [0, 0.5, 1.5]
     assert notes == ("videos of unknown duration, taken to end with their last action or detection: 2",)
 
 
 def test_truth_without_length_has_numbers_that_json_can_hold():
     truth = instances([("v", "a", 3, 3, 1), ("v", "a", 0, 0, 1), ("v", "b", 4, 2, 1), ("w", "a", 0, 0, 1)])
     json.dumps(diagnose(truth, truth).to_json(), allow_nan=False)
-    values, _ = characteristics(truth, truth)
-    assert values["length"].tolist() == [0, 0, 0, 0]
-    assert values["coverage"].tolist() == [0, 0, 0, 0]
-    assert values["context"][3] == 0
+    values, _ = measure_characteristics(truth, truth)
+    assert values.length.tolist() == [0, 0, 0, 0]
+    assert values.coverage.tolist() == [0, 0, 0, 0]
+    assert values.context[3] == 0
 
 
 def test_the_overlap_decides_before_the_label():
     truth = instances([("v", "a", 0, 10, 1), ("v", "b", 8, 20, 1)])
     results = instances([("v", "b", 0, 10, 0.9)])
-    told = kinds(truth, results, judge(truth, results, (0.5, 0.05)))
-    assert [KINDS[kind] for kind in told[:, 0]] == ["wrong label", "true positive"]
+    kinds = classify_detections(match(truth, results, (0.5, 0.05)))
+    assert [KINDS[kind] for kind in kinds[:, 0]] == ["wrong label", "true positive"]
 
 
 def test_an_overlap_of_exactly_an_edge_is_over_it():
@@ -262,9 +270,9 @@ def test_an_overlap_of_exactly_an_edge_is_over_it():
     own = [("v", "a", 0, 5, 0.9), ("v", "a", 0, 5, 0.8), ("v", "a", 0, 1, 0.7)]
     other = [("v", "b", 0, 5, 0.9), ("v", "b", 0, 1, 0.7)]
     results = instances(own + other)
-    told = kinds(truth, results, judge(truth, results, (0.5,)))
+    kinds = classify_detections(match(truth, results, (0.5,)))
     expected = ["true positive", "double detection", "localisation error", "wrong label", "confusion"]
-    assert [KINDS[kind] for kind in told[0]] == expected
+    assert [KINDS[kind] for kind in kinds[0]] == expected
 
 
 def test_detections_that_hit_truth_outside_the_part_are_neither_hits_nor_misses():
@@ -273,7 +281,7 @@ def test_detections_that_hit_truth_outside_the_part_are_neither_hits_nor_misses(
     found = diagnose(truth, results, bins={"length": Bins((5.0,))})
     length = next(c for c in found.characteristics if c.name == "length")
     # Recall 1 of an average of 2 truths a class, beside one false positive.
-    assert [(part.name, part.truths) for part in length.parts] == [("S", 1), ("L", 1)]
+    assert [(part.name, part.actions) for part in length.parts] == [("S", 1), ("L", 1)]
     assert [part.normalised_map for part in length.parts] == [pytest.approx(2 / 3), pytest.approx(2 / 3)]
 
 
@@ -287,7 +295,7 @@ def test_what_is_found_below_the_ten_best_per_truth_is_missed_by_them():
 def test_a_class_whose_truth_was_dropped_counts_nowhere():
     truth = instances([("v", "a", 0, 1, 1), ("v", "b", 4, 5, 1)])
     results = instances([("v", "a", 0, 1, 0.9), ("v", "b", 0, 1, 0.8)])
-    found = diagnose(truth.rows(np.array([True, False])), results)
+    found = diagnose(truth.select_rows(np.array([True, False])), results)
     assert (found.map, found.whole.normalised_map, found.profile[-1].detections) == (1, 1, 1)
 
 
@@ -343,7 +351,7 @@ def test_what_cannot_be_diagnosed_is_refused():
 @pytest.fixture(scope="module")
 def actionformer(data) -> Diagnosis:
     """A published result on THUMOS'14."""
-    truth = read_truth(data / "evaluation/gt/thumos14_actionformer_212.json.gz", "Test")
+    truth = read_ground_truth(data / "evaluation/gt/thumos14_actionformer_212.json.gz", "Test")
     results = read_results(data / "evaluation/results/thumos14_actionformer_af669.json.gz")
     return diagnose(truth, results, 0.5, (0.3, 0.4, 0.5, 0.6, 0.7), THUMOS14_BINS)
 
@@ -356,7 +364,7 @@ def test_the_diagnosis_of_a_published_result_adds_up(actionformer):
         assert sum(value or 0 for value in share.shares.values()) == pytest.approx(1)
         assert sum(share.counts.values()) == share.detections
     for characteristic in actionformer.characteristics:
-        assert sum(part.truths for part in characteristic.parts) == actionformer.whole.truths == 3358
+        assert sum(part.actions for part in characteristic.parts) == actionformer.whole.actions == 3358
     hits = actionformer.profile[-1].counts["true positive"]
     assert actionformer.whole.missed_by_top == pytest.approx(1 - hits / 3358)
 

@@ -17,10 +17,10 @@ from untrimmed.evaluation.proposals import (
     FrameRates,
     ProposalProtocol,
     ProposalScores,
-    proposal_scores,
-    recall_by_tiou,
+    compute_proposal_scores,
+    compute_recall_by_tiou,
 )
-from untrimmed.evaluation.reading import read_proposals, read_truth
+from untrimmed.evaluation.reading import read_ground_truth, read_proposals
 from untrimmed.io import BadInput
 
 Row = tuple[str, float, float, float]  # video, start, end, score
@@ -94,7 +94,7 @@ choices = st.fixed_dictionaries(
 @given(rows("uvw", 1), rows("vwx", 0), choices)
 def test_the_curve_is_that_of_the_plain_version(truth, results, choices):
     protocol = ProposalProtocol(name="some", **choices)
-    scores = proposal_scores(instances(truth, protocol.unit), instances(results, protocol.unit), protocol)
+    scores = compute_proposal_scores(instances(truth, protocol.unit), instances(results, protocol.unit), protocol)
     an, recall = slowly(truth, results, protocol)
     assert scores.recall == pytest.approx(np.array(recall), abs=1e-12)
     assert scores.an == pytest.approx(an)
@@ -105,8 +105,8 @@ def test_the_curve_is_that_of_the_plain_version(truth, results, choices):
 def test_recall_by_tiou_is_that_of_the_plain_version(truth, results, choices, an):
     protocol = ProposalProtocol(name="some", **choices)
     held = (instances(side, protocol.unit) for side in (truth, results))
-    curve = recall_by_tiou(*held, protocol, an, protocol.tious)
-    assert curve.recall == pytest.approx([row[0] for row in slowly(truth, results, protocol, [an])[1]])
+    curve = compute_recall_by_tiou(*held, protocol, an, protocol.tious)
+    assert curve == pytest.approx([row[0] for row in slowly(truth, results, protocol, [an])[1]])
 
 
 @given(rows("uvw", 1), rows("vw", 1), st.randoms(use_true_random=False))
@@ -114,14 +114,14 @@ def test_neither_the_scale_of_scores_nor_the_order_of_the_file_matters(truth, re
     results = [(*row[:3], row[3] + n / 100) for n, row in enumerate(results)]  # no two scores are equal
     moved = [(*row[:3], math.exp(row[3])) for row in results]
     random.shuffle(moved)
-    before, after = (proposal_scores(instances(truth), instances(side)) for side in (results, moved))
+    before, after = (compute_proposal_scores(instances(truth), instances(side)) for side in (results, moved))
     assert before.recall == after.recall
 
 
 def curve(truth: list[Row], results: list[Row], **choices) -> ProposalScores:
     """Scores at one threshold, by default one proposal a video at the end of the curve."""
     protocol = ProposalProtocol(**{"name": "one", "tious": (0.5,), "budget": 1.0} | choices)
-    return proposal_scores(instances(truth), instances(results), protocol)
+    return compute_proposal_scores(instances(truth), instances(results), protocol)
 
 
 def test_one_proposal_may_recall_several_actions():
@@ -147,7 +147,7 @@ def test_an_action_without_length_is_recalled_by_nothing_in_seconds_and_is_one_f
     assert curve([flat], [flat]).ar[-1] == 0
     assert curve([("v", 2, 4, 1)], [turned]).ar[-1] == 0
     protocol = replace(THUMOS14_PROPOSALS, marks=())
-    assert proposal_scores(instances([flat], "frames"), instances([flat], "frames"), protocol).ar[-1] == 1
+    assert compute_proposal_scores(instances([flat], "frames"), instances([flat], "frames"), protocol).ar[-1] == 1
     assert curve([flat, ("v", 0, 1, 1)], [turned]).notes[:2] == [
         "annotated segments without length or reversed, counted: 1",
         "proposed segments without length or reversed, counted: 1",
@@ -156,7 +156,7 @@ def test_an_action_without_length_is_recalled_by_nothing_in_seconds_and_is_one_f
 
 def test_both_ends_of_frames_count():
     truth, found = instances([("v", 0, 9, 1)], "frames"), instances([("v", 0, 4, 1)], "frames")
-    assert proposal_scores(truth, found, replace(THUMOS14_PROPOSALS, tious=(0.5,))).ar[-1] == 1
+    assert compute_proposal_scores(truth, found, replace(THUMOS14_PROPOSALS, tious=(0.5,))).ar[-1] == 1
     assert curve([("v", 0, 9, 1)], [("v", 0, 4, 1)]).ar[-1] == 0
 
 
@@ -188,7 +188,7 @@ def test_a_video_without_proposals_is_missed_or_left_out():
 
 def test_an_annotated_video_without_actions_is_not_judged():
     truth = instances([("v", 0, 1, 1)], videos="uvw")
-    assert proposal_scores(truth, instances([("v", 0, 1, 1)])).counts["videos"] == 1
+    assert compute_proposal_scores(truth, instances([("v", 0, 1, 1)])).counts["videos"] == 1
 
 
 def test_ordinary_files_need_no_note():
@@ -198,23 +198,25 @@ def test_ordinary_files_need_no_note():
 
 @pytest.mark.parametrize("protocol", [ACTIVITYNET_PROPOSALS, THUMOS14_PROPOSALS])
 def test_no_proposals_recall_nothing_and_an_empty_truth_is_refused(protocol):
-    scores = proposal_scores(instances([("v", 0, 1, 1)]), instances([]), protocol, 30)
+    scores = compute_proposal_scores(instances([("v", 0, 1, 1)]), instances([]), protocol, 30)
     assert (set(scores.ar), scores.auc) == ({0.0}, 0.0)
-    curve = recall_by_tiou(instances([("v", 0, 1, 1)]), instances([]), protocol, 10, (0.5, 1.0), 30)
-    assert curve.recall == (0, 0)
+    curve = compute_recall_by_tiou(instances([("v", 0, 1, 1)]), instances([]), protocol, 10, (0.5, 1.0), 30)
+    assert curve == (0, 0)
     with pytest.raises(BadInput, match="hold no action"):
-        proposal_scores(instances([]), instances([("v", 0, 1, 1)]), protocol, 30)
+        compute_proposal_scores(instances([]), instances([("v", 0, 1, 1)]), protocol, 30)
 
 
 def test_a_perfect_curve_has_an_area_of_99_percent_from_its_first_point_by_its_last():
     truth = [("v", 0, 1, 1)]
     found = [("v", 0, 1, 1)] * 100
-    scores = proposal_scores(instances(truth), instances(found))
+    scores = compute_proposal_scores(instances(truth), instances(found))
     assert (set(scores.ar), scores.an, scores.auc) == ({1.0}, tuple(range(1, 101)), pytest.approx(0.99))
-    by_length = proposal_scores(instances(truth), instances(found), replace(ACTIVITYNET_PROPOSALS, area_by="length"))
+    by_length = compute_proposal_scores(
+        instances(truth), instances(found), replace(ACTIVITYNET_PROPOSALS, area_by="length")
+    )
     from_zero = replace(ACTIVITYNET_PROPOSALS, area_from="zero")
     assert by_length.auc == pytest.approx(1)
-    assert proposal_scores(instances(truth), instances(found), from_zero).auc == pytest.approx(0.995)
+    assert compute_proposal_scores(instances(truth), instances(found), from_zero).auc == pytest.approx(0.995)
 
 
 def test_marks_are_read_off_between_points_and_are_null_beyond_the_curve():
@@ -225,19 +227,17 @@ def test_marks_are_read_off_between_points_and_are_null_beyond_the_curve():
     assert scores.notes[-1] == ("AR is null where the curve, from 2 to 200 proposals a video, does not reach: 1, 201")
 
 
-def test_fewer_proposals_than_asked_for_are_all_shown_and_noted():
+def test_fewer_proposals_than_asked_for_are_all_shown():
     truth, found = instances([("v", 0, 1, 1)]), instances([("v", 0, 1, 1), ("v", 0, 2, 0.5)])
-    scores = recall_by_tiou(truth, found, ACTIVITYNET_PROPOSALS, 10, (0.5, 1.0))
-    assert (scores.an, scores.recall) == (10, (1, 1))
-    assert scores.notes[-1] == "proposals a video, all of them shown, where 10 are asked for: 2"
-    assert recall_by_tiou(truth, found, replace(ACTIVITYNET_PROPOSALS, budget=2), 1, (0.5,)).recall == (1,)
-    assert recall_by_tiou(truth, found, replace(ACTIVITYNET_PROPOSALS, budget=2), 0.4, (0.5,)).recall == (0,)
+    assert compute_recall_by_tiou(truth, found, ACTIVITYNET_PROPOSALS, 10, (0.5, 1.0)) == (1, 1)
+    assert compute_recall_by_tiou(truth, found, replace(ACTIVITYNET_PROPOSALS, budget=2), 1, (0.5,)) == (1,)
+    assert compute_recall_by_tiou(truth, found, replace(ACTIVITYNET_PROPOSALS, budget=2), 0.4, (0.5,)) == (0,)
 
 
 def in_frames(frame_rates: FrameRates | None, unit: str = "seconds") -> ProposalScores:
     truth = instances([("v", 1.01, 2.02, 1), ("w", 0, 1, 1)])
     found = instances([("v", 30, 61, 1)] if unit == "frames" else [("v", 1.0, 2.0332, 1)], unit)
-    return proposal_scores(truth, found, THUMOS14_PROPOSALS, frame_rates)
+    return compute_proposal_scores(truth, found, THUMOS14_PROPOSALS, frame_rates)
 
 
 def test_seconds_become_frames_at_the_rate_of_each_video_and_frames_stay():
@@ -265,7 +265,7 @@ def test_frame_rates_that_cannot_be_used_are_refused(frame_rates, sentence):
 
 def test_frames_given_to_a_protocol_in_seconds_are_refused():
     with pytest.raises(BadInput, match="judged in seconds and these are frames"):
-        proposal_scores(instances([("v", 0, 1, 1)]), instances([("v", 0, 1, 1)], "frames"))
+        compute_proposal_scores(instances([("v", 0, 1, 1)]), instances([("v", 0, 1, 1)], "frames"))
 
 
 @pytest.mark.parametrize("choices", [{"tious": ()}, {"tious": (0.0,)}, {"budget": 0.0}, {"marks": (math.nan,)}])
@@ -277,12 +277,12 @@ def test_choices_that_cannot_be_are_refused(choices):
 @pytest.mark.parametrize("an", [0.0, math.nan])
 def test_an_average_number_that_cannot_be_is_refused(an):
     with pytest.raises(BadInput, match="give a positive number"):
-        recall_by_tiou(instances([("v", 0, 1, 1)]), instances([]), ACTIVITYNET_PROPOSALS, an, (0.5,))
+        compute_recall_by_tiou(instances([("v", 0, 1, 1)]), instances([]), ACTIVITYNET_PROPOSALS, an, (0.5,))
 
 
 def test_the_scores_are_json_with_these_keys():
     truth = replace(instances([("v", 0, 1, 1)]), subset="validation")
-    value = json.loads(json.dumps(proposal_scores(truth, truth).to_json()))
+    value = json.loads(json.dumps(compute_proposal_scores(truth, truth).to_json()))
     assert list(value) == ["protocol", "subset", "tious", "an", "ar", "recall", "auc", "ar_at", "counts", "notes"]
     assert (value["protocol"], value["subset"], np.shape(value["recall"])) == (
         "activitynet-proposals",
@@ -290,8 +290,6 @@ def test_the_scores_are_json_with_these_keys():
         (10, 100),
     )
     assert value["ar_at"] == {"1": 1.0, "5": 1.0, "10": 1.0, "50": 1.0, "100": 1.0}
-    value = json.loads(json.dumps(recall_by_tiou(truth, truth, ACTIVITYNET_PROPOSALS, 5, (0.5,)).to_json()))
-    assert list(value) == ["protocol", "subset", "an", "tious", "recall", "counts", "notes"]
 
 
 def test_the_named_thresholds_are_those_of_the_programs():
@@ -303,7 +301,7 @@ def test_the_named_thresholds_are_those_of_the_programs():
 @pytest.mark.parametrize("name", ["anet12_tag_val", "thumos14_af669"])
 def test_published_proposals_score_what_the_official_program_gives(data, name):
     expected, truth, results = golden(data / "evaluation", name)
-    scores = proposal_scores(truth, results)
+    scores = compute_proposal_scores(truth, results)
     assert (scores.counts["truth"], scores.counts["proposals"]) == (expected["n_gt"], expected["n_prop"])
     assert scores.tious == pytest.approx(expected["tiou_thresholds"], abs=0)
     assert scores.an == pytest.approx(expected["proposals_per_video_100pts"], abs=1e-9)
@@ -316,5 +314,5 @@ def test_published_proposals_score_what_the_official_program_gives(data, name):
 def golden(folder: Path, name: str):
     """What the official program gave, and the files that it read."""
     expected = json.loads((folder / f"expected/{name}.prop_anet.json").read_text())
-    truth = read_truth(folder / expected["gt"], expected["subset"])
+    truth = read_ground_truth(folder / expected["gt"], expected["subset"])
     return expected, truth, read_proposals(folder / expected["pred"])

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from untrimmed.annotations.datasets.thumos14 import CLASSES
 from untrimmed.annotations.formats.thumos import CLASS_IDS
 from untrimmed.evaluation.instances import Instances, from_timelines
-from untrimmed.evaluation.reading import read_proposals, read_results, read_tags, read_truth
+from untrimmed.evaluation.reading import read_ground_truth, read_proposals, read_results, read_tags
 from untrimmed.io import BadInput
 from untrimmed.timeline import Action, Timeline
 
@@ -103,7 +103,7 @@ def test_numbers_as_text_are_the_same_numbers(folder, rows):
 @given(rows=anything.filter(bool))
 def test_annotations_come_back_from_json(folder, rows):
     database = {video: {"subset": "s", "annotations": listed} for video, listed in as_json(rows).items()}
-    truth = read_truth(write(folder / "truth.json", {"database": database}), "s")
+    truth = read_ground_truth(write(folder / "truth.json", {"database": database}), "s")
     assert rows_of(truth) == [(*row[:4], 1.0) for row in grouped(rows)]
 
 
@@ -124,7 +124,7 @@ def test_proposals_come_back_from_a_table(folder, mark, rows):
     lines += [(repr(end), repr(start), repr(score), "9", video) for video, _, start, end, score in rows]
     path = written(folder / "proposals.csv", "".join(mark.join(cells) + "\n" for cells in lines))
     rows = [(video, "proposal", *numbers) for video, _, *numbers in rows]
-    proposals, truth = read_proposals(path), read_truth(path)
+    proposals, truth = read_proposals(path), read_ground_truth(path)
     assert rows_of(proposals) == rows
     assert rows_of(truth) == [(*row[:4], 1.0) for row in rows]
     assert (proposals.unit, truth.unit) == ("frames", "frames")
@@ -137,7 +137,7 @@ def test_annotations_come_back_from_a_folder_in_the_order_of_its_files(folder, r
     for label in {row[1] for row in rows}:
         lines = [f"{video}  {start!r} {end!r}\n" for video, name, start, end, _ in rows if name == label]
         written(folder / f"{label}_test.txt", "".join(lines))
-    truth = read_truth(folder, "test")
+    truth = read_ground_truth(folder, "test")
     assert rows_of(truth) == [(*row[:4], 1.0) for row in sorted(rows, key=lambda row: row[1])]
 
 
@@ -147,7 +147,7 @@ def test_annotations_come_back_from_a_folder_in_the_order_of_its_files(folder, r
 def test_the_truth_is_read_raw(tmp_path):
     segments = [[4, 4], [5, 2.5], [4, 4], ["18.6", "24.8"]]
     path = truth_file(tmp_path, [{"label": "b" if s[0] == 5 else "a", "segment": s} for s in segments])
-    truth = read_truth(path, "validation")
+    truth = read_ground_truth(path, "validation")
     assert (truth.videos, truth.labels, truth.subset) == (("v1",), ("a", "b"), "validation")
     assert truth.label.tolist() == [0, 1, 0, 0]
     assert list(zip(truth.start, truth.end, strict=True)) == [(4, 4), (5, 2.5), (4, 4), (18.6, 24.8)]
@@ -155,7 +155,7 @@ def test_the_truth_is_read_raw(tmp_path):
 
 
 def test_without_a_subset_every_video_is_read(tmp_path):
-    truth = read_truth(truth_file(tmp_path, [{"label": "a", "segment": [0, 1]}]))
+    truth = read_ground_truth(truth_file(tmp_path, [{"label": "a", "segment": [0, 1]}]))
     assert (truth.videos, truth.subset) == (("v1", "v2"), None)
 
 
@@ -164,7 +164,9 @@ def test_without_a_subset_every_video_is_read(tmp_path):
     [(9, {"v1": 9}), ("9.5", {"v1": 9.5}), (0, {}), (-1, {}), (None, {}), (True, {}), (math.inf, {}), ("long", {})],
 )
 def test_usable_durations_are_read_and_others_are_unknown(tmp_path, duration, known):
-    truth = read_truth(truth_file(tmp_path, [{"label": "a", "segment": [0, 1]}], duration=duration), "validation")
+    truth = read_ground_truth(
+        truth_file(tmp_path, [{"label": "a", "segment": [0, 1]}], duration=duration), "validation"
+    )
     assert truth.durations == known
 
 
@@ -240,12 +242,12 @@ def test_tags_need_no_segment(tmp_path):
 )
 def test_a_truth_that_cannot_be_used_is_refused_in_a_sentence(tmp_path, annotations, sentence):
     with pytest.raises(BadInput, match=f"truth.json: .*{sentence}"):
-        read_truth(truth_file(tmp_path, annotations), "validation")
+        read_ground_truth(truth_file(tmp_path, annotations), "validation")
 
 
 def test_a_subset_that_is_not_there_is_refused_with_those_that_are(tmp_path):
     with pytest.raises(BadInput, match="no video of subset 'Test'; there are 'test', 'validation'"):
-        read_truth(truth_file(tmp_path, []), "Test")
+        read_ground_truth(truth_file(tmp_path, []), "Test")
 
 
 @pytest.mark.parametrize(
@@ -262,7 +264,7 @@ def test_a_subset_that_is_not_there_is_refused_with_those_that_are(tmp_path):
 )
 def test_a_file_of_another_form_is_refused(tmp_path, content, sentence):
     with pytest.raises(BadInput, match=f"truth.json: {sentence}"):
-        read_truth(write(tmp_path / "truth.json", content), "test")
+        read_ground_truth(write(tmp_path / "truth.json", content), "test")
 
 
 UNUSABLE = [
@@ -303,7 +305,7 @@ def test_annotations_given_as_results_are_recognized(tmp_path):
         read_results(truth_file(tmp_path, []))
 
 
-@pytest.mark.parametrize("read", [read_truth, read_results, read_proposals, read_tags])
+@pytest.mark.parametrize("read", [read_ground_truth, read_results, read_proposals, read_tags])
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
@@ -323,7 +325,7 @@ def test_a_broken_file_is_refused_in_a_sentence(tmp_path, read, name, content, s
         read(tmp_path / name)
 
 
-@pytest.mark.parametrize("read", [read_truth, read_results, read_proposals, read_tags])
+@pytest.mark.parametrize("read", [read_ground_truth, read_results, read_proposals, read_tags])
 @pytest.mark.parametrize("name", ["nowhere", "nowhere.json.gz"])
 def test_a_missing_file_is_refused_in_a_sentence(tmp_path, read, name):
     with pytest.raises(BadInput, match=f"{name}: no such file"):
@@ -349,7 +351,7 @@ def test_a_folder_is_read_raw_by_subset_with_ambiguous_stretches_as_marks(tmp_pa
         Ambiguous_test="t1 9 8\nt3 0 1\nt1 1 1\n",
         detclasslist="26 Diving\n",
     )
-    truth = read_truth(path, "test")
+    truth = read_ground_truth(path, "test")
     assert [row[:4] for row in rows_of(truth)] == [
         ("t2", "CliffDiving", 1, 2),
         ("t1", "CliffDiving", 0, 1),
@@ -359,25 +361,25 @@ def test_a_folder_is_read_raw_by_subset_with_ambiguous_stretches_as_marks(tmp_pa
     ]
     assert (truth.videos, truth.subset) == (("t2", "t1"), "test")
     assert {video: marks.tolist() for video, marks in truth.marks.items()} == {"t1": [[9, 8], [1, 1]], "t3": [[0, 1]]}
-    assert read_truth(path, "validation").videos == ("v1",)
-    assert read_truth(path).videos == ("t2", "t1", "v1")
+    assert read_ground_truth(path, "validation").videos == ("v1",)
+    assert read_ground_truth(path).videos == ("t2", "t1", "v1")
 
 
 def test_a_folder_that_cannot_be_used_is_refused_in_a_sentence(tmp_path):
     path = texts(tmp_path / "texts", Diving_test="t1 1 2\n", detclasslist="26 Diving\n")
     with pytest.raises(BadInput, match="texts: no video of subset 'Test'; there are 'test', 'validation'"):
-        read_truth(path, "Test")
+        read_ground_truth(path, "Test")
     with pytest.raises(BadInput, match="texts: no action is annotated in subset 'validation'"):
-        read_truth(path, "validation")
+        read_ground_truth(path, "validation")
     with pytest.raises(BadInput, match=r"Diving_test\.txt: is one file of text annotations; give the folder"):
-        read_truth(path / "Diving_test.txt")
+        read_ground_truth(path / "Diving_test.txt")
     for label in ("Diving", "Ambiguous"):
         written(path / f"{label}_test.txt", "t1 1 2\n\nt1 1 nan\n")
         with pytest.raises(BadInput, match=rf"{label}_test\.txt: line 3 has nan for a number"):
-            read_truth(path)
+            read_ground_truth(path)
         written(path / f"{label}_test.txt", "t1 1 2\n")
     with pytest.raises(BadInput, match=r"empty: has no files like Diving_val\.txt"):
-        read_truth(texts(tmp_path / "empty", detclasslist="26 Diving\n"))
+        read_ground_truth(texts(tmp_path / "empty", detclasslist="26 Diving\n"))
 
 
 @pytest.mark.parametrize(
@@ -426,13 +428,13 @@ def test_packed_texts_are_read_like_others(tmp_path):
     (tmp_path / "results.txt.gz").write_bytes(gzip.compress(b"v 0 1 7 1\n", mtime=0))
     assert rows_of(read_results(tmp_path / "results.txt.gz")) == [("v", "BaseballPitch", 0, 1, 1)]
     (tmp_path / "truth.csv.gz").write_bytes(gzip.compress(b"video-name f-init f-end\nv 0 1\n", mtime=0))
-    assert rows_of(read_truth(tmp_path / "truth.csv.gz")) == [("v", "proposal", 0, 1, 1)]
+    assert rows_of(read_ground_truth(tmp_path / "truth.csv.gz")) == [("v", "proposal", 0, 1, 1)]
 
 
 def test_a_name_may_have_spaces_where_tabs_or_commas_part_the_columns(tmp_path):
     for mark in ("\t", ","):
         path = written(tmp_path / "truth.csv", mark.join(("video-name", "f-init", "f-end\na video", "0", "1\n")))
-        assert read_truth(path).videos == ("a video",)
+        assert read_ground_truth(path).videos == ("a video",)
 
 
 def test_a_broken_archive_of_lines_is_refused_in_a_sentence(tmp_path):
@@ -454,20 +456,20 @@ def test_a_broken_archive_of_lines_is_refused_in_a_sentence(tmp_path):
 )
 def test_a_table_that_cannot_be_used_is_refused_in_a_sentence(tmp_path, table, sentence):
     path = written(tmp_path / "table.csv", table)
-    for read in (read_truth, read_proposals):
+    for read in (read_ground_truth, read_proposals):
         with pytest.raises(BadInput, match=rf"table\.csv: .*{sentence}"):
             read(path)
 
 
 def test_a_table_of_truth_needs_no_score_and_has_no_subset(tmp_path):
     path = written(tmp_path / "truth.csv", '"video-name","f-end","f-init"\n"v",5,3\n')
-    assert rows_of(read_truth(path)) == [("v", "proposal", 3, 5, 1)]
+    assert rows_of(read_ground_truth(path)) == [("v", "proposal", 3, 5, 1)]
     with pytest.raises(BadInput, match=r"truth\.csv: has no column 'score'"):
         read_proposals(path)
     with pytest.raises(BadInput, match=r"truth\.csv: a table has no subsets such as 'test'"):
-        read_truth(path, "test")
+        read_ground_truth(path, "test")
     with pytest.raises(BadInput, match=r"none\.csv: no action is annotated in it"):
-        read_truth(written(tmp_path / "none.csv", "video-name f-init f-end\n"))
+        read_ground_truth(written(tmp_path / "none.csv", "video-name f-init f-end\n"))
 
 
 # Published files
@@ -480,7 +482,7 @@ def test_a_table_of_truth_needs_no_score_and_has_no_subset(tmp_path):
 )
 def test_published_files_have_as_many_rows_as_the_official_program_counts(data, name):
     expected = json.loads((data / f"evaluation/expected/{name}.json").read_text())
-    truth = read_truth(data / "evaluation" / expected["gt"], expected["subset"])
+    truth = read_ground_truth(data / "evaluation" / expected["gt"], expected["subset"])
     results = read_results(data / "evaluation" / expected["pred"])
     assert (len(truth), len(results)) == (expected["n_gt"], expected["n_pred"])
     assert len(truth.labels) == expected["n_classes"]
@@ -491,7 +493,7 @@ def test_published_files_have_as_many_rows_as_the_official_program_counts(data, 
 @pytest.mark.parametrize("name", ["anet12_tag_val", "thumos14_af669"])
 def test_published_proposals_have_as_many_rows_as_the_official_program_counts(data, name):
     expected = json.loads((data / f"evaluation/expected/{name}.prop_anet.json").read_text())
-    truth = read_truth(data / "evaluation" / expected["gt"], expected["subset"])
+    truth = read_ground_truth(data / "evaluation" / expected["gt"], expected["subset"])
     proposals = read_proposals(data / "evaluation" / expected["pred"])
     assert (len(truth), len(proposals)) == (expected["n_gt"], expected["n_prop"])
 
@@ -499,12 +501,12 @@ def test_published_proposals_have_as_many_rows_as_the_official_program_counts(da
 @pytest.mark.data
 def test_the_official_folder_and_the_lines_of_the_kit_have_the_rows_of_their_json_forms(data):
     folder, results = data / "evaluation/gt/TH14_annotation", data / "evaluation/results"
-    truth, validation = read_truth(folder, "test"), read_truth(folder, "validation")
+    truth, validation = read_ground_truth(folder, "test"), read_ground_truth(folder, "validation")
     assert (len(truth), len(truth.videos), truth.labels) == (3358, 212, CLASSES)
     assert (len(validation), len(validation.videos)) == (3007, 200)
     assert (sum(map(len, truth.marks.values())), len(truth.marks)) == (99, 37)
     assert set(truth.marks) - set(truth.videos) == {"video_test_0001292"}
-    other = read_truth(data / "evaluation/gt/thumos14_actionformer_212.json.gz", "Test")
+    other = read_ground_truth(data / "evaluation/gt/thumos14_actionformer_212.json.gz", "Test")
     assert sorted(rows_of(truth)) == sorted(rows_of(other))
     lines = read_results(results / "thumos14_scnn_iou0.5_ids1to20.txt.gz")
     assert len(lines) == 24_244
@@ -519,7 +521,7 @@ def test_the_class_ids_are_those_of_the_official_list(data):
 
 def test_rows_can_be_chosen_and_keep_their_unit(tmp_path):
     table = written(tmp_path / "truth.csv", "video-name f-init f-end\nv 0 1\nw 2 3\n")
-    chosen = read_truth(table).rows(np.array([False, True]))
+    chosen = read_ground_truth(table).select_rows(np.array([False, True]))
     assert rows_of(chosen) == [("w", "proposal", 2, 3, 1)]
     assert (chosen.unit, chosen.videos) == ("frames", ("v", "w"))
     assert replace(chosen, unit="seconds").unit == "seconds"

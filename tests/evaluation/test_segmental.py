@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from rows import Row, instances
 from untrimmed.evaluation.instances import Instances
-from untrimmed.evaluation.reading import read_truth
-from untrimmed.evaluation.segmental import SEGMENTAL, SegmentalProtocol, SegmentalScores, segmental_scores
+from untrimmed.evaluation.reading import read_ground_truth
+from untrimmed.evaluation.segmental import SEGMENTAL, SegmentalProtocol, SegmentalScores, compute_segmental_scores
 from untrimmed.io import BadInput
 
 ONE = replace(SEGMENTAL, rate=1.0)
@@ -115,9 +115,9 @@ def test_every_figure_is_that_of_the_plain_version(truth, results, durations, ch
     held = instances(truth, durations, "".join(durations))
     if expected is None:
         with pytest.raises(BadInput, match="no annotated action covers a frame"):
-            segmental_scores(held, instances(results), protocol)
+            compute_segmental_scores(held, instances(results), protocol)
         return
-    scores = segmental_scores(held, instances(results), protocol)
+    scores = compute_segmental_scores(held, instances(results), protocol)
     assert list(scores.f1.values()) == pytest.approx(expected[0])
     assert (scores.edit, scores.accuracy) == pytest.approx(expected[1:])
 
@@ -125,7 +125,7 @@ def test_every_figure_is_that_of_the_plain_version(truth, results, durations, ch
 @given(rows("vw", "abc", st.just(1.0)))
 def test_the_truth_itself_scores_1(truth):
     truth = [*truth, ("v", "a", 0.0, 1.0, 1.0)]
-    scores = segmental_scores(instances(truth), instances(truth), ONE)
+    scores = compute_segmental_scores(instances(truth), instances(truth), ONE)
     assert (set(scores.f1.values()), scores.edit, scores.accuracy) == ({1.0}, 1, 1)
     assert all(set(figures.values()) == {1.0} for figures in scores.per_class.values())
 
@@ -136,7 +136,7 @@ def test_neither_the_scale_of_scores_nor_the_order_of_the_file_matters(truth, re
     results = [(*row[:4], float(n)) for n, row in enumerate(results)]  # no two scores are equal
     moved = [(*row[:4], math.exp(row[4])) for row in results]
     random.shuffle(moved)
-    before, after = (segmental_scores(instances(truth), instances(side), ONE) for side in (results, moved))
+    before, after = (compute_segmental_scores(instances(truth), instances(side), ONE) for side in (results, moved))
     assert (before.f1, before.edit, before.accuracy) == (after.f1, after.edit, after.accuracy)
 
 
@@ -148,7 +148,7 @@ def timeline(text: str, score: float = 1.0, video: str = "v") -> list[Row]:
 
 def judged(truth: str, found: str, protocol: SegmentalProtocol = ONE) -> SegmentalScores:
     """Scores of one video at one frame a letter."""
-    return segmental_scores(
+    return compute_segmental_scores(
         instances(timeline(truth), {"v": float(len(truth))}), instances(timeline(found)), protocol
     )
 
@@ -177,15 +177,15 @@ def test_the_edit_score_looks_at_the_order_alone():
 def test_hits_are_summed_over_videos_and_the_edit_score_is_their_mean():
     truth = [*timeline("abab", video="v"), *timeline("c", video="w")]
     found = [*timeline("abab", video="v"), *timeline("d", video="w")]
-    scores = segmental_scores(instances(truth), instances(found), ONE)
+    scores = compute_segmental_scores(instances(truth), instances(found), ONE)
     assert (scores.f1["50"], scores.edit, scores.accuracy) == (0.8, 0.5, 0.8)
 
 
 def test_of_several_detections_a_frame_takes_the_best_scored_and_of_equals_the_earlier():
     truth = instances(timeline("aabb"), {"v": 4.0})
     found = [("v", "b", 0.0, 4.0, 0.5), ("v", "a", 0.0, 2.0, 0.9), ("v", "c", 2.0, 4.0, 0.5)]
-    assert segmental_scores(truth, instances(found), ONE).accuracy == 1
-    assert segmental_scores(truth, instances(found[::-1]), ONE).accuracy == 0.5
+    assert compute_segmental_scores(truth, instances(found), ONE).accuracy == 1
+    assert compute_segmental_scores(truth, instances(found[::-1]), ONE).accuracy == 0.5
 
 
 def test_background_is_left_out_of_segments_or_is_one_and_counts_among_frames_or_does_not():
@@ -199,7 +199,7 @@ def test_background_is_left_out_of_segments_or_is_one_and_counts_among_frames_or
 
 def test_detections_below_the_floor_are_left_out():
     truth, found = instances(timeline("a b")), instances([*timeline("a", 0.5), ("v", "b", 1.0, 3.0, 0.4)])
-    scores = segmental_scores(truth, found, replace(ONE, floor=0.5))
+    scores = compute_segmental_scores(truth, found, replace(ONE, floor=0.5))
     assert (scores.accuracy, scores.counts["detections"]) == (pytest.approx(2 / 3), 1)
     assert "detections that score less than 0.5, left out: 1" in scores.notes
 
@@ -213,7 +213,7 @@ def test_a_video_without_detections_is_all_background():
 
 def test_a_video_with_neither_truth_nor_detections_has_edit_score_1():
     truth = instances(timeline("a"), {"v": 1.0, "w": 3.0}, "vw")
-    scores = segmental_scores(truth, instances([]), ONE)
+    scores = compute_segmental_scores(truth, instances([]), ONE)
     assert (scores.edit, scores.accuracy, scores.counts["videos"]) == (0.5, 0.75, 2)
 
 
@@ -227,27 +227,27 @@ def test_a_class_is_judged_by_its_own_segments_and_frames():
 
 def test_what_reaches_beyond_a_video_is_cut_and_without_a_duration_it_ends_with_its_truth():
     found = instances([("v", "a", -5.0, 99.0, 1.0), ("v", "a", 50.0, 60.0, 1.0), ("v", "a", -1.0, 1.0, 1.0)])
-    scores = segmental_scores(instances(timeline("aaaa")), found, ONE)
+    scores = compute_segmental_scores(instances(timeline("aaaa")), found, ONE)
     assert (scores.accuracy, scores.counts["frames"]) == (1, 4)
     assert scores.notes == [
         "annotated videos whose length is taken from their last action: 1",
         "detected segments that cover no frame: 1",
         "detected segments cut at an end of their video: 3",
     ]
-    scores = segmental_scores(instances(timeline("aaaa"), {"v": 2.0}), found, ONE)
+    scores = compute_segmental_scores(instances(timeline("aaaa"), {"v": 2.0}), found, ONE)
     assert scores.counts["frames"] == 2
     assert "annotated segments cut at an end of their video: 1" in scores.notes
 
 
 def test_a_segment_of_any_length_can_be_cut():
     found = instances([("v", "a", -1e300, 1e300, 1.0)])
-    assert segmental_scores(instances(timeline("aaaa")), found, ONE).accuracy == 1
+    assert compute_segmental_scores(instances(timeline("aaaa")), found, ONE).accuracy == 1
 
 
 def test_what_the_files_hold_beside_the_ordinary_is_counted_and_noted():
     truth = [*timeline("aab"), ("v", "b", 2.0, 3.0, 1.0), ("v", "a", 1.0, 1.0, 1.0)]
     found = [*timeline("axb"), ("v", "b", 3.0, 1.0, 1.0), *timeline("a", video="z")]
-    scores = segmental_scores(instances(truth, {"v": 3.0}, "vw"), instances(found), ONE)
+    scores = compute_segmental_scores(instances(truth, {"v": 3.0}, "vw"), instances(found), ONE)
     assert (scores.f1["50"], scores.edit, scores.accuracy) == (0.8, pytest.approx(2 / 3), pytest.approx(2 / 3))
     assert scores.counts == {"videos": 1, "frames": 3, "classes": 2, "truth": 2, "detections": 3, "segments": 3}
     assert scores.notes == [
@@ -267,13 +267,13 @@ def test_ordinary_files_need_no_note():
 @pytest.mark.parametrize("rows", [[], [("v", "a", 1.0, 1.0, 1.0)], [("v", "a", 0.0, 0.4, 1.0)]])
 def test_a_truth_that_covers_no_frame_is_refused(rows):
     with pytest.raises(BadInput, match="no annotated action covers a frame"):
-        segmental_scores(instances(rows, {"v": 5.0}, "v"), instances(timeline("a")), ONE)
+        compute_segmental_scores(instances(rows, {"v": 5.0}, "v"), instances(timeline("a")), ONE)
 
 
 def test_frames_are_refused():
     truth = instances(timeline("a"))
     with pytest.raises(BadInput, match="the detections are in frames; dense labels are made of seconds"):
-        segmental_scores(truth, replace(truth, unit="frames"))
+        compute_segmental_scores(truth, replace(truth, unit="frames"))
 
 
 @pytest.mark.parametrize("choices", [{"rate": 0.0}, {"rate": math.inf}, {"overlaps": ()}, {"overlaps": (0.0,)}])
@@ -284,7 +284,7 @@ def test_choices_that_cannot_be_are_refused(choices):
 
 def test_the_scores_are_json_with_these_keys():
     truth = replace(instances(timeline("ab")), subset="split1")
-    value = json.loads(json.dumps(segmental_scores(truth, truth).to_json()))
+    value = json.loads(json.dumps(compute_segmental_scores(truth, truth).to_json()))
     assert list(value) == ["protocol", "subset", "f1", "edit", "accuracy", "per_class", "counts", "notes"]
     assert (value["protocol"], value["subset"], value["f1"]) == ("segmental", "split1", {"10": 1, "25": 1, "50": 1})
 
@@ -292,20 +292,20 @@ def test_the_scores_are_json_with_these_keys():
 @pytest.mark.data
 def test_the_labels_of_a_published_model_score_close_to_its_paper(data):
     folder = data / "datasets/salads50_scores"
-    truth = read_truth(folder / "annotations.json")
+    truth = read_ground_truth(folder / "annotations.json")
     results = ed_tcn(folder, truth)
     # Its program takes F1 and accuracy of each video apart, then their mean, on steps of 1.67 s; these are of 1 s.
     videos = range(len(truth.videos))
     alone = [
-        replace(truth.rows(truth.video == v), durations={truth.videos[v]: truth.durations[truth.videos[v]]})
+        replace(truth.select_rows(truth.video == v), durations={truth.videos[v]: truth.durations[truth.videos[v]]})
         for v in videos
     ]
-    scores = [segmental_scores(video, results, ONE) for video in alone]
+    scores = [compute_segmental_scores(video, results, ONE) for video in alone]
     f1 = [np.mean([score.f1[name] for score in scores]) for name in ("10", "25", "50")]
     assert f1 == pytest.approx([0.680, 0.639, 0.526], abs=0.02)
     assert np.mean([score.accuracy for score in scores]) == pytest.approx(0.647, abs=0.003)
     assert np.mean([score.edit for score in scores]) == pytest.approx(0.598, abs=0.01)
-    together = segmental_scores(truth, results, ONE)
+    together = compute_segmental_scores(truth, results, ONE)
     assert together.edit == pytest.approx(np.mean([score.edit for score in scores]))
 
 

@@ -29,25 +29,31 @@ def evaluate(
 
     Example: `untrimmed evaluate annotations.json runs/demo/results.json --subset validation --tiou 0.3:0.7:0.1`
     """
-    from untrimmed.evaluation.files import Question, find_protocol, parse_rates
-    from untrimmed.evaluation.files import answer as answer_question
+    from untrimmed.evaluation import files
     from untrimmed.evaluation.protocols import parse_tious
     from untrimmed.evaluation.tables import tables_of
     from untrimmed.io import write_json
 
-    rules = find_protocol(protocol, parse_tious(tiou) if tiou else None)
-    rates = parse_rates(fps) if fps else None
-    question = Question(truth=truth, results=results, protocol=rules, subset=subset, videos=videos, rates=rates)
-    answer = answer_question(question, resamples=bootstrap, ties=ties)
+    evaluation = files.evaluate(
+        truth,
+        results,
+        protocol,
+        subset=subset,
+        tious=parse_tious(tiou) if tiou else None,
+        videos=videos,
+        fps=fps or None,
+        bootstrap=bootstrap,
+        ties=ties,
+    )
     if json:
-        write_json(json, answer.to_json())
-    for table in tables_of(answer.scores):
+        write_json(json, evaluation.to_json())
+    for table in tables_of(evaluation.scores):
         show_table(table.caption, table.header, table.rows)
-    show_notes(answer.scores.notes)
+    show_notes(evaluation.notes)
     if html:
         from untrimmed.evaluation.page import write_evaluation
 
-        print(write_evaluation(html, answer))
+        print(write_evaluation(html, evaluation))
 
 
 @command(app)
@@ -65,14 +71,13 @@ def compare(
 
     Example: `untrimmed compare first.json second.json`
     """
-    from untrimmed.evaluation.files import compare_files, find_protocol, question_of
+    from untrimmed.evaluation import files
     from untrimmed.evaluation.protocols import parse_tious
     from untrimmed.evaluation.tables import class_table, comparison_table
     from untrimmed.io import write_json
 
-    rules = find_protocol(protocol, parse_tious(tiou) if tiou else None)
-    questions = [question_of(file, truth, rules, subset) for file in (first, second)]
-    comparison = compare_files(questions[0], questions[1], bootstrap)
+    tious = parse_tious(tiou) if tiou else None
+    comparison = files.compare(first, second, truth, protocol, subset=subset, tious=tious, bootstrap=bootstrap)
     if json:
         write_json(json, comparison.to_json())
     for table in (class_table(comparison), comparison_table(comparison)):

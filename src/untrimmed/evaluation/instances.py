@@ -1,6 +1,6 @@
 """Annotated and detected actions of many videos as columns of raw numbers, which is what evaluation reads.
 
-Readers for training drop a segment without length; here it stays, since each protocol decides for itself.
+Readers for training drop a segment without length; here it stays, because each protocol decides on its own.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,15 +10,17 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from untrimmed.timeline import Timeline
+from untrimmed.annotations.annotations import Row
+from untrimmed.io import BadInput
+from untrimmed.timeline import Action, Timeline
 
 
 @dataclass(frozen=True, eq=False)
 class Instances:
-    """One row an action, in the order of the file. Segments may be reversed, without length, or repeated."""
+    """Actions, one a row, in the order of the file. Segments may be reversed, without length, or repeated."""
 
     videos: tuple[str, ...]
-    """Every video that was read, also those without actions, in the order of the file."""
+    """Every video of the file, also those without actions, in its order."""
     labels: tuple[str, ...]
     """The labels of the rows, sorted."""
     video: Int[np.ndarray, " rows"]
@@ -30,31 +32,35 @@ class Instances:
     end: Float[np.ndarray, " rows"]
     """In `unit`."""
     score: Float[np.ndarray, " rows"]
-    """1 for what is annotated."""
+    """1 for annotated actions."""
     subset: str | None = None
     """The part of a data set that was read; None for all of it."""
     durations: Mapping[str, float] = field(default_factory=dict)
-    """Seconds by video, where they are known."""
+    """Seconds by video, where the file states them."""
     marks: Mapping[str, Float[np.ndarray, "marks 2"]] = field(default_factory=dict)
     """Stretches in seconds by video that may or may not be an action (THUMOS'14's Ambiguous)."""
     unit: Literal["seconds", "frames"] = "seconds"
-    """What starts and ends are counted in; tables of THUMOS'14 proposals count frames, the last one included."""
+    """The unit of starts and ends; tables of THUMOS'14 proposals count frames, the last one included."""
 
     def __len__(self) -> int:
         return len(self.start)
 
-    def rows(self, chosen: Bool[np.ndarray, " rows"] | Int[np.ndarray, " chosen"]) -> "Instances":
-        """Some of the rows, by mask or index; videos and labels stay, so their indices keep their meaning."""
-        columns = {name: getattr(self, name)[chosen] for name in ("video", "label", "start", "end", "score")}
+    def select_rows(self, rows: Bool[np.ndarray, " rows"] | Int[np.ndarray, " selected"]) -> "Instances":
+        """Select rows by mask or index; `videos` and `labels` stay, so indices keep their meaning."""
+        columns = {name: getattr(self, name)[rows] for name in ("video", "label", "start", "end", "score")}
         return replace(self, **columns)
 
-    def of(self, videos: Collection[str]) -> "Instances":
-        """The rows of some videos, without the others."""
-        index = {name: number for number, name in enumerate(name for name in self.videos if name in videos)}
-        places = np.array([index.get(name, -1) for name in self.videos], np.int64)
-        kept = self.rows(places[self.video] >= 0)
-        marks = {video: its for video, its in self.marks.items() if video in videos}
-        return replace(kept, videos=tuple(index), video=places[kept.video], marks=marks)
+    def select_videos(self, videos: Collection[str]) -> "Instances":
+        """Select the rows of some videos; the others leave `videos` and `marks` too."""
+        names = tuple(name for name in self.videos if name in videos)
+        index = index_names(self.videos, names)
+        rows = self.select_rows(index[self.video] >= 0)
+        marks = {video: marks for video, marks in self.marks.items() if video in videos}
+        return replace(rows, videos=names, video=index[rows.video], marks=marks)
+
+    def find_flat(self) -> Bool[np.ndarray, " rows"]:
+        """Find the segments without length or reversed."""
+        return self.end <= self.start
 
 
 def from_columns(
@@ -65,24 +71,52 @@ def from_columns(
     end: Float[np.ndarray, " rows"],
     score: Float[np.ndarray, " rows"],
 ) -> Instances:
-    """Instances of rows whose labels are given by name."""
+    """Build instances of rows whose labels are given by name."""
     labels = tuple(sorted(set(names)))
     index = {name: number for number, name in enumerate(labels)}
     label = np.fromiter((index[name] for name in names), np.int64, len(names))
     return Instances(videos, labels, video, label, start, end, score)
 
 
-def from_timelines(timelines: Mapping[str, Timeline], subset: str | None = None) -> Instances:
-    """The actions of timelines, annotated or detected, in their order."""
-    actions = [action for timeline in timelines.values() for action in timeline.actions]
-    counts = np.array([len(timeline.actions) for timeline in timelines.values()], np.int64)
-    instances = from_columns(
-        tuple(timelines),
-        np.repeat(np.arange(len(counts)), counts),
-        [action.label for action in actions],
-        np.array([action.start for action in actions], np.float64),
-        np.array([action.end for action in actions], np.float64),
-        np.array([action.score for action in actions], np.float64),
+def from_rows(rows: Mapping[str, Sequence[Action | Row]]) -> Instances:
+    """Build instances of the rows of each video, in their order."""
+    listed = [action for actions in rows.values() for action in actions]
+    counts = np.array([len(actions) for actions in rows.values()], np.int64)
+    return from_columns(
+        tuple(rows),
+        np.repeat(np.arange(len(rows)), counts),
+        [action.label for action in listed],
+        np.array([action.start for action in listed], np.float64),
+        np.array([action.end for action in listed], np.float64),
+        np.array([action.score for action in listed], np.float64),
     )
+
+
+def from_timelines(timelines: Mapping[str, Timeline], subset: str | None = None) -> Instances:
+    """Build instances of the actions of timelines, annotated or detected, in their order."""
+    instances = from_rows({video: timeline.actions for video, timeline in timelines.items()})
     durations = {video: timeline.duration for video, timeline in timelines.items()}
     return replace(instances, subset=subset, durations=durations)
+
+
+def index_names(names: Sequence[str], known: Sequence[str]) -> Int[np.ndarray, " names"]:
+    """Find the index of each name among the known names; -1 where it is not among them."""
+    index = {name: number for number, name in enumerate(known)}
+    return np.array([index.get(name, -1) for name in names], np.int64)
+
+
+def index_videos(results: Instances, ground_truth: Instances) -> Int[np.ndarray, " rows"]:
+    """Find the video of each row of the results among the videos of the ground truth; -1 where it is not there."""
+    return index_names(results.videos, ground_truth.videos)[results.video]
+
+
+def index_all_videos(results: Instances, ground_truth: Instances) -> Int[np.ndarray, " rows"]:
+    """Find the video of each row as `index_videos`; videos that only the results have are numbered from there on."""
+    known = tuple(dict.fromkeys((*ground_truth.videos, *results.videos)))
+    return index_names(results.videos, known)[results.video]
+
+
+def check_not_empty(ground_truth: Instances, content: str = "action") -> None:
+    """Raise BadInput when the ground truth is empty."""
+    if not len(ground_truth):
+        raise BadInput(f"the annotations hold no {content}, so nothing can be judged; choose another subset or file")

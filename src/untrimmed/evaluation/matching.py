@@ -1,132 +1,46 @@
-"""Which detection hits which annotated action, by either of the two rules in use, and what that is worth."""
+"""Kernels that match detections and annotated actions, by either of the two rules in use, and compute overlaps.
 
-from typing import no_type_check
+They carry `no_type_check` because numba compiles the function itself, not a wrapper that checks its shapes.
+"""
+
+from typing import NamedTuple, no_type_check
 
 import numpy as np
+from jaxtyping import Float, Int
 from numba import njit
 
-# Kernels carry `no_type_check` because numba compiles the function itself, not one that checks its shapes.
+MISS = -1
+"""In place of a row: nothing was matched."""
+
+
+class Segments(NamedTuple):
+    """Starts and ends, in one unit."""
+
+    start: Float[np.ndarray, " segments"]
+    end: Float[np.ndarray, " segments"]
+
+
+class Candidates(NamedTuple):
+    """The rows that may match each of some segments: for segment i, `order[first[i]:last[i]]`."""
+
+    order: Int[np.ndarray, " rows"]
+    first: Int[np.ndarray, " segments"]
+    last: Int[np.ndarray, " segments"]
+
+
+def find_candidates(groups: Int[np.ndarray, " rows"], wanted: Int[np.ndarray, " segments"]) -> Candidates:
+    """Find the rows of the same group as each segment; within a group they keep their order."""
+    order = np.argsort(groups, kind="stable")
+    ascending = groups[order]
+    return Candidates(order, *(np.searchsorted(ascending, wanted, side=side) for side in ("left", "right")))
 
 
 @njit(cache=True)
 @no_type_check
-def by_detections(starts, ends, first, last, truth_starts, truth_ends, tious, flat_overlap, strict):
-    """The truth that each detection takes at each threshold, -1 for none: detections choose, best score first.
-
-    The candidates of detection i are truths `first[i]:last[i]`. Each detection takes the free one that it overlaps
-    most, of equal overlaps the later one (which is what a reversed ascending sort puts first).
-    """
-    taken_by = np.full((truth_starts.size, tious.size), -1)
-    chosen = np.full((starts.size, tious.size), -1)
-    overlaps = np.empty(truth_starts.size)
-    for i in range(starts.size):
-        for j in range(first[i], last[i]):
-            overlaps[j] = tiou(starts[i], ends[i], truth_starts[j], truth_ends[j], flat_overlap)
-        for k in range(tious.size):
-            best = -1
-            for j in range(first[i], last[i]):
-                enough = overlaps[j] > tious[k] if strict else overlaps[j] >= tious[k]
-                if enough and taken_by[j, k] < 0 and (best < 0 or overlaps[j] >= overlaps[best]):
-                    best = j
-            if best >= 0:
-                taken_by[best, k] = i
-                chosen[i, k] = best
-    return chosen
-
-
-@njit(cache=True)
-@no_type_check
-def by_truths(starts, ends, first, last, order, truth_starts, truth_ends, tious, flat_overlap, strict):
-    """The truth that each detection takes at each threshold, -1 for none: truths choose, in the order of the file.
-
-    The candidates of truth j are detections `order[first[j]:last[j]]`, best score first. Each truth looks at the free
-    one of largest overlap, of equals the better scored, and takes it where the overlap passes the threshold.
-    """
-    chosen = np.full((starts.size, tious.size), -1)
-    overlaps = np.empty(starts.size)
-    for j in range(truth_starts.size):
-        for p in range(first[j], last[j]):
-            i = order[p]
-            overlaps[i] = tiou(starts[i], ends[i], truth_starts[j], truth_ends[j], flat_overlap)
-        for k in range(tious.size):
-            best = -1
-            for p in range(first[j], last[j]):
-                i = order[p]
-                if chosen[i, k] < 0 and (best < 0 or overlaps[i] > overlaps[best]):
-                    best = i
-            if best >= 0 and (overlaps[best] > tious[k] or (overlaps[best] == tious[k] and not strict)):
-                chosen[best, k] = j
-    return chosen
-
-
-@njit(cache=True)
-@no_type_check
-def touching(starts, ends, first, last, mark_starts, mark_ends):
-    """Whether each detection overlaps any of the marks `first[i]:last[i]`, by however little."""
-    touches = np.zeros(starts.size, np.bool_)
-    for i in range(starts.size):
-        for j in range(first[i], last[i]):
-            if min(ends[i], mark_ends[j]) > max(starts[i], mark_starts[j]):
-                touches[i] = True
-    return touches
-
-
-@njit(cache=True)
-@no_type_check
-def found_among_best(starts, ends, first, last, order, truth_starts, truth_ends, shares, tious, flat_overlap):
-    """Whether each truth overlaps enough with one of the best detections of its class in its video.
-
-    Looked at are the first `share * truths of the class in the video` of `order[first[j]:last[j]]`, for every share:
-    truths x thresholds x shares. `first` and `last` are equal for all truths of one class and video, which stand
-    one after another.
-    """
-    found = np.zeros((truth_starts.size, tious.size, shares.size), np.bool_)
-    begin = 0
-    for j in range(truth_starts.size):
-        if j > 0 and (first[j] != first[j - 1] or last[j] != last[j - 1]):
-            begin = j
-        end = j + 1
-        while end < truth_starts.size and first[end] == first[j] and last[end] == last[j]:
-            end += 1
-        best, position = -np.inf, first[j]
-        for s in range(shares.size):  # ascending
-            until = min(last[j], first[j] + shares[s] * (end - begin))
-            while position < until:
-                i = order[position]
-                best = max(best, tiou(starts[i], ends[i], truth_starts[j], truth_ends[j], flat_overlap))
-                position += 1
-            for k in range(tious.size):
-                found[j, k, s] = best >= tious[k]
-    return found
-
-
-@njit(cache=True)
-@no_type_check
-def repeated(starts, ends, group, tolerance):
-    """Whether each segment has both ends within `tolerance` of an earlier one of its group that is not such itself.
-
-    `group` ascends.
-    """
-    again = np.zeros(starts.size, np.bool_)
-    begin = 0
-    for j in range(starts.size):
-        if group[j] != group[begin]:
-            begin = j
-        for i in range(begin, j):
-            if again[i]:
-                continue
-            if abs(starts[j] - starts[i]) <= tolerance and abs(ends[j] - ends[i]) <= tolerance:
-                again[j] = True
-                break
-    return again
-
-
-@njit(cache=True)
-@no_type_check
-def tiou(start, end, other_start, other_end, flat_overlap):
-    """Temporal intersection over union; `flat_overlap` where that is 0 / 0."""
-    overlap = max(min(end, other_end) - max(start, other_start), 0.0)
-    union = (other_end - other_start) + (end - start) - overlap
+def compute_tiou(a: Segments, i: int, b: Segments, j: int, flat_overlap: float) -> float:
+    """Compute the temporal intersection over union of two segments; `flat_overlap` where it is 0 / 0."""
+    overlap = max(min(a.end[i], b.end[j]) - max(a.start[i], b.start[j]), 0.0)
+    union = (b.end[j] - b.start[j]) + (a.end[i] - a.start[i]) - overlap
     if union == 0:
         return flat_overlap
     return overlap / union
@@ -134,63 +48,177 @@ def tiou(start, end, other_start, other_end, flat_overlap):
 
 @njit(cache=True)
 @no_type_check
-def average_precisions(pointers, hits, anchors, counted, videos, bounds, weights, truths, points):
-    """AP of every class at every threshold, with every video counted `weights[video]` times.
+def match_by_detections(
+    detections: Segments,
+    actions: Segments,
+    candidates: Candidates,
+    tious: np.ndarray,
+    flat_overlap: float,
+    strict: bool,
+) -> np.ndarray:
+    """Match detections, best score first: each takes the free action that it overlaps most, if by the threshold.
 
-    The detections of class c are `bounds[c]:bounds[c + 1]`, best first. What hits at threshold k are
-    `hits[pointers[c, k]:pointers[c, k + 1]]`; a detection is a false positive unless it hits, or is not `counted`.
-    `anchors[i]` is the detection before which false positives outrank detection i: itself, or the first of those with
-    its score. `truths` are the weighed numbers of truth: 0 gives NaN. `points` are the recalls at which precision is
-    read; none of them (size 0) means the area under all of the curve, a NaN the mean precision of the hits.
+    The candidates of a detection are rows of `actions`. Of equal overlaps it takes the later one (which a reversed
+    ascending sort puts first). Returns the row of the matched action or MISS: [thresholds, detections].
     """
-    precisions = np.full((truths.size, pointers.shape[1] - 1), np.nan)
-    for label in range(truths.size):
-        if truths[label] <= 0:
-            continue
-        first, last = bounds[label], bounds[label + 1]
-        before = np.empty(last - first + 1)  # detections above each rank that may be false positives
-        before[0] = 0.0
-        for i in range(first, last):
-            before[i - first + 1] = before[i - first] + (weights[videos[i]] if counted[i] else 0.0)
-        for k in range(pointers.shape[1] - 1):
-            mine = hits[pointers[label, k] : pointers[label, k + 1]]
-            precisions[label, k] = _precision(
-                mine, anchors, counted, videos, weights, before, first, truths[label], points
-            )
-    return precisions
+    order, first, last = candidates
+    free = np.ones((actions.start.size, tious.size), np.bool_)
+    matched = np.full((tious.size, detections.start.size), MISS)
+    overlaps = np.empty(actions.start.size)
+    for i in range(detections.start.size):
+        for p in range(first[i], last[i]):
+            j = order[p]
+            overlaps[j] = compute_tiou(detections, i, actions, j, flat_overlap)
+        for k in range(tious.size):
+            best = MISS
+            for p in range(first[i], last[i]):
+                j = order[p]
+                enough = overlaps[j] > tious[k] if strict else overlaps[j] >= tious[k]
+                if enough and free[j, k] and (best < 0 or overlaps[j] >= overlaps[best]):
+                    best = j
+            if best >= 0:
+                free[best, k] = False
+                matched[k, i] = best
+    return matched
 
 
 @njit(cache=True)
 @no_type_check
-def _precision(hits, anchors, counted, videos, weights, before, first, truths, points):
-    """AP of one class at one threshold."""
-    precision, recall, weighed = np.empty(hits.size), np.empty(hits.size), np.empty(hits.size)
-    found, hits_before, anchor, total = 0.0, 0.0, -1, 0.0
-    hits_at_anchor, mean = 0.0, 0.0
-    for n in range(hits.size):
-        i = hits[n]
-        if anchors[i] != anchor:
-            anchor, hits_at_anchor = anchors[i], hits_before
-        false = before[anchor - first] - hits_at_anchor
-        weight = weights[videos[i]]
-        if counted[i]:
-            hits_before += weight
-        # A video drawn several times is several hits, one after another.
-        for copy in range(int(weight)):
-            mean += (found + copy + 1) / (found + copy + 1 + false)
-        found += weight
-        precision[n] = found / (found + false) if found > 0 else 0.0
-        recall[n], weighed[n] = found / truths, weight
-    if points.size == 1 and np.isnan(points[0]):
-        return mean / truths
-    # From the last hit up, so that `best` is the highest precision at this recall or beyond.
-    best, point = 0.0, points.size - 1
-    for n in range(hits.size - 1, -1, -1):
-        while point >= 0 and recall[n] < points[point]:
-            total += best
-            point -= 1
-        best = max(best, precision[n])
-        total += 0.0 if points.size else best * weighed[n]
-    if points.size:
-        return (total + (point + 1) * best) / points.size
-    return total / truths
+def match_by_actions(
+    detections: Segments,
+    actions: Segments,
+    candidates: Candidates,
+    tious: np.ndarray,
+    flat_overlap: float,
+    strict: bool,
+) -> np.ndarray:
+    """Match annotated actions, in their order: each looks at the free detection that it overlaps most.
+
+    The candidates of an action are rows of `detections`, best score first. Of equal overlaps it looks at the better
+    scored one, and takes it where the overlap passes the threshold. Returns the row of the matched action or MISS:
+    [thresholds, detections].
+    """
+    order, first, last = candidates
+    matched = np.full((tious.size, detections.start.size), MISS)
+    overlaps = np.empty(detections.start.size)
+    for j in range(actions.start.size):
+        for p in range(first[j], last[j]):
+            i = order[p]
+            overlaps[i] = compute_tiou(detections, i, actions, j, flat_overlap)
+        for k in range(tious.size):
+            best = MISS
+            for p in range(first[j], last[j]):
+                i = order[p]
+                if matched[k, i] < 0 and (best < 0 or overlaps[i] > overlaps[best]):
+                    best = i
+            if best >= 0 and (overlaps[best] > tious[k] or (overlaps[best] == tious[k] and not strict)):
+                matched[k, best] = j
+    return matched
+
+
+@njit(cache=True)
+@no_type_check
+def match_free_actions(
+    detections: Segments, actions: Segments, candidates: Candidates, free: np.ndarray, tiou: float
+) -> np.ndarray:
+    """Match detections, in their order, to the actions that are `free` (booleans, updated), if overlap is `tiou`.
+
+    As in `match_by_detections`, the later of equal overlaps is taken. Returns the row of the action or MISS.
+    """
+    order, first, last = candidates
+    matched = np.full(detections.start.size, MISS)
+    for i in range(detections.start.size):
+        largest = tiou
+        for p in range(first[i], last[i]):
+            j = order[p]
+            if not free[j]:
+                continue
+            overlap = compute_tiou(detections, i, actions, j, np.inf)
+            if overlap >= largest:
+                matched[i], largest = j, overlap
+        if matched[i] >= 0:
+            free[matched[i]] = False
+    return matched
+
+
+@njit(cache=True)
+@no_type_check
+def compute_largest_overlaps(
+    detections: Segments, actions: Segments, candidates: Candidates, labels: np.ndarray, action_labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the largest tIoU of each detection with actions of its own label, and with those of other labels."""
+    order, first, last = candidates
+    same, other = np.zeros(labels.size), np.zeros(labels.size)
+    for i in range(labels.size):
+        for p in range(first[i], last[i]):
+            j = order[p]
+            overlap = compute_tiou(detections, i, actions, j, np.inf)
+            if action_labels[j] == labels[i]:
+                same[i] = max(same[i], overlap)
+            else:
+                other[i] = max(other[i], overlap)
+    return same, other
+
+
+@njit(cache=True)
+@no_type_check
+def find_touching(detections: Segments, marks: Segments, candidates: Candidates) -> np.ndarray:
+    """Find the detections that overlap any of their candidates among the marks, by however little."""
+    order, first, last = candidates
+    touching = np.zeros(detections.start.size, np.bool_)
+    for i in range(detections.start.size):
+        for p in range(first[i], last[i]):
+            j = order[p]
+            if min(detections.end[i], marks.end[j]) > max(detections.start[i], marks.start[j]):
+                touching[i] = True
+    return touching
+
+
+@njit(cache=True)
+@no_type_check
+def find_recalled(
+    detections: Segments,
+    actions: Segments,
+    candidates: Candidates,
+    limits: np.ndarray,
+    tious: np.ndarray,
+    flat_overlap: float,
+) -> np.ndarray:
+    """Find the actions that one of their best candidates among the detections overlaps by each threshold.
+
+    Of the candidates of action j, best first, the first `limits[j, s]` count; `limits` ascends along s. One detection
+    may recall many actions. Returns booleans [actions, thresholds, limits].
+    """
+    order, first, last = candidates
+    recalled = np.zeros((actions.start.size, tious.size, limits.shape[1]), np.bool_)
+    for j in range(actions.start.size):
+        best, position = -np.inf, first[j]
+        for s in range(limits.shape[1]):
+            while position < min(last[j], first[j] + limits[j, s]):
+                i = order[position]
+                overlap = compute_tiou(detections, i, actions, j, flat_overlap)
+                best = max(best, overlap)
+                position += 1
+            for k in range(tious.size):
+                recalled[j, k, s] = best >= tious[k]
+    return recalled
+
+
+@njit(cache=True)
+@no_type_check
+def find_repeats(segments: Segments, groups: np.ndarray, tolerance: float) -> np.ndarray:
+    """Find the segments with both ends within `tolerance` of an earlier one of their group that is no repeat itself.
+
+    `groups` ascends.
+    """
+    repeats = np.zeros(groups.size, np.bool_)
+    begin = 0
+    for j in range(groups.size):
+        if groups[j] != groups[begin]:
+            begin = j
+        for i in range(begin, j):
+            close = abs(segments.start[j] - segments.start[i]) <= tolerance
+            if not repeats[i] and close and abs(segments.end[j] - segments.end[i]) <= tolerance:
+                repeats[j] = True
+                break
+    return repeats

@@ -1,14 +1,16 @@
 """Where to set the score threshold, what precision and recall follow, and whether scores serve as confidence."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, no_type_check
+from dataclasses import dataclass
+from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numba import njit
 
 from untrimmed.evaluation.instances import Instances
-from untrimmed.evaluation.overlaps import MISS, judge, take_free
+from untrimmed.evaluation.matches import match_detections, match_to_free
+from untrimmed.evaluation.matching import MISS
+from untrimmed.evaluation.protocols import DetectionProtocol
 
 PRECISIONS = (0.5, 0.7, 0.8, 0.9, 0.95)
 """Precisions that people ask for."""
@@ -16,7 +18,7 @@ PRECISIONS = (0.5, 0.7, 0.8, 0.9, 0.95)
 
 @dataclass(frozen=True)
 class Point:
-    """What keeping the detections of a score or more gives."""
+    """Precision and recall of the detections that score at least so much."""
 
     score: float
     precision: float
@@ -29,20 +31,20 @@ class Point:
 class Curve:
     """Precision and recall at every score that a detection has, highest first; equal scores come together."""
 
-    truths: int
-    """At least 1."""
+    actions: int
+    """The number of annotated actions, at least 1."""
     score: Float[np.ndarray, " points"]
     precision: Float[np.ndarray, " points"]
     recall: Float[np.ndarray, " points"]
 
     def point(self, index: int) -> Point:
-        """One point of it."""
+        """Return one point of the curve."""
         precision, recall = float(self.precision[index]), float(self.recall[index])
         f1 = 2 * precision * recall / (precision + recall) if precision else 0.0
         return Point(float(self.score[index]), precision, recall, f1)
 
     def best(self) -> Point | None:
-        """The point of highest F1, of equals the highest score; None where nothing was hit."""
+        """Return the point of highest F1, of equals the one of highest score; None without a hit."""
         if not self.recall.size or not self.recall[-1]:
             return None
         total = self.precision + self.recall
@@ -50,20 +52,14 @@ class Curve:
         return self.point(int(f1.argmax()))
 
     def reaching(self, precision: float) -> Point | None:
-        """The point of lowest score, thus highest recall, whose precision is that or more; None where none is."""
+        """Return the point of lowest score, thus highest recall, that has the precision; None if there is none."""
         reached = np.flatnonzero(self.precision >= precision)
         return self.point(int(reached[-1])) if reached.size else None
 
     def thin(self, tolerance: float = 1e-3) -> "Curve":
-        """Fewer points for drawing: no point of the one line, in recall and precision, is farther from the other."""
-        kept = np.flatnonzero(_corners(self.recall, self.precision, tolerance))
-        return Curve(self.truths, self.score[kept], self.precision[kept], self.recall[kept])
-
-    def to_json(self) -> dict[str, Any]:
-        """The points, thinned, for `write_json`."""
-        thin = self.thin()
-        columns = {name: getattr(thin, name).tolist() for name in ("score", "precision", "recall")}
-        return {"truths": self.truths, **columns}
+        """Drop points for drawing; both lines, in recall and precision, lie within `tolerance` of each other."""
+        corners = np.flatnonzero(_find_corners(self.recall, self.precision, tolerance))
+        return Curve(self.actions, self.score[corners], self.precision[corners], self.recall[corners])
 
 
 @dataclass(frozen=True)
@@ -71,9 +67,9 @@ class Reliability:
     """Detections of scores that lie close together."""
 
     above: float
-    """The lower edge, which is not in, but for that of the first bin."""
+    """The lower edge, excluded except in the first bin."""
     upto: float
-    """The upper edge, which is in."""
+    """The upper edge, included."""
     count: int
     score: float | None
     """Mean; None without detections."""
@@ -93,118 +89,102 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Operation:
-    """One curve and the points of it that one may want to work at."""
+class OperatingCurve:
+    """One curve and the points on it that one may want to work at."""
 
     curve: Curve
     best: Point | None
     """The best F1."""
     reaching: dict[float, Point | None]
-    """The lowest threshold that reaches each wanted precision; None where none does."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields under their names; precisions as text."""
-        reaching = {f"{wanted:g}": point and asdict(point) for wanted, point in self.reaching.items()}
-        return {"curve": self.curve.to_json(), "best": self.best and asdict(self.best), "reaching": reaching}
+    """By precision: the lowest score that reaches it; None where none does."""
 
 
 @dataclass(frozen=True)
-class Operating:
+class OperatingPoints:
     """What thresholds on the score give, at one tIoU."""
 
     tiou: float
-    pooled: Operation
+    pooled: OperatingCurve
     """Over the detections of all classes."""
-    classes: dict[str, Operation]
-    """By label of the truth."""
+    classes: dict[str, OperatingCurve]
+    """By label of the ground truth."""
     equal_width: Calibration | None
     """Over bins of one width; None where `notes` says why."""
     equal_mass: Calibration | None
-    """Over bins of as many detections, but that equal scores stay together."""
+    """Over bins of about equal numbers of detections; equal scores stay together."""
     notes: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields under their names, for `write_json`; curves are thinned."""
-        return {
-            "tiou": self.tiou,
-            "pooled": self.pooled.to_json(),
-            "classes": {label: operation.to_json() for label, operation in self.classes.items()},
-            "equal_width": self.equal_width and asdict(self.equal_width),
-            "equal_mass": self.equal_mass and asdict(self.equal_mass),
-            "notes": list(self.notes),
-        }
 
 
 @dataclass(frozen=True, eq=False)
 class Confusion:
-    """What the truths of each label were detected as."""
+    """What the annotated actions of each label were detected as."""
 
     tiou: float
     floor: float
-    """Detections of a lower score are left out."""
+    """Detections of a lower score are dropped."""
     labels: tuple[str, ...]
-    """Those of the truth."""
-    counts: Int[np.ndarray, "truth_and_background labels_and_missed"]
-    """Truths by label (row) and label of the detection they were given (column). The last column counts truths that
-    were given none, the last row detections that were given to none."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields under their names, for `write_json`."""
-        values = {"tiou": self.tiou, "floor": self.floor, "labels": list(self.labels)}
-        return {**values, "counts": self.counts.tolist()}
+    """Those of the ground truth."""
+    counts: Int[np.ndarray, "actions_and_background labels_and_missed"]
+    """Actions by label (row) and label of the detection that matches them (column). The last column counts actions
+    without a detection, the last row detections without an action."""
 
 
-def operating(
-    truth: Instances,
+def find_operating_points(
+    ground_truth: Instances,
     results: Instances,
     tiou: float = 0.5,
     precisions: tuple[float, ...] = PRECISIONS,
     bins: int = 15,
-) -> Operating:
-    """What each score threshold gives, matched by the rules of the ActivityNet program at one tIoU.
+) -> OperatingPoints:
+    """Find what each score threshold gives, matched by the rules of the ActivityNet program at one tIoU.
 
-    Raises BadInput when the truth is empty, ValueError when the tIoU is not in (0, 1].
+    Raises BadInput when the ground truth is empty, ValueError when the tIoU is not in (0, 1].
     """
-    judged = judge(truth, results, (tiou,))
-    hits, bounds = judged.hit[0] != MISS, judged.bounds
+    matches = match_detections(ground_truth, results, DetectionProtocol(name="one tIoU", tious=(tiou,)))
+    score, hits, bounds = matches.score, matches.hit[0] != MISS, matches.bounds
     classes = {
-        name: _operation(curve(judged.score[here], hits[here], int(judged.truths[label])), precisions)
-        for label, name in enumerate(truth.labels)
-        if judged.truths[label] and (here := slice(bounds[label], bounds[label + 1]))
+        ground_truth.labels[label]: _select_points(
+            build_curve(score[rows], hits[rows], int(matches.positives[label])), precisions
+        )
+        for label in matches.classes
+        if (rows := slice(bounds[label], bounds[label + 1]))
     }
-    why_not = _uncalibrated(judged.score)
-    return Operating(
+    obstacle = _find_obstacle(score)
+    return OperatingPoints(
         tiou=tiou,
-        pooled=_operation(curve(judged.score, hits, len(truth)), precisions),
+        pooled=_select_points(build_curve(score, hits, len(ground_truth)), precisions),
         classes=classes,
-        equal_width=None if why_not else calibration(judged.score, hits, bins),
-        equal_mass=None if why_not else calibration(judged.score, hits, bins, equal_mass=True),
-        notes=(why_not,) if why_not else (),
+        equal_width=None if obstacle else measure_calibration(score, hits, bins),
+        equal_mass=None if obstacle else measure_calibration(score, hits, bins, equal_mass=True),
+        notes=(obstacle,) if obstacle else (),
     )
 
 
-def curve(score: Float[np.ndarray, " detections"], hits: Bool[np.ndarray, " detections"], truths: int) -> Curve:
-    """Precision and recall at every score, from what hit."""
+def build_curve(
+    score: Float[np.ndarray, " detections"], hits: Bool[np.ndarray, " detections"], actions: int
+) -> Curve:
+    """Compute precision and recall at every score, from the hits and the number of annotated actions."""
     order = np.argsort(-score)
-    score, found = score[order], np.cumsum(hits[order])
+    score, true = score[order], np.cumsum(hits[order])
     last = np.flatnonzero(np.append(score[1:] != score[:-1], [True] * (score.size > 0)))
-    return Curve(truths, score[last], found[last] / (last + 1), found[last] / truths)
+    return Curve(actions, score[last], true[last] / (last + 1), true[last] / actions)
 
 
-def calibration(
+def measure_calibration(
     score: Float[np.ndarray, " detections"],
     hits: Bool[np.ndarray, " detections"],
     bins: int = 15,
     equal_mass: bool = False,
 ) -> Calibration:
-    """Mean score against share of hits, over bins of equal width in [0, 1] or of about equal numbers.
+    """Compare mean score with share of hits, over bins of equal width in [0, 1] or of about equal numbers.
 
     There must be a detection, and every score in [0, 1].
     """
     inner = np.arange(1, bins) / bins
     if equal_mass:
         inner = np.unique(np.quantile(score, inner, method="inverted_cdf"))
-        inner = inner[inner < score.max()]
+        # A score of 0 lies in the first bin, whose edges must differ.
+        inner = inner[(inner > 0) & (inner < score.max())]
     place = np.searchsorted(inner, score, side="left")
     count, total, hit = (np.bincount(place, weight, len(inner) + 1) for weight in (None, score, hits))
     gaps = np.abs(total - hit) / np.maximum(count, 1)
@@ -213,40 +193,39 @@ def calibration(
         for n, s, h in zip(*(c.tolist() for c in (count, total, hit)), strict=True)
     ]
     edges = [0.0, *inner.tolist(), 1.0]
-    found = tuple(Reliability(edges[n], edges[n + 1], int(count[n]), *pair) for n, pair in enumerate(means))
-    return Calibration(found, float((gaps * count).sum() / len(score)), float(gaps.max()))
+    parts = tuple(Reliability(edges[n], edges[n + 1], int(count[n]), *pair) for n, pair in enumerate(means))
+    return Calibration(parts, float((gaps * count).sum() / len(score)), float(gaps.max()))
 
 
-def confusion(truth: Instances, results: Instances, floor: float, tiou: float = 0.5) -> Confusion:
-    """Give the truths to the detections of score `floor` or more, one to one, and count by label.
+def count_confusions(ground_truth: Instances, results: Instances, floor: float, tiou: float = 0.5) -> Confusion:
+    """Match annotated actions and detections of score `floor` or more one to one, and count by label.
 
-    Detections that hit keep what they hit, so the diagonal counts the hits of the curves. Those left, best score
-    first, then take the free truth that they overlap most, if by `tiou` or more; it has another label, else they
-    had hit it. Raises BadInput when the truth is empty.
+    Detections that hit keep what they hit, so the diagonal counts the hits of the curves. The others, best score
+    first, then take the free action that they overlap most, if by `tiou` or more; it has another label, else they
+    had hit it. Raises BadInput when the ground truth is empty.
     """
-    judged = judge(truth, results, (tiou,))
-    hit, enough = judged.hit[0].copy(), judged.score >= floor
-    taken = np.zeros(len(truth), bool)
-    taken[hit[enough & (hit != MISS)]] = True
-    left = np.flatnonzero(enough & (hit == MISS))
-    left = left[np.lexsort((judged.row[left], -judged.score[left]))]
-    hit[left] = take_free(truth, results, judged.row[left], taken, tiou)
-    classes = len(truth.labels)
-    given = np.where(hit == MISS, classes, truth.label[hit])[enough]
+    matches = match_detections(ground_truth, results, DetectionProtocol(name="one tIoU", tious=(tiou,)))
+    hit, enough = matches.hit[0].copy(), matches.score >= floor
+    free = np.ones(len(ground_truth), bool)
+    free[hit[enough & (hit != MISS)]] = False
+    unmatched = np.flatnonzero(enough & (hit == MISS))
+    unmatched = unmatched[np.lexsort((matches.row[unmatched], -matches.score[unmatched]))]
+    hit[unmatched] = match_to_free(matches, unmatched, free, tiou)
+    hit, label, classes = hit[enough], matches.label[enough], len(ground_truth.labels)
     counts = np.zeros((classes + 1, classes + 1), np.int64)
-    np.add.at(counts, (given, judged.label[enough]), 1)
-    missed = np.ones(len(truth), bool)
-    missed[hit[enough & (hit != MISS)]] = False
-    counts[:, classes] = np.bincount(truth.label[missed], minlength=classes + 1)
-    return Confusion(tiou, floor, truth.labels, counts)
+    np.add.at(counts, (np.where(hit == MISS, classes, ground_truth.label[hit]), label), 1)
+    missed = np.ones(len(ground_truth), bool)
+    missed[hit[hit != MISS]] = False
+    counts[:, classes] = np.bincount(ground_truth.label[missed], minlength=classes + 1)
+    return Confusion(tiou, floor, ground_truth.labels, counts)
 
 
-def _operation(curve: Curve, precisions: tuple[float, ...]) -> Operation:
-    return Operation(curve, curve.best(), {wanted: curve.reaching(wanted) for wanted in precisions})
+def _select_points(curve: Curve, precisions: tuple[float, ...]) -> OperatingCurve:
+    return OperatingCurve(curve, curve.best(), {precision: curve.reaching(precision) for precision in precisions})
 
 
-def _uncalibrated(score: Float[np.ndarray, " detections"]) -> str:
-    """Why scores cannot be read as confidence; empty where they can."""
+def _find_obstacle(score: Float[np.ndarray, " detections"]) -> str:
+    """Find why scores cannot be read as confidence; empty where they can."""
     if not score.size:
         return "no calibration: there is no detection of a class of the annotations"
     outside = int(((score < 0) | (score > 1)).sum())
@@ -255,12 +234,12 @@ def _uncalibrated(score: Float[np.ndarray, " detections"]) -> str:
 
 @njit(cache=True)
 @no_type_check
-def _corners(x, y, tolerance):
-    """Which points of a line must stay for the rest to lie within `tolerance`: the rule of Douglas and Peucker."""
-    kept = np.zeros(x.size, np.bool_)
+def _find_corners(x: np.ndarray, y: np.ndarray, tolerance: float) -> np.ndarray:
+    """Find the points that a line needs to stay within `tolerance` of all: the rule of Douglas and Peucker."""
+    corners = np.zeros(x.size, np.bool_)
     if not x.size:
-        return kept
-    kept[0] = kept[-1] = True
+        return corners
+    corners[0] = corners[-1] = True
     stack = [(0, x.size - 1)]
     while stack:
         first, last = stack.pop()
@@ -275,7 +254,7 @@ def _corners(x, y, tolerance):
             if distance > farthest:
                 farthest, where = distance, i
         if where >= 0:
-            kept[where] = True
+            corners[where] = True
             stack.append((first, where))
             stack.append((where, last))
-    return kept
+    return corners

@@ -1,5 +1,6 @@
-"""The protocols by which detections are judged, each a value that names its choices."""
+"""Protocols of detection: every rule by which mAP is computed, as a value whose fields are the choices."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,58 +13,69 @@ from untrimmed.io import BadInput
 class DetectionProtocol:
     """How detections are judged; the defaults are the rules of the official ActivityNet program.
 
-    AP is found for each class of the truth and each threshold apart. The mean runs over the classes of the truth; one
-    without detections has AP 0.
+    AP is computed for each class of the ground truth and each threshold. The mean runs over the classes of the ground
+    truth; a class without detections has AP 0.
     """
 
     name: str
     tious: tuple[float, ...]
     """Thresholds, each in (0, 1]."""
     matching: Literal["detections choose", "truths choose"] = "detections choose"
-    """Detections by score take the free truth that they overlap most; or truths, in the order of the file,
-    take the free detection that they overlap most, whatever its score."""
+    """Detections, best score first, take the free action of the ground truth that they overlap most; or actions of
+    the ground truth, in the order of the file, take the free detection that they overlap most, whatever its score."""
     test: Literal[">=", ">"] = ">="
-    """How an overlap is held against a threshold."""
+    """How an overlap is compared with a threshold."""
     interpolation: Literal["all points", "11 points", "none"] = "all points"
-    """AP as the area under precision made monotone; as its mean at recall 0, .1, ..., 1; or as the mean over the
-    truth of the precision at each hit."""
+    """AP as the area under precision made monotone; as its mean at recall 0, .1, ..., 1; or as the sum of
+    the precision at each hit over the number of annotated actions."""
     repeats: float | None = None
-    """Seconds: a truth with both ends this close to another of its class is dropped; None counts all of them."""
+    """Seconds: an annotated action with both ends this close to another of its class is dropped; None keeps all."""
     zero_length: Literal["hit by its equal", "never hit", "dropped"] = "hit by its equal"
-    """What becomes of truth without length, and (where it is not dropped) reversed."""
+    """What becomes of annotated actions without length, and of reversed ones where those are not dropped."""
     shortest: float = 0.0
-    """Seconds: truth that is shorter is dropped."""
+    """Seconds: annotated actions that are shorter are dropped."""
     reversed_segments: Literal["as they are", "turned round"] = "as they are"
-    """As they are, a length is negative, and where it makes the union 0 that is a hit, unless `never hit` is said."""
+    """As they are, lengths are negative, and a union of 0 is a hit unless `zero_length` is `never hit`."""
     unknown_classes: Literal["ignored", "refused"] = "ignored"
-    """What becomes of detections of a class that the truth lacks."""
+    """What becomes of detections of a class that the ground truth lacks."""
     outside: Literal["false positives", "ignored"] = "false positives"
-    """What becomes of detections in videos that the truth lacks."""
+    """What becomes of detections in videos that the ground truth lacks."""
     marks: Literal["not read", "no false positive"] = "not read"
     """Whether a detection that touches an Ambiguous mark of its video may be no false positive."""
     equal_scores: Literal["file order", "by video", "hits first"] = "file order"
-    """How detections of one class that score the same are ranked; `by video` sorts them by the name of their video,
-    and keeps the order of the file within."""
+    """How detections of one class and equal score are ranked; `by video` sorts them by the name of their video, and
+    within a video keeps the order of the file."""
     recall_at: tuple[int, ...] = ()
-    """Also the share of truth found among the best k * n detections, n being the truths of that class and video."""
+    """Values of k for Recall@kx: recall among the k * n best detections of a class in a video, where the ground truth
+    has n actions of that class in that video."""
 
     def __post_init__(self) -> None:
-        if not self.tious or not all(0 < tiou <= 1 for tiou in self.tious):
-            raise ValueError(f"thresholds {self.tious} are not one or more numbers in (0, 1]")
+        check_tious(self.tious)
+
+    @property
+    def flat_overlap(self) -> float:
+        """The overlap of two segments whose intersection and union are 0."""
+        return 0.0 if self.zero_length == "never hit" else np.inf
 
 
-def evenly(first: float, last: float, count: int) -> tuple[float, ...]:
-    """Thresholds as np.linspace makes them, so that an overlap on the edge falls as in the official programs."""
+def check_tious(tious: Sequence[float]) -> None:
+    """Raise ValueError unless there are thresholds, and each lies in (0, 1]."""
+    if not tious or not all(0 < tiou <= 1 for tiou in tious):
+        raise ValueError(f"thresholds {tious} are not one or more numbers in (0, 1]")
+
+
+def space_tious(first: float, last: float, count: int) -> tuple[float, ...]:
+    """Space thresholds evenly, by np.linspace as the official programs, so that overlaps on the edge fall alike."""
     return tuple(np.linspace(first, last, count).tolist())
 
 
-ACTIVITYNET = DetectionProtocol(name="activitynet", tious=evenly(0.5, 0.95, 10))
+ACTIVITYNET = DetectionProtocol(name="activitynet", tious=space_tious(0.5, 0.95, 10))
 OPENTAD = replace(ACTIVITYNET, name="opentad", repeats=1e-3, zero_length="dropped", recall_at=(1, 5))
-ACTIONFORMER = replace(OPENTAD, name="actionformer", tious=evenly(0.3, 0.7, 5), shortest=1e-3)
-THUMOS14 = replace(ACTIVITYNET, name="thumos14", tious=evenly(0.3, 0.7, 5))
+ACTIONFORMER = replace(OPENTAD, name="actionformer", tious=space_tious(0.3, 0.7, 5), shortest=1e-3)
+THUMOS14 = replace(ACTIVITYNET, name="thumos14", tious=space_tious(0.3, 0.7, 5))
 THUMOS14_KIT_2015 = DetectionProtocol(
     name="thumos14-kit-2015",
-    tious=evenly(0.3, 0.7, 5),
+    tious=space_tious(0.3, 0.7, 5),
     matching="truths choose",
     test=">",
     interpolation="none",
@@ -75,7 +87,7 @@ THUMOS14_KIT_2015 = DetectionProtocol(
 THUMOS14_KIT_2014 = replace(
     THUMOS14_KIT_2015,
     name="thumos14-kit-2014",
-    tious=evenly(0.1, 0.5, 5),
+    tious=space_tious(0.1, 0.5, 5),
     interpolation="11 points",
     equal_scores="hits first",
 )
@@ -88,14 +100,14 @@ DETECTION_PROTOCOLS = {
 
 
 def parse_tious(text: str) -> tuple[float, ...]:
-    """Thresholds from words: `0.5`, `0.3,0.5,0.7`, or `first:last:step` with the last one in, as `0.3:0.7:0.1`."""
+    """Parse thresholds: `0.5`, `0.3,0.5,0.7`, or `first:last:step` with the last included, as `0.3:0.7:0.1`."""
     try:
         if ":" in text:
             first, last, step = map(float, text.split(":"))
-            tious = evenly(first, last, round((last - first) / step) + 1)
+            tious = space_tious(first, last, round((last - first) / step) + 1)
         else:
             tious = tuple(map(float, text.split(",")))
-        DetectionProtocol(name="", tious=tious)
+        check_tious(tious)
     except (ValueError, ZeroDivisionError, OverflowError):
         raise BadInput(f"tIoU {text!r}: give numbers in (0, 1] as 0.5 or 0.3,0.5 or 0.3:0.7:0.1") from None
     return tious

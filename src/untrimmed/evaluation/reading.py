@@ -1,4 +1,4 @@
-"""Annotations and results in every form that published ones have, read raw: nothing is dropped, clipped or sorted."""
+"""Ground truth and results read raw from every published form: nothing is dropped, clipped or sorted."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -9,18 +9,19 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 import numpy as np
 
+from untrimmed.annotations.annotations import Annotations
 from untrimmed.annotations.datasets.thumos14 import CLASSES
 from untrimmed.annotations.formats.activitynet import PROPOSAL
 from untrimmed.annotations.formats.thumos import (
     AMBIGUOUS,
     CLASS_IDS,
     SUBSETS,
-    Line,
-    read_frames,
-    read_kit,
-    read_lines,
+    ThumosLine,
+    read_frame_table,
+    read_thumos_lines,
+    read_thumos_results,
 )
-from untrimmed.evaluation.instances import Instances, from_columns
+from untrimmed.evaluation.instances import Instances, from_columns, from_rows
 from untrimmed.io import BadInput, parse_json, read_bytes, read_json
 
 
@@ -30,20 +31,20 @@ class _Segment(msgspec.Struct, frozen=True, gc=False, array_like=True, forbid_un
 
 
 # Entries are decoded straight into these, which takes a third of the time and half the memory of dictionaries. Only
-# where that fails does `judged` look at a dictionary: for numbers given as text, and for the sentence of refusal.
+# where that fails does `parse` look at a dictionary: for numbers given as text, and for the sentence of refusal.
 class _Detection(msgspec.Struct, gc=False):
     label: str
     score: float
     segment: _Segment
 
     @classmethod
-    def judged(cls, place: str, entry: dict[str, Any]) -> "_Detection":
+    def parse(cls, place: str, entry: dict[str, Any]) -> "_Detection":
         if entry.get("label") is None:
             raise BadInput(
                 f"{place} has a segment without a label, so these are proposals; "
                 "detection is judged on labelled results"
             )
-        return cls(_label(place, entry), _score(place, entry), _segment(place, entry))
+        return cls(_parse_label(place, entry), _parse_score(place, entry), _parse_segment(place, entry))
 
 
 class _Proposal(msgspec.Struct, gc=False):
@@ -52,8 +53,8 @@ class _Proposal(msgspec.Struct, gc=False):
     label: ClassVar[str] = PROPOSAL
 
     @classmethod
-    def judged(cls, place: str, entry: dict[str, Any]) -> "_Proposal":
-        return cls(_score(place, entry), _segment(place, entry))
+    def parse(cls, place: str, entry: dict[str, Any]) -> "_Proposal":
+        return cls(_parse_score(place, entry), _parse_segment(place, entry))
 
 
 class _Tag(msgspec.Struct, gc=False):
@@ -62,9 +63,9 @@ class _Tag(msgspec.Struct, gc=False):
     segment: _Segment = _Segment(0.0, 0.0)
 
     @classmethod
-    def judged(cls, place: str, entry: dict[str, Any]) -> "_Tag":
-        segment = {"segment": _segment(place, entry)} if "segment" in entry else {}
-        return cls(_label(place, entry), _score(place, entry), **segment)
+    def parse(cls, place: str, entry: dict[str, Any]) -> "_Tag":
+        segment = {"segment": _parse_segment(place, entry)} if "segment" in entry else {}
+        return cls(_parse_label(place, entry), _parse_score(place, entry), **segment)
 
 
 _Result = TypeVar("_Result", bound=_Detection | _Proposal | _Tag)
@@ -74,8 +75,8 @@ class _Results(msgspec.Struct, Generic[_Result]):
     results: dict[str, list[_Result]]
 
 
-def read_truth(path: Path, subset: str | None = None) -> Instances:
-    """The annotated actions of a file or folder, in its order and as they stand.
+def read_ground_truth(path: str | Path, subset: str | None = None) -> Instances:
+    """Read the annotated actions of a file or folder, in its order and as they stand.
 
     Known are ActivityNet's JSON, `{"database": {video: {"subset", "duration", "annotations"}}}`; THUMOS'14's folder
     of text annotations, whose subsets are `validation` and `test`, and whose `Ambiguous` lines become `marks`, also
@@ -85,23 +86,45 @@ def read_truth(path: Path, subset: str | None = None) -> Instances:
     """
     path = Path(path)
     if path.is_dir():
-        truth = _read_folder(path, subset)
-    elif _kind(path) == ".csv":
+        ground_truth = _read_folder(path, subset)
+    elif _ending(path) == ".csv":
         if subset is not None:
             raise BadInput(f"{path}: a table has no subsets such as {subset!r}; leave the subset out")
-        truth = replace(_from_lines(read_frames(path)), unit="frames")
-    elif _kind(path) == ".txt":
+        ground_truth = replace(_from_lines(read_frame_table(path)), unit="frames")
+    elif _ending(path) == ".txt":
         raise BadInput(f"{path}: is one file of text annotations; give the folder that has them all")
     else:
-        truth = _read_database(path, subset)
-    if len(truth) == 0:
+        ground_truth = _read_database(path, subset)
+    if len(ground_truth) == 0:
         where = "it" if subset is None else f"subset {subset!r}"
         raise BadInput(f"{path}: no action is annotated in {where}; choose a subset or a file with annotations")
-    return truth
+    return ground_truth
 
 
-def read_results(path: Path, classes: tuple[str, ...] | None = None) -> Instances:
-    """The detected actions of a file, in its order and as they stand.
+def from_annotations(annotations: Annotations, subset: str | None = None) -> Instances:
+    """Build instances of the rows of annotations as their file has them, or of the actions where no rows are known.
+
+    With `subset`, only of its videos. Raises BadInput when there is none, and for a number that is not finite.
+    """
+    if subset is not None and subset not in annotations.subsets.values():
+        raise _no_subset("annotations", subset, annotations.subsets.values())
+    videos = [video for video in annotations.timelines if subset in (None, annotations.subsets.get(video))]
+    instances = from_rows({v: annotations.rows.get(v, annotations.timelines[v].actions) for v in videos})
+    if not all(np.isfinite(column).all() for column in (instances.start, instances.end, instances.score)):
+        raise BadInput(
+            "annotations hold a number that is not finite, so nothing can be judged; fix or remove the row"
+        )
+    marks = {
+        video: np.array([(mark.start, mark.end) for mark in annotations.ambiguous[video]], np.float64)
+        for video in annotations.ambiguous
+        if subset in (None, annotations.subsets.get(video))
+    }
+    durations = {video: annotations.timelines[video].duration for video in videos}
+    return replace(instances, subset=subset, durations=durations, marks=marks)
+
+
+def read_results(path: str | Path, classes: tuple[str, ...] | None = None) -> Instances:
+    """Read the detected actions of a file, in its order and as they stand.
 
     Known are ActivityNet's JSON, `{"results": {video: [{"label", "score", "segment"}]}}`, and, in files that end in
     `.txt`, the lines of THUMOS'14's kit: video, start, end, class id, score. Its ids are the official ones or 1 to
@@ -109,35 +132,36 @@ def read_results(path: Path, classes: tuple[str, ...] | None = None) -> Instance
     Either may end in `.gz`. Raises BadInput when the file cannot be used, and when it holds proposals.
     """
     path = Path(path)
-    if _kind(path) == ".csv":
+    if _ending(path) == ".csv":
         raise BadInput(
             f"{path}: is a table, so these are proposals without labels; detection is judged on labelled results"
         )
-    return _read_kit(path, classes) if _kind(path) == ".txt" else _read_entries(path, _Detection)
+    return _read_kit(path, classes) if _ending(path) == ".txt" else _read_entries(path, _Detection)
 
 
-def read_proposals(path: Path) -> Instances:
-    """The proposals of a file: results whose labels, if there are any, make no difference; all are `proposal`.
+def read_proposals(path: str | Path) -> Instances:
+    """Read the proposals of a file: results whose labels, if there are any, make no difference; all are `proposal`.
 
     Known are ActivityNet's JSON of results, and `.csv` tables with columns `video-name`, `f-init`, `f-end` and
     `score` among others, separated by commas, tabs or spaces, as in the literature on THUMOS'14. Their starts and
     ends stay frames. Either may end in `.gz`. Raises BadInput when the file cannot be used.
     """
     path = Path(path)
-    if _kind(path) == ".csv":
-        return replace(_from_lines(read_frames(path, scored=True)), unit="frames")
+    if _ending(path) == ".csv":
+        return replace(_from_lines(read_frame_table(path, scored=True)), unit="frames")
     return _read_entries(path, _Proposal)
 
 
-def read_tags(path: Path) -> Instances:
-    """What happens anywhere in each video, `{"results": {video: [{"label", "score"}]}}`; segments are [0, 0].
+def read_tags(path: str | Path) -> Instances:
+    """Read what happens anywhere in each video, `{"results": {video: [{"label", "score"}]}}`; segments are [0, 0].
 
-    A segment that an entry has is read. Raises BadInput when the file cannot be used.
+    Where an entry has a segment, it is read. Raises BadInput when the file cannot be used.
     """
     return _read_entries(Path(path), _Tag)
 
 
-def _kind(path: Path) -> str:
+def _ending(path: Path) -> str:
+    """The ending of a file's name, but for `.gz`."""
     return Path(path.name.removesuffix(".gz")).suffix.lower()
 
 
@@ -147,30 +171,34 @@ def _kind(path: Path) -> str:
 def _read_entries(path: Path, form: type[_Result]) -> Instances:
     content = read_bytes(path)
     try:
-        found = msgspec.json.decode(content, type=_Results[form]).results
+        results = msgspec.json.decode(content, type=_Results[form]).results
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        section = _section(path, parse_json(path, content), "results")
-        found = {video: _judged(f"{path}: video {video!r}", its, form.judged) for video, its in section.items()}
-    return _instances(found)
+        section = _find_section(path, parse_json(path, content), "results")
+        results = {
+            video: _parse_entries(f"{path}: video {video!r}", entries, form.parse)
+            for video, entries in section.items()
+        }
+    return _from_entries(results)
 
 
 def _read_database(path: Path, subset: str | None) -> Instances:
-    found: dict[str, list[_Detection]] = {}
+    annotated: dict[str, list[_Detection]] = {}
     durations: dict[str, float] = {}
-    for video, entry in _chosen(path, _section(path, read_json(path), "database"), subset).items():
+    database = _find_section(path, read_json(path), "database")
+    for video, entry in _select_subset(path, database, subset).items():
         place = f"{path}: video {video!r}"
-        found[video] = _judged(place, _value(place, entry, "annotations"), _annotation)
-        duration = _number(entry.get("duration"))
+        annotated[video] = _parse_entries(place, _require(place, entry, "annotations"), _parse_annotation)
+        duration = _parse_number(entry.get("duration"))
         if 0 < duration < math.inf:
             durations[video] = duration
-    return replace(_instances(found), subset=subset, durations=durations)
+    return replace(_from_entries(annotated), subset=subset, durations=durations)
 
 
-def _instances(found: Mapping[str, list[_Result]]) -> Instances:
-    entries = [entry for listed in found.values() for entry in listed]
-    counts = np.array([len(listed) for listed in found.values()], np.int64)
+def _from_entries(results: Mapping[str, list[_Result]]) -> Instances:
+    entries = [entry for video_entries in results.values() for entry in video_entries]
+    counts = np.array([len(video_entries) for video_entries in results.values()], np.int64)
     return from_columns(
-        tuple(found),
+        tuple(results),
         np.repeat(np.arange(len(counts)), counts),
         [entry.label for entry in entries],
         np.array([entry.segment.start for entry in entries], np.float64),
@@ -179,25 +207,25 @@ def _instances(found: Mapping[str, list[_Result]]) -> Instances:
     )
 
 
-def _section(path: Path, content: Any, name: str) -> dict[str, Any]:
-    """The object that a file is about."""
+def _find_section(path: Path, content: Any, name: str) -> dict[str, Any]:
+    """Find the object that a file is about."""
     if isinstance(content, dict) and isinstance(content.get(name), dict):
         return content[name]
-    other = {"database": "results", "results": "database"}[name]
-    if isinstance(content, dict) and other in content:
+    opposite = {"database": "results", "results": "database"}[name]
+    if isinstance(content, dict) and opposite in content:
         kind = {"database": "a file of annotations", "results": "a file of detections"}
-        raise BadInput(f"{path}: has {other!r}, so it is {kind[other]}; {kind[name]} was expected here")
+        raise BadInput(f"{path}: has {opposite!r}, so it is {kind[opposite]}; {kind[name]} was expected here")
     raise BadInput(f"{path}: has no object {name!r}; a file in the form of ActivityNet was expected")
 
 
-def _chosen(path: Path, database: dict[str, Any], subset: str | None) -> dict[str, Any]:
-    """The videos of a subset."""
+def _select_subset(path: Path, database: dict[str, Any], subset: str | None) -> dict[str, Any]:
+    """Select the videos of a subset."""
     subsets = {}
     for video, entry in database.items():
         if not isinstance(entry, dict):
-            raise BadInput(f"{path}: video {video!r} is {_shown(entry)}, not an object; mend or remove it")
+            raise BadInput(f"{path}: video {video!r} is {_shorten(entry)}, not an object; fix or remove it")
         if subset is not None:
-            subsets[video] = _value(f"{path}: video {video!r}", entry, "subset")
+            subsets[video] = _require(f"{path}: video {video!r}", entry, "subset")
     if subset is None:
         return database
     if subset not in subsets.values():
@@ -205,68 +233,68 @@ def _chosen(path: Path, database: dict[str, Any], subset: str | None) -> dict[st
     return {video: entry for video, entry in database.items() if subsets[video] == subset}
 
 
-def _no_subset(path: Path, subset: str, there: Iterable[Any]) -> BadInput:
-    names = ", ".join(sorted(set(map(repr, there)))) or "none"
+def _no_subset(path: object, subset: str, subsets: Iterable[Any]) -> BadInput:
+    names = ", ".join(sorted(set(map(repr, subsets)))) or "none"
     return BadInput(f"{path}: no video of subset {subset!r}; there are {names}")
 
 
-def _judged(place: str, listed: Any, judge: Callable[[str, dict[str, Any]], _Result]) -> list[_Result]:
-    """The entries of one video, which must be a list of objects."""
-    if not isinstance(listed, list):
-        raise BadInput(f"{place} has {_shown(listed)} where a list of actions belongs; mend it")
-    for entry in listed:
+def _parse_entries(place: str, entries: Any, parse: Callable[[str, dict[str, Any]], _Result]) -> list[_Result]:
+    """Parse the entries of one video, which must be a list of objects."""
+    if not isinstance(entries, list):
+        raise BadInput(f"{place} has {_shorten(entries)} where a list of actions belongs; fix it")
+    for entry in entries:
         if not isinstance(entry, dict):
-            raise BadInput(f"{place} lists {_shown(entry)}, not an object; mend it")
-    return [judge(place, entry) for entry in listed]
+            raise BadInput(f"{place} lists {_shorten(entry)}, not an object; fix it")
+    return [parse(place, entry) for entry in entries]
 
 
-def _annotation(place: str, entry: dict[str, Any]) -> _Detection:
-    return _Detection(_label(place, entry), 1.0, _segment(place, entry))
+def _parse_annotation(place: str, entry: dict[str, Any]) -> _Detection:
+    return _Detection(_parse_label(place, entry), 1.0, _parse_segment(place, entry))
 
 
-def _value(place: str, entry: dict[str, Any], name: str) -> Any:
+def _require(place: str, entry: dict[str, Any], name: str) -> Any:
     if name not in entry:
-        raise BadInput(f"{place} has {_shown(entry)} without {name!r}; add it")
+        raise BadInput(f"{place} has {_shorten(entry)} without {name!r}; add it")
     return entry[name]
 
 
-def _label(place: str, entry: dict[str, Any]) -> str:
-    label = _value(place, entry, "label")
+def _parse_label(place: str, entry: dict[str, Any]) -> str:
+    label = _require(place, entry, "label")
     if not isinstance(label, str):
-        raise BadInput(f"{place} has the label {_shown(label)}, not text; mend it")
+        raise BadInput(f"{place} has the label {_shorten(label)}, not text; fix it")
     return label
 
 
-def _score(place: str, entry: dict[str, Any]) -> float:
-    return _finite(place, _value(place, entry, "score"), "a score")
+def _parse_score(place: str, entry: dict[str, Any]) -> float:
+    return _parse_finite(place, _require(place, entry, "score"), "a score")
 
 
-def _segment(place: str, entry: dict[str, Any]) -> _Segment:
-    segment = _value(place, entry, "segment")
+def _parse_segment(place: str, entry: dict[str, Any]) -> _Segment:
+    segment = _require(place, entry, "segment")
     if not isinstance(segment, list) or len(segment) != 2:
-        raise BadInput(f"{place} has the segment {_shown(segment)}; [start, end] in seconds was expected")
+        raise BadInput(f"{place} has the segment {_shorten(segment)}; [start, end] in seconds was expected")
     start, end = segment
-    return _Segment(_finite(place, start, "a segment"), _finite(place, end, "a segment"))
+    return _Segment(_parse_finite(place, start, "a segment"), _parse_finite(place, end, "a segment"))
 
 
-def _finite(place: str, value: Any, what: str) -> float:
-    """A finite number; a known file of THUMOS'14 annotations writes its seconds as text."""
-    number = value if type(value) is float else _number(value)
+def _parse_finite(place: str, value: Any, what: str) -> float:
+    """Parse a finite number; a known file of THUMOS'14 annotations writes its seconds as text."""
+    number = value if type(value) is float else _parse_number(value)
     if not math.isfinite(number):
-        raise BadInput(f"{place} has {_shown(value)} in {what}; a finite number was expected")
+        raise BadInput(f"{place} has {_shorten(value)} in {what}; a finite number was expected")
     return number
 
 
-def _number(value: Any) -> float:
-    """The number that a value is or says; else not a number."""
+def _parse_number(value: Any) -> float:
+    """Parse a number, also from text; NaN where it is none."""
     try:
         return math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         return math.nan
 
 
-def _shown(value: Any) -> str:
-    """A value, short enough for one sentence."""
+def _shorten(value: Any) -> str:
+    """Shorten a value for one sentence."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -277,22 +305,22 @@ def _shown(value: Any) -> str:
 def _read_folder(path: Path, subset: str | None) -> Instances:
     if subset is not None and subset not in SUBSETS.values():
         raise _no_subset(path, subset, SUBSETS.values())
-    lines = [line for line in read_lines(path) if subset in (None, line.subset)]
-    truth = _from_lines([line for line in lines if line.row.label != AMBIGUOUS])
-    found = _from_lines([line for line in lines if line.row.label == AMBIGUOUS])
-    segments = np.stack((found.start, found.end), axis=1)
-    marks = {video: segments[found.video == number] for number, video in enumerate(found.videos)}
-    return replace(truth, subset=subset, marks=marks)
+    lines = [line for line in read_thumos_lines(path) if subset in (None, line.subset)]
+    ground_truth = _from_lines([line for line in lines if line.row.label != AMBIGUOUS])
+    ambiguous = _from_lines([line for line in lines if line.row.label == AMBIGUOUS])
+    segments = np.stack((ambiguous.start, ambiguous.end), axis=1)
+    marks = {video: segments[ambiguous.video == number] for number, video in enumerate(ambiguous.videos)}
+    return replace(ground_truth, subset=subset, marks=marks)
 
 
 def _read_kit(path: Path, classes: tuple[str, ...] | None) -> Instances:
     counted = dict(enumerate(classes or CLASSES, start=1))
     official = dict[int, str](zip(CLASS_IDS, CLASSES, strict=True))
-    return _from_lines(read_kit(path, [counted] if classes else [official, counted]))
+    return _from_lines(read_thumos_results(path, [counted] if classes else [official, counted]))
 
 
-def _from_lines(lines: list[Line]) -> Instances:
-    """Instances of rows whose videos stand in any order."""
+def _from_lines(lines: list[ThumosLine]) -> Instances:
+    """Build instances of lines whose videos stand in any order."""
     index = {video: number for number, video in enumerate(dict.fromkeys(line.video for line in lines))}
     video = np.array([index[line.video] for line in lines], np.int64)
     numbers = np.array([(row.start, row.end, row.score) for *_, row, _ in lines], np.float64).reshape(-1, 3)

@@ -1,16 +1,17 @@
 """Segmental F1, edit score and frame accuracy of dense labels, as the literature on action segmentation has them."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, no_type_check
+from dataclasses import dataclass
+from typing import NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numba import njit
 
-from untrimmed.evaluation.instances import Instances
+from untrimmed.evaluation.instances import Instances, index_names
+from untrimmed.evaluation.matching import Segments, compute_tiou
+from untrimmed.evaluation.notes import ToJson, format_counts, list_names
+from untrimmed.evaluation.protocols import check_tious
 from untrimmed.io import BadInput
-
-# Kernels carry `no_type_check` because numba compiles the function itself, not one that checks its shapes.
 
 _BACKGROUND = -1
 _FAR = 1e15
@@ -22,12 +23,12 @@ class SegmentalProtocol:
     """How detections are judged as dense labels: F1 and edit score of Lea et al., CVPR 2017, and frame accuracy.
 
     Frame i is labelled by what covers its centre, (i + 0.5) / rate: of several detections the best scored, of equals
-    the earlier in the file; so too of several truths. Uncovered frames are background, and equal neighbours make one
-    segment. For F1 every detected segment, in the order of time, looks at the truth of its label with the largest
-    tIoU, of equals the earlier: it hits if that is at least the threshold and the truth was not hit before, and has
-    no second choice. Hits and misses are summed over all videos. The edit score is 1 - (Levenshtein distance of the
-    sequences of labels) / (length of the longer), mean over the videos. Accuracy is the share of all frames of all
-    videos that have the right label.
+    the earlier in the file; so too of several annotated actions. Uncovered frames are background, and equal
+    neighbours make one segment. For F1 every detected segment, in the order of time, looks at the segment of the
+    ground truth of its label with the largest tIoU, of equals the earlier: it hits if that is at least the threshold
+    and the segment was not hit before, and has no second choice. Hits and misses are summed over all videos. The edit
+    score is 1 - (Levenshtein distance of the sequences of labels) / (length of the longer), mean over the videos.
+    Accuracy is the share of all frames of all videos that have the right label.
     """
 
     name: str
@@ -37,24 +38,23 @@ class SegmentalProtocol:
     overlaps: tuple[float, ...] = (0.1, 0.25, 0.5)
     """Thresholds of F1, each in (0, 1]."""
     floor: float | None = None
-    """Detections that score less are left out."""
+    """Detections that score less are dropped."""
     background_segments: bool = False
     """Whether stretches of background are segments of F1 and edit score, of a label of their own, too."""
     background_frames: bool = True
-    """Whether accuracy runs over frames without truth, too."""
+    """Whether accuracy runs over frames without an annotated action, too."""
 
     def __post_init__(self) -> None:
         if not 0 < self.rate < np.inf:
             raise ValueError(f"rate {self.rate} is not a positive number of frames a second")
-        if not self.overlaps or not all(0 < overlap <= 1 for overlap in self.overlaps):
-            raise ValueError(f"thresholds {self.overlaps} are not one or more numbers in (0, 1]")
+        check_tious(self.overlaps)
 
 
 SEGMENTAL = SegmentalProtocol(name="segmental")
 
 
 @dataclass(frozen=True)
-class SegmentalScores:
+class SegmentalScores(ToJson):
     """What dense labels score; all are fractions."""
 
     protocol: str
@@ -64,131 +64,132 @@ class SegmentalScores:
     edit: float
     accuracy: float
     per_class: dict[str, dict[str, float]]
-    """Of each class of the truth: `f1@10`, ... by threshold in percent, and `accuracy`, the share of its frames that
-    have the right label."""
+    """Of each class of the ground truth: `f1@10`, ... by threshold in percent, and `accuracy`, the share of its
+    frames that have the right label."""
     counts: dict[str, int]
-    """Of `videos` and `frames` judged, `classes` of the truth, segments of dense `truth`, `detections` painted, and
-    the `segments` that they make."""
+    """Of `videos` and `frames` judged, `classes` of the ground truth, its dense segments (`truth`), `detections` that
+    cover a frame, and the `segments` that they make."""
     notes: list[str]
-    """Sentences on whatever in the files bears on the numbers."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields under their names, for `write_json`."""
-        return asdict(self)
+    """Sentences on whatever in the files bears on the figures."""
 
 
 class _Axis(NamedTuple):
     """The frames of all judged videos, one video after another."""
 
-    places: dict[str, int]
-    """Of the judged videos, by name."""
+    videos: tuple[str, ...]
+    """The judged videos."""
     bounds: Int[np.ndarray, " bounds"]
     """The frames of video v are `bounds[v]:bounds[v + 1]`."""
-
-
-class _Painted(NamedTuple):
-    """One side, truth or detections, as dense labels."""
-
-    frames: Int[np.ndarray, " frames"]
-    """Index into the labels of both sides, or background."""
-    used: Int[np.ndarray, " used"]
-    """Rows in judged videos and above the floor."""
-    first: Int[np.ndarray, " used"]
-    """Where each row begins on the axis."""
-    last: Int[np.ndarray, " used"]
-    """Where it ends; not after `first` when it covers no frame."""
-    beyond: int
-    """Rows cut at an end of their video."""
 
 
 class _Segments(NamedTuple):
     """Runs of equal labels, in the order of videos and time."""
 
     label: Int[np.ndarray, " segments"]
-    first: Int[np.ndarray, " segments"]
-    last: Int[np.ndarray, " segments"]
+    span: Segments
+    """In frames of the axis; the last one is not included."""
     bounds: Int[np.ndarray, " bounds"]
     """The segments of video v are `bounds[v]:bounds[v + 1]`."""
 
 
-def segmental_scores(
-    truth: Instances, results: Instances, protocol: SegmentalProtocol = SEGMENTAL
+class _Side(NamedTuple):
+    """Ground truth or detections as dense labels."""
+
+    frames: Int[np.ndarray, " frames"]
+    """Index into the labels of both sides, or background."""
+    segments: _Segments
+    row: Int[np.ndarray, " used"]
+    """Rows in judged videos and above the floor."""
+    empty: Bool[np.ndarray, " used"]
+    """Whether a row covers no frame."""
+    cut: int
+    """Rows cut at an end of their video."""
+
+
+def compute_segmental_scores(
+    ground_truth: Instances, results: Instances, protocol: SegmentalProtocol = SEGMENTAL
 ) -> SegmentalScores:
     """Judge detections as dense labels.
 
-    A video is as long as `truth.durations` says, or else ends with its last truth; one with neither is left out.
-    Whatever reaches beyond is cut there. A video without detections is all background: its truth is missed, its edit
-    score 0 (1 if it has no truth either), and its frames without truth are right. Detections in videos outside the
-    annotations are ignored, for nothing is known of their frames; those of a class that the truth does not have are
-    false positives. Segments without length or reversed cover no frame. Raises BadInput when no frame has truth.
+    A video is as long as `ground_truth.durations` says, or else ends with its last annotated action; one with neither
+    is skipped. Whatever reaches beyond is cut there. A video without detections is all background: its actions are
+    missed, its edit score is 0 (1 if it has no action either), and its frames without an action are right. Detections
+    in videos outside the annotations are ignored, because nothing is known of their frames; those of a class that the
+    ground truth lacks are false positives. Segments without length or reversed cover no frame. Raises BadInput when
+    no annotated action covers a frame.
     """
-    for rows, name in ((truth, "annotations"), (results, "detections")):
+    for rows, name in ((ground_truth, "annotations"), (results, "detections")):
         if rows.unit != "seconds":
             raise BadInput(f"the {name} are in {rows.unit}; dense labels are made of seconds")
-    axis = _axis(truth, protocol.rate)
-    labels = tuple(dict.fromkeys((*truth.labels, *results.labels)))
-    painted = _paint(truth, axis, labels, protocol.rate, None)
-    detected = _paint(results, axis, labels, protocol.rate, protocol.floor)
-    if not (painted.frames >= 0).any():
+    axis = _build_axis(ground_truth, protocol.rate)
+    labels = tuple(dict.fromkeys((*ground_truth.labels, *results.labels)))
+    annotated = _label_frames(ground_truth, axis, labels, protocol, None)
+    detected = _label_frames(results, axis, labels, protocol, protocol.floor)
+    if not (annotated.frames >= 0).any():
         raise BadInput("no annotated action covers a frame, so nothing can be judged; choose another subset or rate")
-    theirs = _segments(painted.frames, axis.bounds, protocol.background_segments)
-    ours = _segments(detected.frames, axis.bounds, protocol.background_segments)
-    hits = _hits(*ours, *theirs, np.array(protocol.overlaps))
+    hits = _find_hits(detected.segments, annotated.segments, np.array(protocol.overlaps))
+    actions, segments = len(annotated.segments.label), len(detected.segments.label)
+    right = annotated.frames == detected.frames
+    judged = right if protocol.background_frames else right[annotated.frames != _BACKGROUND]
     return SegmentalScores(
         protocol=protocol.name,
-        subset=truth.subset,
-        f1=_f1(hits.sum(axis=0), len(ours.label), len(theirs.label), protocol),
-        edit=float(_edit_scores(ours.label, ours.bounds, theirs.label, theirs.bounds).mean()),
-        accuracy=_accuracy(painted.frames, detected.frames, protocol),
-        per_class=_per_class(labels, painted.frames, detected.frames, theirs, ours, hits, protocol),
+        subset=ground_truth.subset,
+        f1=_compute_f1(hits.sum(axis=0), segments + actions, protocol),
+        edit=float(_compute_edit_scores(detected.segments, annotated.segments).mean()),
+        accuracy=float(judged.mean()),
+        per_class=_score_classes(labels, annotated, detected, hits, protocol),
         counts={
-            "videos": len(axis.places),
+            "videos": len(axis.videos),
             "frames": int(axis.bounds[-1]),
-            "classes": len(np.unique(painted.frames[painted.frames >= 0])),
-            "truth": len(theirs.label),
-            "detections": int((detected.last > detected.first).sum()),
-            "segments": len(ours.label),
+            "classes": len(np.unique(annotated.frames[annotated.frames >= 0])),
+            "truth": actions,
+            "detections": int((~detected.empty).sum()),
+            "segments": segments,
         },
-        notes=_notes(truth, results, axis, painted, detected, theirs, protocol),
+        notes=_write_notes(ground_truth, results, axis, annotated, detected, protocol),
     )
 
 
-def _axis(truth: Instances, rate: float) -> _Axis:
-    """The frames of every video whose length is known."""
-    ends = np.zeros(len(truth.videos))
-    np.maximum.at(ends, truth.video, truth.end)
-    seconds = np.array([truth.durations.get(video, end) for video, end in zip(truth.videos, ends, strict=True)])
-    frames = np.maximum(_frame(seconds, rate), 0)
+def _build_axis(ground_truth: Instances, rate: float) -> _Axis:
+    """Line up the frames of every video whose length is known."""
+    videos = ground_truth.videos
+    ends = np.zeros(len(videos))
+    np.maximum.at(ends, ground_truth.video, ground_truth.end)
+    seconds = np.array([ground_truth.durations.get(video, end) for video, end in zip(videos, ends, strict=True)])
+    frames = np.maximum(_find_frame(seconds, rate), 0)
     judged = np.flatnonzero(frames)
-    places = {truth.videos[video]: place for place, video in enumerate(judged)}
-    return _Axis(places, np.append(0, np.cumsum(frames[judged])))
+    return _Axis(tuple(videos[video] for video in judged), np.append(0, np.cumsum(frames[judged])))
 
 
-def _frame(seconds: Float[np.ndarray, " times"], rate: float) -> Int[np.ndarray, " times"]:
-    """The first frame whose centre is not before each time."""
+def _find_frame(seconds: Float[np.ndarray, " times"], rate: float) -> Int[np.ndarray, " times"]:
+    """Find the first frame whose centre is not before each time."""
     return np.ceil(np.clip(seconds * rate, -_FAR, _FAR) - 0.5).astype(np.int64)
 
 
-def _paint(instances: Instances, axis: _Axis, labels: tuple[str, ...], rate: float, floor: float | None) -> _Painted:
-    """The dense labels that rows make."""
-    video = np.array([axis.places.get(name, -1) for name in instances.videos], np.int64)[instances.video]
-    used = np.flatnonzero(video >= 0 if floor is None else (video >= 0) & (instances.score >= floor))
-    begin, end = axis.bounds[video[used]], axis.bounds[video[used] + 1]
-    first = begin + _frame(instances.start[used], rate)
-    last = begin + _frame(instances.end[used], rate)
-    beyond = int(((first < begin) | (last > end)).sum())
+def _label_frames(
+    instances: Instances, axis: _Axis, labels: tuple[str, ...], protocol: SegmentalProtocol, floor: float | None
+) -> _Side:
+    """Make dense labels of the rows that score at least `floor`."""
+    video = index_names(instances.videos, axis.videos)[instances.video]
+    row = np.flatnonzero(video >= 0 if floor is None else (video >= 0) & (instances.score >= floor))
+    begin, end = axis.bounds[video[row]], axis.bounds[video[row] + 1]
+    first = begin + _find_frame(instances.start[row], protocol.rate)
+    last = begin + _find_frame(instances.end[row], protocol.rate)
+    cut = int(((first < begin) | (last > end)).sum())
     first, last = np.maximum(first, begin), np.minimum(last, end)
-    index = {name: number for number, name in enumerate(labels)}
-    label = np.array([index[name] for name in instances.labels], np.int64)[instances.label[used]]
-    order = np.argsort(-instances.score[used], kind="stable")
-    frames = _covered(first[order], last[order], label[order], axis.bounds[-1])
-    return _Painted(frames, used, first, last, beyond)
+    label = index_names(instances.labels, labels)[instances.label[row]]
+    order = np.argsort(-instances.score[row], kind="stable")
+    frames = _cover(first[order], last[order], label[order], axis.bounds[-1])
+    return _Side(frames, _split(frames, axis.bounds, protocol.background_segments), row, last <= first, cut)
 
 
 @njit(cache=True)
 @no_type_check
-def _covered(first, last, label, count):
-    """The label of each frame: of the first row that covers it, in time that hardly grows with how many do."""
+def _cover(first: np.ndarray, last: np.ndarray, label: np.ndarray, count: int) -> np.ndarray:
+    """Give each of `count` frames the label of the first row that covers it, in time that hardly grows with the rows.
+
+    Row i covers the frames `first[i]:last[i]`.
+    """
     frames = np.full(count, _BACKGROUND)
     # From frame i on, none before `free[i]` is free; what was passed is remembered, as in union-find.
     free = np.arange(count + 1)
@@ -204,133 +205,123 @@ def _covered(first, last, label, count):
     return frames
 
 
-def _segments(frames: Int[np.ndarray, " frames"], bounds: Int[np.ndarray, " bounds"], background: bool) -> _Segments:
-    """The runs of equal labels, which end with their video; without those of background unless asked for."""
+def _split(frames: Int[np.ndarray, " frames"], bounds: Int[np.ndarray, " bounds"], background: bool) -> _Segments:
+    """Split frames into runs of equal labels, which end with their video; with or without those of background."""
     begins = np.ones(len(frames), bool)
     begins[1:] = frames[1:] != frames[:-1]
     begins[bounds[:-1]] = True
     first = np.flatnonzero(begins)
     last = np.append(first[1:], len(frames))
-    chosen = np.ones(len(first), bool) if background else frames[first] != _BACKGROUND
-    first, last = first[chosen], last[chosen]
-    return _Segments(frames[first], first, last, np.searchsorted(first, bounds))
+    selected = np.ones(len(first), bool) if background else frames[first] != _BACKGROUND
+    first, last = first[selected], last[selected]
+    return _Segments(frames[first], Segments(first, last), np.searchsorted(first, bounds))
 
 
 @njit(cache=True)
 @no_type_check
-def _hits(label, first, last, bounds, truth_label, truth_first, truth_last, truth_bounds, overlaps):
-    """Whether each segment hits, at each threshold."""
-    hit = np.zeros((label.size, overlaps.size), np.bool_)
-    taken = np.zeros((truth_label.size, overlaps.size), np.bool_)
-    for video in range(bounds.size - 1):
-        for i in range(bounds[video], bounds[video + 1]):
+def _find_hits(detected: _Segments, annotated: _Segments, overlaps: np.ndarray) -> np.ndarray:
+    """Find the detected segments that hit at each threshold: booleans [segments, thresholds]."""
+    hit = np.zeros((detected.label.size, overlaps.size), np.bool_)
+    free = np.ones((annotated.label.size, overlaps.size), np.bool_)
+    for video in range(detected.bounds.size - 1):
+        for i in range(detected.bounds[video], detected.bounds[video + 1]):
             best, largest = -1, 0.0
-            for j in range(truth_bounds[video], truth_bounds[video + 1]):
-                shared = min(last[i], truth_last[j]) - max(first[i], truth_first[j])
-                if label[i] != truth_label[j] or shared <= 0:
+            for j in range(annotated.bounds[video], annotated.bounds[video + 1]):
+                if detected.label[i] != annotated.label[j]:
                     continue
-                overlap = shared / (last[i] - first[i] + truth_last[j] - truth_first[j] - shared)
+                overlap = compute_tiou(detected.span, i, annotated.span, j, 0.0)
                 if overlap > largest:
                     best, largest = j, overlap
             for k in range(overlaps.size):
-                if best >= 0 and largest >= overlaps[k] and not taken[best, k]:
-                    hit[i, k] = taken[best, k] = True
+                if best >= 0 and largest >= overlaps[k] and free[best, k]:
+                    hit[i, k], free[best, k] = True, False
     return hit
 
 
 @njit(cache=True)
 @no_type_check
-def _edit_scores(label, bounds, truth_label, truth_bounds):
-    """1 - Levenshtein distance of the labels of each video / length of the longer one; 1 where both are empty."""
-    scores = np.ones(bounds.size - 1)
+def _compute_edit_scores(detected: _Segments, annotated: _Segments) -> np.ndarray:
+    """Compute 1 - Levenshtein distance of the labels of each video / length of the longer; 1 where both are empty."""
+    scores = np.ones(detected.bounds.size - 1)
     for video in range(scores.size):
-        ours = label[bounds[video] : bounds[video + 1]]
-        theirs = truth_label[truth_bounds[video] : truth_bounds[video + 1]]
-        row = np.arange(theirs.size + 1)
-        for i in range(ours.size):
+        labels = detected.label[detected.bounds[video] : detected.bounds[video + 1]]
+        expected = annotated.label[annotated.bounds[video] : annotated.bounds[video + 1]]
+        row = np.arange(expected.size + 1)
+        for i in range(labels.size):
             diagonal, row[0] = row[0], i + 1
-            for j in range(theirs.size):
-                changed = diagonal + (ours[i] != theirs[j])
+            for j in range(expected.size):
+                changed = diagonal + (labels[i] != expected[j])
                 diagonal = row[j + 1]
                 row[j + 1] = min(changed, row[j] + 1, diagonal + 1)
-        longer = max(ours.size, theirs.size)
+        longer = max(labels.size, expected.size)
         if longer:
             scores[video] = 1 - row[-1] / longer
     return scores
 
 
-def _f1(hits: Int[np.ndarray, " overlaps"], found: int, true: int, protocol: SegmentalProtocol) -> dict[str, float]:
-    """F1 by threshold in percent: 2 TP / (2 TP + FP + FN); 0 where nothing is there."""
-    values = 2 * hits / max(found + true, 1)
+def _compute_f1(hits: Int[np.ndarray, " overlaps"], segments: int, protocol: SegmentalProtocol) -> dict[str, float]:
+    """Compute F1 by threshold in percent: 2 TP / (segments of both sides); 0 where nothing is there."""
+    values = 2 * hits / max(segments, 1)
     return {f"{100 * overlap:g}": float(value) for overlap, value in zip(protocol.overlaps, values, strict=True)}
 
 
-def _accuracy(
-    true: Int[np.ndarray, " frames"], found: Int[np.ndarray, " frames"], protocol: SegmentalProtocol
-) -> float:
-    """Share of frames with the right label."""
-    right = true == found
-    return float((right if protocol.background_frames else right[true != _BACKGROUND]).mean())
-
-
-def _per_class(
+def _score_classes(
     labels: tuple[str, ...],
-    true: Int[np.ndarray, " frames"],
-    found: Int[np.ndarray, " frames"],
-    theirs: _Segments,
-    ours: _Segments,
+    annotated: _Side,
+    detected: _Side,
     hits: Bool[np.ndarray, "segments overlaps"],
     protocol: SegmentalProtocol,
 ) -> dict[str, dict[str, float]]:
-    """F1 and accuracy of each class that the dense truth has."""
+    """Compute F1 and accuracy of each class that has a frame in the ground truth."""
+    covered = annotated.frames >= 0
     frames, right = (
-        np.bincount(true[chosen], minlength=len(labels)) for chosen in (true >= 0, (true >= 0) & (true == found))
+        np.bincount(annotated.frames[mask], minlength=len(labels))
+        for mask in (covered, covered & (annotated.frames == detected.frames))
     )
     figures = {}
     for label in np.flatnonzero(frames):
-        mine = ours.label == label
-        f1 = _f1(hits[mine].sum(axis=0), int(mine.sum()), int((theirs.label == label).sum()), protocol)
+        of_class = detected.segments.label == label
+        segments = int(of_class.sum() + (annotated.segments.label == label).sum())
+        f1 = _compute_f1(hits[of_class].sum(axis=0), segments, protocol)
         figures[labels[label]] = {f"f1@{name}": value for name, value in f1.items()}
         figures[labels[label]]["accuracy"] = float(right[label] / frames[label])
     return figures
 
 
-def _notes(
-    truth: Instances,
+def _write_notes(
+    ground_truth: Instances,
     results: Instances,
     axis: _Axis,
-    painted: _Painted,
-    detected: _Painted,
-    theirs: _Segments,
+    annotated: _Side,
+    detected: _Side,
     protocol: SegmentalProtocol,
 ) -> list[str]:
-    """What a reader of the numbers should know of the two files."""
-    known = {truth.labels[label] for label in np.unique(truth.label)}
-    strange = [label for label in range(len(results.labels)) if results.labels[label] not in known]
-    names = ", ".join(results.labels[label] for label in strange[:5]) + (", ..." if len(strange) > 5 else "")
-    outside = [video for video in range(len(results.videos)) if results.videos[video] not in axis.places]
-    elsewhere = np.isin(results.video, outside).sum()
-    silent = len(axis.places) - len({results.videos[video] for video in np.unique(results.video[detected.used])})
-    visible = int((painted.last > painted.first).sum())
-    segments = int((theirs.label != _BACKGROUND).sum())
-    found = {
+    """Write what bears on the figures of two files."""
+    classes = {ground_truth.labels[label] for label in np.unique(ground_truth.label)}
+    unknown = [label for label, name in enumerate(results.labels) if name not in classes]
+    names = list_names(results.labels[label] for label in unknown)
+    elsewhere = int((index_names(results.videos, axis.videos)[results.video] < 0).sum())
+    visible = int((~annotated.empty).sum())
+    counts = {
         "annotated videos left out because neither a duration nor an action gives their length": (
-            len(truth.videos) - len(axis.places)
+            len(ground_truth.videos) - len(axis.videos)
         ),
         "annotated videos whose length is taken from their last action": (
-            sum(video not in truth.durations for video in axis.places)
+            sum(video not in ground_truth.durations for video in axis.videos)
         ),
-        "annotated videos without a detection, all background": silent,
+        "annotated videos without a detection, all background": (
+            len(axis.videos) - len(np.unique(results.video[detected.row]))
+        ),
         "detections in videos outside the annotations, ignored": elsewhere,
-        f"detections that score less than {protocol.floor}, left out": len(results) - elsewhere - len(detected.used),
+        f"detections that score less than {protocol.floor}, left out": len(results) - elsewhere - len(detected.row),
         f"detections of classes that the annotations lack, counted ({names})": (
-            np.isin(results.label[detected.used], strange).sum()
+            np.isin(results.label[detected.row], unknown).sum()
         ),
-        "annotated segments that cover no frame": len(painted.used) - visible,
-        "detected segments that cover no frame": (detected.last <= detected.first).sum(),
-        "annotated segments cut at an end of their video": painted.beyond,
-        "detected segments cut at an end of their video": detected.beyond,
+        "annotated segments that cover no frame": len(annotated.row) - visible,
+        "detected segments that cover no frame": detected.empty.sum(),
+        "annotated segments cut at an end of their video": annotated.cut,
+        "detected segments cut at an end of their video": detected.cut,
     }
-    notes = [f"{what}: {count}" for what, count in found.items() if count]
+    segments = int((annotated.segments.label != _BACKGROUND).sum())
     merged = f"annotated segments that cover a frame are {visible}, and make this many of dense labels: {segments}"
-    return notes + ([merged] if visible != segments else [])
+    return format_counts(counts) + ([merged] if visible != segments else [])

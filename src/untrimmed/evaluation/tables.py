@@ -1,4 +1,4 @@
-"""Figures as tables, in percent, for the terminal and for pages."""
+"""Tables of figures, in percent, for the terminal and for pages."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from statistics import mean, stdev
 
 from untrimmed.evaluation.bootstrap import Comparison, Difference
 from untrimmed.evaluation.classification import ClassificationScores
-from untrimmed.evaluation.detection import DetectionScores, Interval, Spread
+from untrimmed.evaluation.detection import DetectionScores
 from untrimmed.evaluation.files import Scores
 from untrimmed.evaluation.proposals import ProposalScores
 from untrimmed.evaluation.segmental import SegmentalScores
@@ -14,7 +14,7 @@ from untrimmed.visualization.page import Table
 
 
 def tables_of(scores: Scores) -> list[Table]:
-    """The figures of any protocol, what most people look for last, where a terminal leaves off."""
+    """Build the tables of any figures; what most people look for stands last, where a terminal leaves off."""
     if isinstance(scores, DetectionScores):
         return detection_tables(scores)
     if isinstance(scores, ProposalScores):
@@ -25,48 +25,45 @@ def tables_of(scores: Scores) -> list[Table]:
 
 
 def detection_tables(scores: DetectionScores) -> list[Table]:
-    """AP of each class and mAP, with their intervals and ranges where they were asked for; recall beside it."""
+    """Build tables of AP by class and mAP, with their intervals and ranges if there are any, and of recall."""
     header = ("", *map(_tiou, scores.tious), "mean")
     rows = [(name, *percent(precisions)) for name, precisions in scores.rows()]
-    spreads = ((scores.confidence, "95 % interval"), (scores.ties, "orders of equal scores"))
-    for spread, name in spreads:
+    for spread, name in ((scores.confidence, "95 % interval"), (scores.ties, "orders of equal scores")):
         if spread:
-            rows += _ends(spread, name)
+            ends = zip(*spread.map, spread.average_map, strict=True)
+            rows += [(f"{name}, {end}", *percent(values)) for end, values in zip(("low", "high"), ends, strict=True)]
     tables = [Table(f"AP (%) by tIoU, protocol {scores.protocol}", header, rows)]
-    recall = [
-        (f"recall@{times}", *percent([*found, sum(found) / len(found)])) for times, found in scores.recall_at.items()
-    ]
+    recall = [(f"recall@{factor}", *percent([*row, sum(row) / len(row)])) for factor, row in scores.recall_at.items()]
     return [Table("recall (%) by tIoU", header, recall), *tables] if recall else tables
 
 
-def map_table(named: Mapping[str, DetectionScores], over: Sequence[str] = ()) -> Table:
-    """Mean average precision of several sets of detections, judged at the same thresholds.
+def map_table(scores: Mapping[str, DetectionScores], over: Sequence[str] = ()) -> Table:
+    """Build a table of the mAP of several sets of detections, judged at the same thresholds.
 
     Where `over` names more than one of them, their mean and deviation follow.
     """
-    figures = {name: [*scores.map, scores.average_map] for name, scores in named.items()}
+    figures = {name: [*detector.map, detector.average_map] for name, detector in scores.items()}
     rows = [(name, *percent(values)) for name, values in figures.items()]
     rows += _mean_and_deviation([figures[name] for name in over])
-    return Table("mAP (%) at tIoU", ("", *map(_tiou, next(iter(named.values())).tious), "mean"), rows)
+    return Table("mAP (%) at tIoU", ("", *map(_tiou, next(iter(scores.values())).tious), "mean"), rows)
 
 
-def ar_table(named: Mapping[str, ProposalScores]) -> Table:
-    """Average recall of several sets of proposals and the area under AR over AN, with mean and deviation."""
+def ar_table(scores: Mapping[str, ProposalScores]) -> Table:
+    """Build a table of the AR of several sets of proposals and the area under AR over AN, with mean and deviation."""
     figures = {
-        name: [*(math.nan if ar is None else ar for ar in scores.ar_at.values()), scores.auc]
-        for name, scores in named.items()
+        name: [*(math.nan if ar is None else ar for ar in proposals.ar_at.values()), proposals.auc]
+        for name, proposals in scores.items()
     }
     rows = [(name, *percent(values)) for name, values in figures.items()]
     rows += _mean_and_deviation(list(figures.values()))
-    first = next(iter(named.values()))
+    first = next(iter(scores.values()))
     return Table(f"AR (%) at AN, {first.protocol}", ("", *first.ar_at, "area"), rows)
 
 
 def comparison_table(comparison: Comparison) -> Table:
-    """What each scores, the difference and its interval, one threshold a row, and then class by class."""
-    means = [sum(figures) / len(figures) for figures in comparison.maps]
+    """Build a table of both figures, their difference and its interval, one threshold a row."""
     names = [*(f"mAP at {_tiou(tiou)}" for tiou in comparison.tious), "average mAP"]
-    figures = zip(*([*its, mean] for its, mean in zip(comparison.maps, means, strict=True)), strict=True)
+    figures = zip(*([*figures, sum(figures) / len(figures)] for figures in comparison.maps), strict=True)
     differences = [*comparison.map, comparison.average_map]
     rows = [
         (name, *percent(pair), *_difference(difference))
@@ -78,17 +75,17 @@ def comparison_table(comparison: Comparison) -> Table:
 
 
 def class_table(comparison: Comparison) -> Table:
-    """The difference of every class at every threshold; those whose interval leaves out 0 bear a star."""
+    """Build a table of the difference of every class at every threshold; a star where its interval excludes 0."""
     rows = [
-        (name, *(f"{100 * each.value:+.1f}{'*' if each.low > 0 or each.high < 0 else ' '}" for each in its))
-        for name, its in comparison.per_class.items()
+        (name, *(f"{100 * d.value:+.1f}{'*' if d.low > 0 or d.high < 0 else ' '}" for d in differences))
+        for name, differences in comparison.per_class.items()
     ]
     header = ("", *map(_tiou, comparison.tious))
     return Table("difference of AP (%) by class and tIoU; * where its interval leaves out 0", header, rows)
 
 
 def percent(fractions: Sequence[float]) -> list[str]:
-    """Fractions as percentages with one digit; a dash for NaN."""
+    """Format fractions as percentages with one digit; a dash for NaN."""
     return ["-" if math.isnan(value) else f"{100 * value:.1f}" for value in fractions]
 
 
@@ -112,8 +109,8 @@ def _classification(scores: ClassificationScores) -> Table:
 def _segmental(scores: SegmentalScores) -> Table:
     marks = list(scores.f1)
     rows = [
-        (label, *percent([its[f"f1@{mark}"] for mark in marks]), "", *percent([its["accuracy"]]))
-        for label, its in scores.per_class.items()
+        (label, *percent([figures[f"f1@{mark}"] for mark in marks]), "", *percent([figures["accuracy"]]))
+        for label, figures in scores.per_class.items()
     ]
     rows.append(("all classes", *percent([*scores.f1.values(), scores.edit, scores.accuracy])))
     header = ("", *(f"F1@{mark}" for mark in marks), "edit", "accuracy")
@@ -125,12 +122,6 @@ def _mean_and_deviation(seeds: Sequence[Sequence[float]]) -> list[tuple[str, ...
         return []
     columns = list(zip(*seeds, strict=True))
     return [("mean", *percent(list(map(mean, columns)))), ("deviation", *percent(list(map(stdev, columns))))]
-
-
-def _ends(spread: Spread, name: str) -> list[tuple[str, ...]]:
-    intervals: list[Interval] = [*spread.map, spread.average_map]
-    ends = zip(*intervals, strict=True)
-    return [(f"{name}, {end}", *percent(values)) for end, values in zip(("low", "high"), ends, strict=True)]
 
 
 def _difference(difference: Difference) -> tuple[str, ...]:

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from untrimmed.annotations.convert import read_annotations
 from untrimmed.cli import app
-from untrimmed.evaluation.files import PROTOCOLS, find_protocol
+from untrimmed.evaluation.files import PROTOCOLS, compare, evaluate, find_protocol
+from untrimmed.evaluation.page import write_evaluation
+from untrimmed.io import BadInput
+from untrimmed.timeline import Action, Timeline
 
 TRUTH = {
     "database": {
@@ -215,6 +219,58 @@ def test_detections_are_compared_only_with_their_truth_named(files):
     assert "name the annotations with --truth" in output
     judged("--protocol", "segmental")
     assert "only those are compared" in run("compare", "scores.json", "scores.json", code=2).replace("\n", " ")
+
+
+def in_memory(name: str) -> dict[str, Timeline]:
+    """Timelines of the videos of subset `val` in a file."""
+    content = json.loads(Path(name).read_text())
+    videos = content.get("results") or {v: TRUTH["database"][v]["annotations"] for v in ("v1", "v2")}
+    return {
+        video: Timeline(
+            TRUTH["database"][video]["duration"],
+            tuple(Action(*map(float, row["segment"]), row["label"], row.get("score", 1.0)) for row in rows),
+        )
+        for video, rows in videos.items()
+    }
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_timelines_in_memory_score_as_their_files(files, name):
+    ground_truth, detections = in_memory("truth.json"), in_memory("found.json")
+    here = evaluate(ground_truth, detections, PROTOCOLS[name], fps=30).to_json()
+    there = evaluate("truth.json", Path("found.json"), name, subset="val", fps="30").to_json()
+    assert there.pop("question").keys() == {"truth", "results", "subset"}
+    assert json.dumps(here | {"subset": "val"}, sort_keys=True) == json.dumps(there, sort_keys=True)
+
+
+def test_annotations_in_memory_score_as_their_file_with_all_its_rows(files):
+    with_flat = json.loads(json.dumps(TRUTH))
+    with_flat["database"]["v1"]["annotations"].append({"label": "run", "segment": [50, 50]})
+    Path("truth.json").write_text(json.dumps(with_flat))
+    evaluation = evaluate(read_annotations("truth.json"), "found.json", subset="val", videos=None)
+    assert evaluation.notes == evaluate("truth.json", "found.json", subset="val").notes
+    assert any("without length" in note for note in evaluation.notes)
+    with pytest.raises(BadInput, match="no video of subset 'vla'; there are 'train', 'val'"):
+        evaluate(read_annotations("truth.json"), "found.json", subset="vla")
+
+
+def test_timelines_are_compared_with_their_ground_truth_named(files):
+    first, second, ground_truth = (in_memory(f"{name}.json") for name in ("found", "better", "truth"))
+    here = compare(first, second, ground_truth, tious=[0.7], bootstrap=50)
+    there = compare("found.json", "better.json", "truth.json", subset="val", tious=(0.7,), bootstrap=50)
+    assert here.to_json() == there.to_json()
+    with pytest.raises(BadInput, match="name the annotations"):
+        compare(first, second)
+
+
+def test_timelines_have_no_subset_to_select(files):
+    with pytest.raises(BadInput, match="timelines have no subsets such as 'val'"):
+        evaluate(in_memory("truth.json"), in_memory("found.json"), subset="val")
+
+
+def test_a_page_of_detections_in_memory_is_written(files):
+    evaluation = evaluate(in_memory("truth.json"), in_memory("found.json"))
+    assert "detections, activitynet" in write_evaluation("page.html", evaluation).read_text()
 
 
 def test_protocols_are_found_at_other_thresholds():

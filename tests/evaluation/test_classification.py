@@ -14,10 +14,10 @@ from untrimmed.evaluation.classification import (
     BEST_OF_DETECTIONS,
     ClassificationProtocol,
     ClassificationScores,
-    classification_scores,
+    compute_classification_scores,
 )
 from untrimmed.evaluation.instances import Instances
-from untrimmed.evaluation.reading import read_results, read_truth
+from untrimmed.evaluation.reading import read_ground_truth, read_results
 from untrimmed.io import BadInput
 
 Row = tuple[str, str, float]  # video, label, score
@@ -70,7 +70,7 @@ def rows(videos: str, labels: str, least: int) -> st.SearchStrategy[list[Row]]:
 @given(rows("uvw", "abc", 1), rows("vwx", "abcx", 0), st.booleans())
 def test_ap_and_hits_are_those_of_the_plain_version(truth, results, best):
     protocol = BEST_OF_DETECTIONS if best else ACTIVITYNET_CLASSIFICATION
-    scores = classification_scores(instances(truth), instances(results), replace(protocol, top=(1, 2, 3)))
+    scores = compute_classification_scores(instances(truth), instances(results), replace(protocol, top=(1, 2, 3)))
     known = {row[1] for row in truth}
     ranked = sorted((row for row in results if row[1] in known), key=lambda row: -row[2])
     ranked = once(ranked) if best else ranked
@@ -84,7 +84,7 @@ def test_ap_and_hits_are_those_of_the_plain_version(truth, results, best):
 
 @given(rows("uvw", "abc", 1))
 def test_the_labels_of_the_truth_themselves_score_1(truth):
-    assert classification_scores(instances(truth), instances(truth), BEST_OF_DETECTIONS).map == 1
+    assert compute_classification_scores(instances(truth), instances(truth), BEST_OF_DETECTIONS).map == 1
 
 
 @given(rows("uvw", "abc", 1), rows("vwx", "abcx", 0), st.randoms(use_true_random=False))
@@ -92,14 +92,16 @@ def test_neither_the_scale_of_scores_nor_the_order_of_the_file_matters(truth, re
     results = [(*row[:2], row[2] + n / 100) for n, row in enumerate(results)]  # no two scores are equal
     moved = [(*row[:2], math.exp(row[2])) for row in results]
     random.shuffle(moved)
-    before, after = (classification_scores(instances(truth), instances(side)) for side in (results, moved))
+    before, after = (compute_classification_scores(instances(truth), instances(side)) for side in (results, moved))
     assert (before.per_class, before.hit_at) == (after.per_class, after.hit_at)
 
 
 def judged(truth: str, results: str, protocol: ClassificationProtocol = ACTIVITYNET_CLASSIFICATION):
     """Scores of words like `va`, a video and its label; results best first."""
     found = [(word[0], word[1], float(-place)) for place, word in enumerate(results.split())]
-    return classification_scores(instances([(w[0], w[1], 1.0) for w in truth.split()]), instances(found), protocol)
+    return compute_classification_scores(
+        instances([(w[0], w[1], 1.0) for w in truth.split()]), instances(found), protocol
+    )
 
 
 def test_a_label_annotated_many_times_is_one_truth():
@@ -150,7 +152,9 @@ def test_what_is_missing_or_outside_is_counted_and_noted():
 
 def test_of_equal_scores_the_earlier_in_the_file_is_first():
     def scores(*found: str) -> ClassificationScores:
-        return classification_scores(instances([("v", "a", 1)]), instances([(w[0], w[1], 0.5) for w in found]))
+        return compute_classification_scores(
+            instances([("v", "a", 1)]), instances([(w[0], w[1], 0.5) for w in found])
+        )
 
     assert (scores("va", "wa").map, scores("wa", "va").map) == (1, 0.5)
     assert (
@@ -160,13 +164,13 @@ def test_of_equal_scores_the_earlier_in_the_file_is_first():
 
 def test_an_annotated_video_without_labels_is_not_judged():
     truth = instances([("v", "a", 1.0)], videos="uvw")
-    scores = classification_scores(truth, instances([("v", "a", 1.0)]))
+    scores = compute_classification_scores(truth, instances([("v", "a", 1.0)]))
     assert (scores.counts["videos"], scores.hit_at["1"]) == (1, 1)
 
 
 def test_a_class_whose_rows_were_all_left_out_is_unknown():
     truth = instances([("v", "a", 1.0), ("v", "b", 1.0)])
-    scores = classification_scores(truth.rows(np.array([True, False])), truth)
+    scores = compute_classification_scores(truth.select_rows(np.array([True, False])), truth)
     assert (list(scores.per_class), scores.counts["ignored"]) == (["a"], 1)
 
 
@@ -180,12 +184,12 @@ def test_no_predictions_score_0_and_an_empty_truth_is_refused():
 def test_ordinary_files_need_no_note():
     assert judged("va wb", "va wb vb").notes == []
     truth = instances([("v", "a", 1.0), ("w", "b", 1.0)])  # equal scores of different classes are no tie
-    assert classification_scores(truth, truth).notes == []
+    assert compute_classification_scores(truth, truth).notes == []
 
 
 def test_the_scores_are_json_with_these_keys():
     truth = replace(instances([("v", "a", 1.0)]), subset="validation")
-    value = json.loads(json.dumps(classification_scores(truth, truth).to_json()))
+    value = json.loads(json.dumps(compute_classification_scores(truth, truth).to_json()))
     assert list(value) == [
         "protocol", "subset", "map", "per_class", "hit_at", "any_hit_at", "counts", "notes"
     ]  # fmt: skip
@@ -203,7 +207,7 @@ def test_places_that_cannot_be_are_refused():
 
 @pytest.mark.data
 def test_the_detections_of_a_published_file_score_what_the_plain_version_gives(data):
-    truth = read_truth(data / "evaluation/gt/activity_net.v1-2.min.json.gz", "validation")
+    truth = read_ground_truth(data / "evaluation/gt/activity_net.v1-2.min.json.gz", "validation")
     results = read_results(data / "evaluation/results/anet12_autoloc_seconds.json.gz")
     plain = [
         [(rows.videos[v], rows.labels[c], s) for v, c, s in zip(rows.video, rows.label, rows.score, strict=True)]
@@ -211,10 +215,10 @@ def test_the_detections_of_a_published_file_score_what_the_plain_version_gives(d
     ]
     ranked = sorted(plain[1], key=lambda row: -row[2])
     for protocol, kept in ((ACTIVITYNET_CLASSIFICATION, ranked), (BEST_OF_DETECTIONS, once(ranked))):
-        scores = classification_scores(truth, results, protocol)
+        scores = compute_classification_scores(truth, results, protocol)
         for label, precision in scores.per_class.items():
             assert precision == pytest.approx(slowly_ap(plain[0], kept, label), abs=1e-12), label
         by_video = [row for row in kept if row[0] in set(truth.videos[:200])]
         few = [row for row in plain[0] if row[0] in set(truth.videos[:200])]
-        left = classification_scores(truth.rows(truth.video < 200), results, protocol)
+        left = compute_classification_scores(truth.select_rows(truth.video < 200), results, protocol)
         assert left.hit_at["3"] == pytest.approx(np.mean(slowly_hit(few, by_video, 3)))

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rows import Row, instances
-from untrimmed.evaluation.detection import detection_map
+from untrimmed.evaluation.detection import compute_detection_scores
 from untrimmed.evaluation.protocols import ACTIVITYNET, THUMOS14, DetectionProtocol
-from untrimmed.evaluation.reading import read_results, read_truth
+from untrimmed.evaluation.reading import read_ground_truth, read_results
 from untrimmed.io import BadInput
 
 
@@ -56,7 +56,7 @@ detections = rows("abx", 0, st.integers(0, 4).map(float))
 @given(truths, detections)
 def test_every_ap_is_that_of_the_plain_version(truth, results):
     protocol = DetectionProtocol(name="some", tious=(0.25, 0.5, 0.75, 1.0))
-    scores = detection_map(instances(truth), instances(results), protocol)
+    scores = compute_detection_scores(instances(truth), instances(results), protocol)
     assert set(scores.per_class) == {row[1] for row in truth}
     for label, precisions in scores.per_class.items():
         assert precisions == pytest.approx([slowly(truth, results, label, t) for t in protocol.tious], abs=1e-12)
@@ -68,7 +68,7 @@ def test_every_ap_is_that_of_the_plain_version(truth, results):
 @given(truths)
 def test_the_truth_itself_scores_1(truth):
     truth = [row for row in truth if row[2] <= row[3]] or [("v", "a", 0.0, 1.0, 1.0)]
-    assert detection_map(instances(truth), instances(truth)).average_map == 1
+    assert compute_detection_scores(instances(truth), instances(truth)).average_map == 1
 
 
 @settings(deadline=None)
@@ -77,14 +77,14 @@ def test_neither_the_scale_of_scores_nor_the_order_of_the_file_matters(truth, re
     results = [(*row[:4], row[4] + n / 100) for n, row in enumerate(results)]  # no two scores are equal
     moved = [(*row[:4], math.exp(row[4]) - 9) for row in results]
     random.shuffle(moved)
-    before, after = (detection_map(instances(truth), instances(r)) for r in (results, moved))
+    before, after = (compute_detection_scores(instances(truth), instances(r)) for r in (results, moved))
     assert before.per_class == after.per_class
 
 
 def ap(truth: list[Row], results: list[Row], tiou: float = 0.5) -> float:
     """Mean AP at one threshold."""
     protocol = DetectionProtocol(name="one", tious=(tiou,))
-    return detection_map(instances(truth), instances(results), protocol).average_map
+    return compute_detection_scores(instances(truth), instances(results), protocol).average_map
 
 
 def test_a_detection_falls_through_to_the_next_best_free_truth():
@@ -126,7 +126,7 @@ def test_a_zero_length_action_is_hit_by_its_equal_and_by_a_reversed_segment_as_l
     flat = ("v", "a", 3, 3, 1)
     assert ap([flat], [flat]) == 1
     assert ap([("v", "a", 2, 4, 1)], [("v", "a", 5, 3, 1)]) == 1
-    scores = detection_map(instances([flat, ("v", "a", 0, 1, 1)]), instances([flat]))
+    scores = compute_detection_scores(instances([flat, ("v", "a", 0, 1, 1)]), instances([flat]))
     assert [note for note in scores.notes if "without length" in note] == [
         "annotated segments without length or reversed, counted; the same detected is a hit: 1",
         "detected segments without length or reversed, counted: 1",
@@ -136,7 +136,7 @@ def test_a_zero_length_action_is_hit_by_its_equal_and_by_a_reversed_segment_as_l
 def test_what_the_files_hold_beside_the_ordinary_is_counted_and_noted():
     truth = [("v", "a", 0, 1, 1), ("v", "a", 0, 1, 1), ("v", "b", 0, 1, 1)]
     results = [("v", "a", 0, 1, 0.5), ("w", "a", 0, 1, 0.5), ("v", "x", 0, 1, 0.5)]
-    scores = detection_map(instances(truth), instances(results))
+    scores = compute_detection_scores(instances(truth), instances(results))
     assert scores.counts == {"videos": 1, "classes": 2, "truth": 3, "detections": 2, "ignored": 1}
     assert scores.notes == [
         "detections ignored because the annotations lack their class (x): 1",
@@ -150,23 +150,23 @@ def test_what_the_files_hold_beside_the_ordinary_is_counted_and_noted():
 
 def test_annotated_videos_without_any_detection_are_noted_since_a_subset_may_have_been_meant():
     truth = instances([("v", "a", 0, 1, 1), ("w", "a", 0, 1, 1), ("x", "a", 0, 1, 1)])
-    notes = detection_map(truth, instances([("v", "a", 0, 1, 1)])).notes
+    notes = compute_detection_scores(truth, instances([("v", "a", 0, 1, 1)])).notes
     assert notes == ["annotated videos without a detection, all missed (was a subset meant?): 2"]
 
 
 def test_ordinary_files_need_no_note():
-    assert detection_map(instances([("v", "a", 0, 1, 1)]), instances([("v", "a", 0, 2, 1)])).notes == []
+    assert compute_detection_scores(instances([("v", "a", 0, 1, 1)]), instances([("v", "a", 0, 2, 1)])).notes == []
 
 
 def test_no_detections_score_0_and_an_empty_truth_is_refused():
     assert ap([("v", "a", 0, 1, 1)], []) == 0
     with pytest.raises(BadInput, match="hold no action"):
-        detection_map(instances([]), instances([]))
+        compute_detection_scores(instances([]), instances([]))
 
 
 def test_the_scores_are_json_with_these_keys():
     truth = replace(instances([("v", "a", 0, 1, 1)]), subset="validation")
-    value = json.loads(json.dumps(detection_map(truth, truth).to_json()))
+    value = json.loads(json.dumps(compute_detection_scores(truth, truth).to_json()))
     assert list(value) == ["protocol", "subset", "tious", "map", "average_map", "per_class", "counts", "notes"]
     assert (value["protocol"], value["subset"], value["per_class"]) == ("activitynet", "validation", {"a": [1] * 10})
 
@@ -212,12 +212,17 @@ def test_results_with_many_equal_scores_score_what_the_official_program_gives_in
 def golden(folder: Path, name: str):
     """What the official program gave, and what we give for the same files."""
     expected = json.loads((folder / f"expected/{name}.det_anet.json").read_text())
-    truth, results = read_truth(folder / expected["gt"], expected["subset"]), read_results(folder / expected["pred"])
-    return expected, detection_map(truth, results, replace(ACTIVITYNET, tious=tuple(expected["tiou_thresholds"])))
+    truth, results = (
+        read_ground_truth(folder / expected["gt"], expected["subset"]),
+        read_results(folder / expected["pred"]),
+    )
+    return expected, compute_detection_scores(
+        truth, results, replace(ACTIVITYNET, tious=tuple(expected["tiou_thresholds"]))
+    )
 
 
 def test_a_notebook_shows_a_table_of_the_classes():
     rows = instances([("v", "a <b>", 1, 3, 1)])
-    page = detection_map(rows, rows)._repr_html_()
+    page = compute_detection_scores(rows, rows)._repr_html_()
     lines = re.findall("<tr>(.*?)</tr>", page)
     assert len(lines) == 3 and "a &lt;b&gt;" in lines[1] and lines[2].count("<td>100.0</td>") == 11

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rows import Marks, Row, instances
-from untrimmed.evaluation.detection import detection_map
+from untrimmed.evaluation.detection import compute_detection_scores
 from untrimmed.evaluation.protocols import (
     ACTIONFORMER,
     ACTIVITYNET,
@@ -20,7 +20,7 @@ from untrimmed.evaluation.protocols import (
     THUMOS14_KIT_2015,
     DetectionProtocol,
 )
-from untrimmed.evaluation.reading import read_results, read_truth
+from untrimmed.evaluation.reading import read_ground_truth, read_results
 from untrimmed.io import BadInput
 
 
@@ -124,7 +124,7 @@ TIOUS = (0.25, 0.5, 0.75, 1.0)
 @given(truths, detections, stretches)
 @pytest.mark.parametrize("protocol", [THUMOS14_KIT_2015, THUMOS14_KIT_2014], ids=lambda protocol: protocol.name)
 def test_every_ap_of_the_kits_is_that_of_the_plain_version(protocol, truth, found, marks):
-    scores = detection_map(instances(truth, marks=marks), instances(found), replace(protocol, tious=TIOUS))
+    scores = compute_detection_scores(instances(truth, marks=marks), instances(found), replace(protocol, tious=TIOUS))
     eleven = protocol is THUMOS14_KIT_2014
     for label, precisions in scores.per_class.items():
         plain = [by_kit(truth, found, marks, label, tiou, eleven) for tiou in TIOUS]
@@ -139,10 +139,10 @@ def test_cleaning_drops_what_the_plain_version_drops(protocol, truth, found):
     left = cleaned(truth, protocol.shortest)
     if not left:
         with pytest.raises(BadInput, match="hold no action"):
-            detection_map(instances(truth), instances(found), protocol)
+            compute_detection_scores(instances(truth), instances(found), protocol)
         return
-    scores = detection_map(instances(truth), instances(found), protocol)
-    alike = detection_map(instances(left), instances(found), replace(ACTIVITYNET, tious=protocol.tious))
+    scores = compute_detection_scores(instances(truth), instances(found), protocol)
+    alike = compute_detection_scores(instances(left), instances(found), replace(ACTIVITYNET, tious=protocol.tious))
     assert scores.per_class == alike.per_class
     assert scores.counts["truth"] == len(left)
 
@@ -154,7 +154,7 @@ def test_recall_at_a_multiple_of_the_truth_is_that_of_the_plain_version(truth, f
     # Of equal scores the first of the file counts, in both.
     left = cleaned(truth, 1e-3)
     if left:
-        scores = detection_map(instances(truth), instances(found), replace(ACTIONFORMER, tious=(tiou,)))
+        scores = compute_detection_scores(instances(truth), instances(found), replace(ACTIONFORMER, tious=(tiou,)))
         for times in (1, 5):
             assert scores.recall_at[f"{times}x"] == pytest.approx([recall_at(left, found, tiou, times)])
 
@@ -165,7 +165,7 @@ A_TO_B = [("v", "a", 0.0, 10.0, 1.0)]
 def ap(
     protocol: DetectionProtocol, truth: list[Row], found: list[Row], tiou: float = 0.5, marks: Marks = ()
 ) -> float:
-    return detection_map(
+    return compute_detection_scores(
         instances(truth, marks=marks), instances(found), replace(protocol, tious=(tiou,))
     ).average_map
 
@@ -209,7 +209,7 @@ def test_zero_length_truth_is_hit_missed_or_dropped_as_the_protocol_says():
 
 def test_what_cleaning_dropped_is_noted_in_counts():
     truth = [*A_TO_B, ("v", "a", 0.0004, 10, 1), ("v", "a", 2, 2, 1), ("v", "a", 3, 3.0005, 1)]
-    notes = detection_map(instances(truth), instances([]), ACTIONFORMER).notes
+    notes = compute_detection_scores(instances(truth), instances([]), ACTIONFORMER).notes
     assert notes == [
         "annotated segments without length or reversed, dropped: 1",
         "annotated segments shorter than 0.001 s, dropped: 1",
@@ -254,9 +254,9 @@ def test_nothing_detected_scores_0_by_every_protocol_and_the_truth_itself_1(prot
 def test_published_results_score_what_each_python_program_gives(data, name, protocol):
     file = data / f"evaluation/expected/{name}.det_{protocol.name.replace('activitynet', 'anet')}.json"
     expected = json.loads(file.read_text())
-    truth = read_truth(data / "evaluation" / expected["gt"], expected["subset"])
+    truth = read_ground_truth(data / "evaluation" / expected["gt"], expected["subset"])
     results = read_results(data / "evaluation" / expected["pred"])
-    scores = detection_map(truth, results, replace(protocol, tious=tuple(expected["tiou_thresholds"])))
+    scores = compute_detection_scores(truth, results, replace(protocol, tious=tuple(expected["tiou_thresholds"])))
     assert (scores.counts["truth"], scores.counts["detections"]) == (expected["n_gt"], expected["n_pred"])
     assert scores.map == pytest.approx(expected["mAP"], abs=1e-9)
     assert scores.average_map == pytest.approx(expected["average_mAP"], abs=1e-9)
@@ -273,10 +273,10 @@ def test_kit_lines_score_what_matlab_and_octave_gave(data):
     folder = data / "evaluation"
     expected = json.loads((folder / "expected/thumos14_scnn.th14kit_matlab_and_octave.json").read_text())
     place = expected["thresholds"].index(0.5)  # the file holds what was left for this threshold
-    truth = read_truth(folder / "gt/TH14_annotation", "test")
+    truth = read_ground_truth(folder / "gt/TH14_annotation", "test")
     protocol = replace(THUMOS14_KIT_2015, tious=(0.5,))
     for name in ("thumos14_scnn_iou0.5_ids1to20.txt.gz", "thumos14_scnn_iou0.5.json.gz"):
-        scores = detection_map(truth, read_results(folder / "results" / name), protocol)
+        scores = compute_detection_scores(truth, read_results(folder / "results" / name), protocol)
         assert scores.average_map == pytest.approx(expected["matlab_mAP"][place], abs=1e-9)
         for label, precisions in expected["per_class_AP_matlab"].items():
             assert scores.per_class[label] == pytest.approx([precisions[place]], abs=1e-9), label
