@@ -4,9 +4,18 @@ from pathlib import Path
 
 import numpy as np
 
-from untrimmed.video.sampling import write_video
+from untrimmed.video.writer import write_video
 
 FPS = 10
+ROWS = [
+    ("a.mp4", 1, 3, "jump"),
+    ("a.mp4", 4, 6, "run"),
+    ("b", 0.5, 2.5, "jump"),
+    ("v_c", 3, 5, "run"),
+    ("D.MP4", 2, 4, "jump"),
+    ("D.MP4", 5, 7, "run"),
+]
+"""Annotations of videos a, b, c and d, which spell their names in four ways."""
 
 
 def video(path: Path, seconds: float, fps: float = FPS, seed: int = 0) -> Path:

@@ -22,11 +22,11 @@ from untrimmed.demo.figure import (
     Act,
     Limb,
     Pose,
-    joints_of,
+    compute_joints,
     perform,
 )
 from untrimmed.demo.scene import Scene
-from untrimmed.demo.videos import CLASSES, DemoConfig, frames, render, script
+from untrimmed.demo.videos import CLASSES, DemoConfig, draw_frames, plan_video, render_videos
 from untrimmed.io import BadInput, read_json
 
 SMALL = DemoConfig(videos=3, seconds=(10.0, 12.0), fps=5.0, width=128, height=96, seed=3)
@@ -39,7 +39,7 @@ limbs = st.builds(Limb, angles, angles, angles, angles)
 @given(limbs, limbs, limbs, limbs, angles, angles, angles, st.floats(0, 0.5))
 def test_bones_keep_their_length_and_the_lower_foot_its_ground(a, b, c, d, lean, tilt, turn, lift) -> None:
     pose = Pose(a, b, c, d, lean=lean, tilt=tilt, turn=turn, lift=lift)
-    at = dict(zip(JOINTS, joints_of(pose, 1)[0], strict=True))
+    at = dict(zip(JOINTS, compute_joints(pose, 1)[0], strict=True))
     bones = {("shoulder", "elbow"): UPPER_ARM, ("elbow", "wrist"): FOREARM, ("hip", "knee"): THIGH}
     for side in ("left", "right"):
         for (upper, lower), length in {**bones, ("knee", "ankle"): SHIN}.items():
@@ -49,21 +49,21 @@ def test_bones_keep_their_length_and_the_lower_foot_its_ground(a, b, c, d, lean,
 
 
 def test_a_standing_figure_is_upright_with_its_left_on_the_viewers_right() -> None:
-    at = dict(zip(JOINTS, joints_of(Pose(Limb(), Limb(), Limb(), Limb()), 1)[0], strict=True))
+    at = dict(zip(JOINTS, compute_joints(Pose(Limb(), Limb(), Limb(), Limb()), 1)[0], strict=True))
     assert at["head"][1] > at["neck"][1] > at["left hip"][1] > at["left knee"][1] > at["left ankle"][1]
     assert at["left wrist"][0] > 0 > at["right wrist"][0]
 
 
 def test_a_figure_turned_to_the_right_reaches_forward_to_the_right() -> None:
     reaching = Limb(0, 90, 0, 90)
-    at = dict(zip(JOINTS, joints_of(Pose(reaching, reaching, Limb(), Limb(), turn=90.0), 1)[0], strict=True))
+    at = dict(zip(JOINTS, compute_joints(Pose(reaching, reaching, Limb(), Limb(), turn=90.0), 1)[0], strict=True))
     assert at["left wrist"][0] == pytest.approx(UPPER_ARM + FOREARM)
 
 
 def test_a_figure_turned_to_the_right_leans_forward_to_the_right_and_tilts_to_its_left() -> None:
     pose = Pose(Limb(), Limb(), Limb(), Limb(), lean=30.0)
-    assert joints_of(pose._replace(turn=90.0), 1)[0, 0, 0] > 0.3
-    assert joints_of(pose._replace(lean=0.0, tilt=30.0), 1)[0, 0, 0] > 0.3
+    assert compute_joints(pose._replace(turn=90.0), 1)[0, 0, 0] > 0.3
+    assert compute_joints(pose._replace(lean=0.0, tilt=30.0), 1)[0, 0, 0] > 0.3
 
 
 @pytest.mark.parametrize("motion", [*ACTIONS, *HABITS])
@@ -88,7 +88,7 @@ def test_a_walk_arrives_and_stays() -> None:
 def test_the_figure_moves_more_in_actions_than_between_them() -> None:
     acting, idle = [], []
     for index in range(8):
-        plan = script(DemoConfig(), index)
+        plan = plan_video(DemoConfig(), index)
         times = np.arange(plan.frames) / plan.fps
         joints = perform(plan.acts, times, np.random.default_rng(index))
         speed = np.linalg.norm(np.diff(joints, axis=0), axis=2).mean(1) * plan.fps
@@ -102,7 +102,7 @@ def test_the_figure_moves_more_in_actions_than_between_them() -> None:
 
 def test_no_two_neighbouring_frames_jump() -> None:
     for index in range(6):
-        plan = script(DemoConfig(), index)
+        plan = plan_video(DemoConfig(), index)
         joints = perform(plan.acts, np.arange(0, plan.frames / plan.fps, 0.01), np.random.default_rng(index))
         assert np.linalg.norm(np.diff(joints, axis=0), axis=2).max() < 0.15
 
@@ -110,7 +110,7 @@ def test_no_two_neighbouring_frames_jump() -> None:
 @settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 60))
 def test_actions_lie_inside_the_video_apart_from_each_other(seed: int, index: int) -> None:
-    timeline = script(DemoConfig(seed=seed), index).timeline
+    timeline = plan_video(DemoConfig(seed=seed), index).timeline
     assert 32 - 0.1 <= timeline.duration <= 44 + 0.1
     assert 5 <= len(timeline.actions) <= 8
     edges = [0.0, *(edge for action in timeline.actions for edge in (action.start, action.end)), timeline.duration]
@@ -123,9 +123,9 @@ def test_actions_lie_inside_the_video_apart_from_each_other(seed: int, index: in
 @settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 60))
 def test_habits_stay_out_of_the_actions(seed: int, index: int) -> None:
-    acts = script(DemoConfig(seed=seed), index).acts
-    assert all(before.end <= after.start for before, after in pairwise(acts))
-    assert acts[-1].end <= script(DemoConfig(seed=seed), index).timeline.duration
+    acts = plan_video(DemoConfig(seed=seed), index).acts
+    assert all(act.end <= following.start for act, following in pairwise(acts))
+    assert acts[-1].end <= plan_video(DemoConfig(seed=seed), index).timeline.duration
     assert all(act.ramp * 2 <= act.end - act.start for act in acts)
 
 
@@ -133,11 +133,11 @@ def test_habits_stay_out_of_the_actions(seed: int, index: int) -> None:
 @given(st.integers(0, 10**6))
 def test_every_class_comes_several_times_in_both_parts(seed: int) -> None:
     config = DemoConfig(seed=seed)
-    plans = [script(config, index) for index in range(config.videos)]
+    plans = [plan_video(config, index) for index in range(config.videos)]
     for subset, count in (("training", 16), ("validation", 8)):
-        chosen = [plan for plan in plans if plan.subset == subset]
-        assert len(chosen) == count
-        labels = [action.label for plan in chosen for action in plan.timeline.actions]
+        members = [plan for plan in plans if plan.subset == subset]
+        assert len(members) == count
+        labels = [action.label for plan in members for action in plan.timeline.actions]
         assert all(labels.count(label) >= count for label in CLASSES)
 
 
@@ -149,9 +149,9 @@ def test_the_same_seed_gives_the_same_frames_and_another_seed_others() -> None:
 
 def test_no_video_of_one_part_is_like_one_of_the_other() -> None:
     config = DemoConfig()
-    acts = [script(config, index).acts for index in range(config.videos)]
+    acts = [plan_video(config, index).acts for index in range(config.videos)]
     assert len(set(acts)) == config.videos
-    first = [next(frames(config, index)).astype(float) for index in range(config.videos)]
+    first = [next(draw_frames(config, index)).astype(float) for index in range(config.videos)]
     pairs = [(a, b) for a in range(config.videos) for b in range(a) if (a % 3 == 2) != (b % 3 == 2)]
     assert min(np.abs(first[a] - first[b]).mean() for a, b in pairs) > 8
 
@@ -159,12 +159,12 @@ def test_no_video_of_one_part_is_like_one_of_the_other() -> None:
 @pytest.mark.parametrize("index", range(8))
 def test_the_figure_stays_in_the_picture(index: int) -> None:
     config = DemoConfig(seed=9)
-    plan = script(config, index)
+    plan = plan_video(config, index)
     rng = np.random.default_rng([config.seed, index, 1])
     scene = Scene(config.width, config.height, rng)
     times = np.arange(plan.frames) / plan.fps
     joints = perform(plan.acts, times, rng)
-    points = np.array([scene.points(float(t), at) for t, at in zip(times, joints, strict=True)])
+    points = np.array([scene.project_joints(float(t), at) for t, at in zip(times, joints, strict=True)])
     assert (points > 3).all()
     assert (points < (config.width - 3, config.height - 3)).all()
 
@@ -172,21 +172,21 @@ def test_the_figure_stays_in_the_picture(index: int) -> None:
 def test_frames_show_the_figure_where_its_joints_are() -> None:
     scene = Scene(320, 240, np.random.default_rng(1))
     standing = perform([], np.zeros(1), np.random.default_rng(2))[0]
-    there, gone = (scene.frame(0.0, at).astype(int) for at in (standing, standing + np.array([10.0, 0, 0])))
-    changed = np.abs(there - gone).max(2) > 25
-    x, y = scene.points(0.0, standing).mean(0).astype(int)
+    shown, gone = (scene.draw_frame(0.0, at).astype(int) for at in (standing, standing + np.array([10.0, 0, 0])))
+    changed = np.abs(shown - gone).max(2) > 25
+    x, y = scene.project_joints(0.0, standing).mean(0).astype(int)
     assert changed[y - 4 : y + 4, x - 4 : x + 4].mean() > 0.5
     assert changed[:, :40].mean() < 0.01
 
 
 def test_rendering_writes_the_videos_and_their_truth(tmp_path: Path) -> None:
-    progress: list[tuple[int, int]] = []
-    truth = render(tmp_path, SMALL, lambda done, total: progress.append((done, total)))
-    assert progress == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    counts: list[float] = []
+    ground_truth = render_videos(tmp_path, SMALL, lambda task, done, total, detail="": counts.append(done))
+    assert (counts[0], counts[-1]) == (0, 3) and counts == sorted(counts)
     database = read_json(tmp_path / "annotations.json")["database"]
-    assert list(database) == list(truth) == ["demo_000", "demo_001", "demo_002"]
+    assert list(database) == list(ground_truth) == ["demo_000", "demo_001", "demo_002"]
     assert [entry["subset"] for entry in database.values()] == ["training", "training", "validation"]
-    for index, (video, timeline) in enumerate(truth.items()):
+    for index, (video, timeline) in enumerate(ground_truth.items()):
         film = _decoded(tmp_path / f"{video}.mp4")
         assert len(film) / SMALL.fps == timeline.duration == database[video]["duration"]
         assert np.abs(film.astype(float) - _film(SMALL, index)).mean() < 12
@@ -195,31 +195,31 @@ def test_rendering_writes_the_videos_and_their_truth(tmp_path: Path) -> None:
 
 
 def test_rendering_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    truth = render(tmp_path, SMALL)
+    ground_truth = render_videos(tmp_path, SMALL)
     content = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     (tmp_path / "demo_001.mp4").unlink()
-    made = _watch(monkeypatch)
-    assert render(tmp_path, SMALL) == truth
-    assert made == [1]
+    drawn = _record_drawn(monkeypatch)
+    assert render_videos(tmp_path, SMALL) == ground_truth
+    assert drawn == [1]
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == content
 
 
-def test_other_settings_render_everything_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    render(tmp_path, replace(SMALL, videos=4))
-    made = _watch(monkeypatch)
-    render(tmp_path, replace(SMALL, seed=8))
-    assert sorted(made) == [0, 1, 2]
+def test_other_settings_render_everything_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    render_videos(tmp_path, replace(SMALL, videos=4))
+    drawn = _record_drawn(monkeypatch)
+    render_videos(tmp_path, replace(SMALL, seed=8))
+    assert sorted(drawn) == [0, 1, 2]
     assert sorted(file.name for file in tmp_path.glob("*.mp4")) == ["demo_000.mp4", "demo_001.mp4", "demo_002.mp4"]
 
 
 def test_a_video_that_fails_halfway_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(config: DemoConfig, index: int) -> Iterator[np.ndarray]:
-        yield next(frames(config, index))
+        yield next(draw_frames(config, index))
         raise RuntimeError("the light went out")
 
-    monkeypatch.setattr(videos, "frames", failing)
+    monkeypatch.setattr(videos, "draw_frames", failing)
     with pytest.raises(RuntimeError, match="the light went out"):
-        render(tmp_path, SMALL)
+        render_videos(tmp_path, SMALL)
     assert [file.name for file in tmp_path.iterdir()] == ["settings.json"]
 
 
@@ -235,12 +235,12 @@ def test_settings_that_make_no_videos_are_refused(change: dict) -> None:
         DemoConfig(**change)
 
 
-def _inside(plan: videos.Script, times: np.ndarray) -> np.ndarray:
+def _inside(plan: videos.VideoPlan, times: np.ndarray) -> np.ndarray:
     return np.any([(times > action.start) & (times < action.end) for action in plan.timeline.actions], 0)
 
 
 def _film(config: DemoConfig, index: int) -> np.ndarray:
-    return np.stack(list(frames(config, index)))
+    return np.stack(list(draw_frames(config, index)))
 
 
 def _decoded(path: Path) -> np.ndarray:
@@ -248,13 +248,13 @@ def _decoded(path: Path) -> np.ndarray:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
-def _watch(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def _record_drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The indices of the videos that are drawn from now on."""
-    made: list[int] = []
+    drawn: list[int] = []
 
     def watched(config: DemoConfig, index: int) -> Iterator[np.ndarray]:
-        made.append(index)
-        return frames(config, index)
+        drawn.append(index)
+        return draw_frames(config, index)
 
-    monkeypatch.setattr(videos, "frames", watched)
-    return made
+    monkeypatch.setattr(videos, "draw_frames", watched)
+    return drawn

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from untrimmed.cli.app import Overrides, Quiet, app, command
-from untrimmed.cli.printing import show_scores
+from untrimmed.cli.printing import progress_bar, show_scores
 
 
 @command(app)
@@ -20,8 +20,9 @@ def demo(
 
     Example: `untrimmed demo --out runs/demo`
     """
-    from untrimmed.demo.pipeline import tell
+    from untrimmed.demo.pipeline import run_demo
 
-    story = tell(out, overrides or [], workers=workers, quiet=quiet)
-    show_scores(story.scores)
-    print(f"report: {story.report}")
+    with progress_bar(quiet) as progress:
+        result = run_demo(out, overrides or [], workers=workers, progress=progress)
+    show_scores(result.scores)
+    print(f"report: {result.report}")

@@ -5,88 +5,93 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from untrimmed.demo.paint import Colour, Disc, Picture, disc, fill, shaded
+from untrimmed.demo.paint import Colour, Disc, Picture, disc, fill, shade
 
 
-def _park(width: int, height: int, rng: np.random.Generator) -> Picture:
+def _draw_park(width: int, height: int, rng: np.random.Generator) -> Picture:
     horizon = int(height * rng.uniform(0.58, 0.66))
-    picture = _gradient(width, height, (150, 196, 230), (244, 238, 220), horizon)
+    picture = _draw_gradient(width, height, (150, 196, 230), (244, 238, 220), horizon)
     for _ in range(5):
         x, y = rng.uniform(0, width), rng.uniform(0.08, 0.3) * height
         cloud = [Disc(x + step * 9, y + rng.uniform(-2, 2), rng.uniform(5, 9)) for step in range(4)]
         fill(picture, cloud, (250, 248, 244))
-    for shade, rise in (((168, 196, 186), 42), ((134, 176, 142), 20)):
-        _hills(picture, horizon, rise * height / 240, shade, rng)
+    for green, rise in (((168, 196, 186), 42), ((134, 176, 142), 20)):
+        _draw_hills(picture, horizon, rise * height / 240, green, rng)
     for x in np.arange(rng.uniform(0, 40), width, rng.uniform(45, 80)):
-        _tree(picture, x + rng.uniform(-15, 15), horizon + 4, height * rng.uniform(0.2, 0.36), rng)
-    _ground(picture, horizon, (150, 186, 104), (112, 156, 82))
-    return _textured(picture, horizon, rng, 9)
+        _draw_tree(picture, x + rng.uniform(-15, 15), horizon + 4, height * rng.uniform(0.2, 0.36), rng)
+    _draw_ground(picture, horizon, (150, 186, 104), (112, 156, 82))
+    return _add_texture(picture, horizon, rng, 9)
 
 
-def _beach(width: int, height: int, rng: np.random.Generator) -> Picture:
+def _draw_beach(width: int, height: int, rng: np.random.Generator) -> Picture:
     horizon = int(height * rng.uniform(0.42, 0.5))
     shore = int(height * rng.uniform(0.62, 0.68))
     warm = rng.random() < 0.5
     sky = ((246, 178, 138), (254, 232, 196)) if warm else ((132, 190, 232), (226, 240, 244))
-    picture = _gradient(width, height, *sky, horizon)
+    picture = _draw_gradient(width, height, *sky, horizon)
     sun = Disc(rng.uniform(0.2, 0.8) * width, horizon - height * rng.uniform(0.1, 0.3), height * 0.05)
     fill(picture, [sun], (255, 246, 214))
-    _hills(picture, horizon, 14 * height / 240, (150, 156, 178), rng)
-    _ground(picture, horizon, (92, 158, 186), (134, 204, 206))
+    _draw_hills(picture, horizon, 14 * height / 240, (150, 156, 178), rng)
+    _draw_ground(picture, horizon, (92, 158, 186), (134, 204, 206))
     for _ in range(40):
         x, y = rng.uniform(0, width), rng.uniform(horizon + 3, shore)
         fill(picture, [Disc(x, y, 0.6), Disc(x + rng.uniform(6, 22), y, 0.6)], (206, 232, 232))
-    _ground(picture, shore, (244, 222, 176), (222, 192, 142))
-    return _textured(picture, shore, rng, 8)
+    _draw_ground(picture, shore, (244, 222, 176), (222, 192, 142))
+    return _add_texture(picture, shore, rng, 8)
 
 
-def _room(width: int, height: int, rng: np.random.Generator) -> Picture:
+def _draw_room(width: int, height: int, rng: np.random.Generator) -> Picture:
     floor = int(height * rng.uniform(0.66, 0.72))
     walls = ((224, 206, 184), (190, 208, 206), (204, 196, 216), (226, 200, 192), (202, 212, 184))
     wall = walls[rng.integers(len(walls))]
-    picture = _gradient(width, height, shaded(wall, 1.06), shaded(wall, 0.94), floor)
+    picture = _draw_gradient(width, height, shade(wall, 1.06), shade(wall, 0.94), floor)
     stripe = int(rng.integers(14, 30))
     for x in range(0, width, 2 * stripe):
         picture[:floor, x : x + stripe] = (picture[:floor, x : x + stripe] * 0.965).astype(np.uint8)
     for x in np.arange(rng.uniform(10, 50), width, rng.uniform(70, 110)):
-        _frame(picture, x, height * rng.uniform(0.12, 0.24), height * rng.uniform(0.16, 0.26), rng)
-    _ground(picture, floor, (196, 152, 108), (164, 118, 80))
+        _draw_frame(picture, x, height * rng.uniform(0.12, 0.24), height * rng.uniform(0.16, 0.26), rng)
+    _draw_ground(picture, floor, (196, 152, 108), (164, 118, 80))
     for x in range(-width, 2 * width, 26):
         cv2.line(picture, (x, floor), (int(x + (x - width / 2) * 0.9), height), (150, 108, 72), 1, cv2.LINE_AA)
     picture[floor - 7 : floor] = (244, 240, 232)
-    return _textured(picture, floor, rng, 6)
+    return _add_texture(picture, floor, rng, 6)
 
 
-def _street(width: int, height: int, rng: np.random.Generator) -> Picture:
+def _draw_street(width: int, height: int, rng: np.random.Generator) -> Picture:
     kerb = int(height * rng.uniform(0.64, 0.7))
-    picture = _gradient(width, height, (176, 200, 222), (236, 232, 226), kerb)
+    picture = _draw_gradient(width, height, (176, 200, 222), (236, 232, 226), kerb)
     fronts = ((206, 146, 118), (222, 192, 150), (160, 170, 182), (186, 132, 128), (196, 186, 170), (142, 164, 158))
     x = -int(rng.integers(0, 40))
     while x < width:
         house, top = int(rng.integers(50, 95)), int(height * rng.uniform(0.04, 0.3))
-        _house(picture, x, x + house, top, kerb, fronts[rng.integers(len(fronts))])
+        _draw_house(picture, x, x + house, top, kerb, fronts[rng.integers(len(fronts))])
         x += house
-    _ground(picture, kerb, (186, 182, 178), (150, 148, 148))
+    _draw_ground(picture, kerb, (186, 182, 178), (150, 148, 148))
     for x in range(-width, 2 * width, 40):
         cv2.line(picture, (x, kerb), (int(x + (x - width / 2) * 0.8), height), (138, 136, 136), 1, cv2.LINE_AA)
-    return _textured(picture, kerb, rng, 8)
+    return _add_texture(picture, kerb, rng, 8)
 
 
-PLACES: tuple[Callable[[int, int, np.random.Generator], Picture], ...] = (_park, _beach, _room, _street)
+BACKGROUNDS: tuple[Callable[[int, int, np.random.Generator], Picture], ...] = (
+    _draw_park,
+    _draw_beach,
+    _draw_room,
+    _draw_street,
+)
 
 
-def _gradient(width: int, height: int, top: Colour, bottom: Colour, horizon: int) -> Picture:
+def _draw_gradient(width: int, height: int, top: Colour, bottom: Colour, horizon: int) -> Picture:
     share = np.clip(np.arange(height) / horizon, 0, 1)[:, None, None]
     column = np.array(top) * (1 - share) + np.array(bottom) * share
     return np.clip(np.repeat(column, width, 1), 0, 255).astype(np.uint8)
 
 
-def _ground(picture: Picture, horizon: int, far: Colour, near: Colour) -> None:
+def _draw_ground(picture: Picture, horizon: int, far: Colour, near: Colour) -> None:
     height, width = picture.shape[0] - horizon, picture.shape[1]
-    picture[horizon:] = _gradient(width, height, far, near, height)
+    picture[horizon:] = _draw_gradient(width, height, far, near, height)
 
 
-def _hills(picture: Picture, horizon: int, rise: float, colour: Colour, rng: np.random.Generator) -> None:
+def _draw_hills(picture: Picture, horizon: int, rise: float, colour: Colour, rng: np.random.Generator) -> None:
     x = np.arange(picture.shape[1])
     waves = sum((np.sin(x * rng.uniform(0.008, 0.03) + rng.uniform(0, 6)) for _ in range(3)), np.zeros(len(x)))
     top = horizon - rise * (0.6 + 0.25 * waves)
@@ -94,15 +99,15 @@ def _hills(picture: Picture, horizon: int, rise: float, colour: Colour, rng: np.
     cv2.fillPoly(picture, [np.round(outline).astype(np.int32)], colour, cv2.LINE_AA)
 
 
-def _tree(picture: Picture, x: float, foot: float, height: float, rng: np.random.Generator) -> None:
+def _draw_tree(picture: Picture, x: float, foot: float, height: float, rng: np.random.Generator) -> None:
     fill(picture, [Disc(x, foot, 0.05 * height), Disc(x, foot - 0.6 * height, 0.03 * height)], (112, 86, 66))
     green = ((96, 142, 92), (120, 160, 88), (82, 130, 104), (176, 158, 84))[rng.integers(4)]
     for _ in range(7):
         crown = rng.normal((x, foot - 0.7 * height), 0.13 * height)
-        fill(picture, [disc(crown, 0.19 * height)], shaded(green, rng.uniform(0.9, 1.1)))
+        fill(picture, [disc(crown, 0.19 * height)], shade(green, rng.uniform(0.9, 1.1)))
 
 
-def _frame(picture: Picture, x: float, y: float, size: float, rng: np.random.Generator) -> None:
+def _draw_frame(picture: Picture, x: float, y: float, size: float, rng: np.random.Generator) -> None:
     left, top, side = int(x), int(y), int(size)
     right, bottom = int(x + size * rng.uniform(0.7, 1.3)), top + side
     colours = rng.integers(110, 220, (2, 3))
@@ -112,16 +117,16 @@ def _frame(picture: Picture, x: float, y: float, size: float, rng: np.random.Gen
     cv2.circle(picture, middle, side // 4, tuple(map(int, colours[1])), -1, cv2.LINE_AA)
 
 
-def _house(picture: Picture, left: int, right: int, top: int, foot: int, colour: Colour) -> None:
+def _draw_house(picture: Picture, left: int, right: int, top: int, foot: int, colour: Colour) -> None:
     cv2.rectangle(picture, (left, top), (right, foot), colour, -1)
-    cv2.rectangle(picture, (left, top), (right, top + 4), shaded(colour, 0.8), -1)
+    cv2.rectangle(picture, (left, top), (right, top + 4), shade(colour, 0.8), -1)
     for y in range(top + 14, foot - 20, 26):
         for x in range(left + 8, right - 12, 20):
             cv2.rectangle(picture, (x, y), (x + 10, y + 14), (104, 124, 142), -1)
             cv2.rectangle(picture, (x, y), (x + 10, y + 3), (150, 170, 186), -1)
 
 
-def _textured(picture: Picture, ground: int, rng: np.random.Generator, strength: float) -> Picture:
+def _add_texture(picture: Picture, ground: int, rng: np.random.Generator, strength: float) -> Picture:
     height, width = picture.shape[:2]
     texture = np.zeros((height, width), np.float32)
     for cells in (6, 18, 54):

@@ -71,7 +71,7 @@ class Act:
 def perform(
     acts: Sequence[Act], times: Float[np.ndarray, " time"], rng: np.random.Generator
 ) -> Float[np.ndarray, "time 14 3"]:
-    """The joints at some times, in metres: right, up from the ground, and toward the viewer.
+    """Compute the joints at some times, in metres: right, up from the ground, and toward the viewer.
 
     Outside of the acts the figure stands at ease: it breathes, sways and shifts its weight.
     """
@@ -80,25 +80,25 @@ def perform(
     place = np.full(len(times), rng.uniform(-0.5, 0.5))
     for act in acts:
         weight = _weight(act, times)
-        done = np.clip((times - act.start) / (act.end - act.start), 0, 1)
+        share = np.clip((times - act.start) / (act.end - act.start), 0, 1)
         here = place[max(np.searchsorted(times, act.start) - 1, 0)]
         if act.motion == "walk":
-            place = place + _smooth(done) * (act.place - here)
+            place = place + _smooth(share) * (act.place - here)
             turn = np.full(len(times), 80.0 if act.place > here else -80.0)
-            walking = _walk(done * act.cycles, act.strength)._replace(turn=turn)
+            walking = _walk(share * act.cycles, act.strength)._replace(turn=turn)
             pose = _blend(pose, walking, weight)
             continue
         motion = {**ACTIONS, **HABITS}[act.motion]
-        target = motion(done * act.cycles, act.strength)
+        target = motion(share * act.cycles, act.strength)
         target = _mirror(target) if act.mirrored else target
         pose = _blend(pose, target._replace(turn=pose.turn + target.turn), weight)
-    joints = joints_of(pose, len(times))
+    joints = compute_joints(pose, len(times))
     joints[..., 0] += place[:, None]
     return joints
 
 
-def joints_of(pose: Pose, count: int) -> Float[np.ndarray, "time 14 3"]:
-    """The 14 joints in the order of JOINTS, in metres from the spot where the figure stands."""
+def compute_joints(pose: Pose, count: int) -> Float[np.ndarray, "time 14 3"]:
+    """Compute the 14 joints in the order of JOINTS, in metres from the spot where the figure stands."""
     spine = _bone(1, pose.tilt, pose.lean, -SPINE, count)
     across = np.radians(np.broadcast_to(pose.twist, count))
     roll = np.radians(np.broadcast_to(pose.tilt, count))
@@ -115,7 +115,7 @@ def joints_of(pose: Pose, count: int) -> Float[np.ndarray, "time 14 3"]:
     joints = np.stack([head, spine, *arms, *legs], 1)
     # The lower foot stands on the ground, whatever the legs do.
     joints[..., 1] += (pose.lift + ANKLE_HEIGHT - joints[:, -2:, 1].min(1))[:, None]
-    return _turned(joints, np.radians(np.broadcast_to(pose.turn, count)))
+    return _rotate(joints, np.radians(np.broadcast_to(pose.turn, count)))
 
 
 def _limb(limb: Limb, side: int, root: np.ndarray, lengths: tuple[float, float]) -> tuple[np.ndarray, ...]:
@@ -130,7 +130,7 @@ def _bone(side: int, out: Curve, forward: Curve, length: float, count: int) -> n
     return along * (length if length > 0 else np.array([-length, length, -length]))
 
 
-def _turned(joints: np.ndarray, turn: np.ndarray) -> np.ndarray:
+def _rotate(joints: np.ndarray, turn: np.ndarray) -> np.ndarray:
     cosine, sine = np.cos(turn)[:, None], np.sin(turn)[:, None]
     x, y, z = np.moveaxis(joints, 2, 0)
     return np.stack([x * cosine + z * sine, y, z * cosine - x * sine], 2)

@@ -24,7 +24,7 @@ class Disc(NamedTuple):
 
 
 def disc(centre: np.ndarray, radius: float) -> Disc:
-    """A disc about a point `(x, y)`."""
+    """Return a disc about a point `(x, y)`."""
     return Disc(float(centre[0]), float(centre[1]), float(radius))
 
 
@@ -36,19 +36,19 @@ def fill(picture: Picture, discs: Sequence[Disc], colour: Colour) -> None:
     cv2.fillConvexPoly(picture, hull, colour, cv2.LINE_AA, BITS)
 
 
-def solid(picture: Picture, discs: Sequence[Disc], colour: Colour) -> None:
+def paint_solid(picture: Picture, discs: Sequence[Disc], colour: Colour) -> None:
     """Paint a hull that is lit from the upper left: a dark rim, and the colour on it."""
-    fill(picture, discs, shaded(colour, 0.74))
+    fill(picture, discs, shade(colour, 0.74))
     lit = [Disc(x - 0.16 * radius, y - 0.16 * radius, 0.8 * radius) for x, y, radius in discs]
     fill(picture, lit, colour)
 
 
-def limb(picture: Picture, a: np.ndarray, b: np.ndarray, radii: tuple[float, float], colour: Colour) -> None:
+def paint_limb(picture: Picture, a: np.ndarray, b: np.ndarray, radii: tuple[float, float], colour: Colour) -> None:
     """Paint a solid limb from point `a` to point `b`, as thick at them as `radii` say."""
-    solid(picture, [disc(a, radii[0]), disc(b, radii[1])], colour)
+    paint_solid(picture, [disc(a, radii[0]), disc(b, radii[1])], colour)
 
 
-def shaded(colour: Colour, factor: float) -> Colour:
-    """A darker colour, or a lighter one for a factor above 1."""
+def shade(colour: Colour, factor: float) -> Colour:
+    """Return a darker colour, or a lighter one for a factor above 1."""
     red, green, blue = (int(min(channel * factor, 255)) for channel in colour)
     return red, green, blue

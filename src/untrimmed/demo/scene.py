@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-from untrimmed.demo.backgrounds import PLACES
+from untrimmed.demo.backgrounds import BACKGROUNDS
 from untrimmed.demo.figure import JOINTS
-from untrimmed.demo.paint import Colour, Picture, disc, fill, limb, shaded, solid
+from untrimmed.demo.paint import Colour, Picture, disc, fill, paint_limb, paint_solid, shade
 
 MARGIN = 48  # pixels of background beyond either side of the picture
 PITCH = 0.16  # how far the ground comes down the picture toward the viewer, of what it comes forward
@@ -46,28 +46,28 @@ class Scene:
         self._rng = rng
         self.scale = height * rng.uniform(0.29, 0.355)  # pixels a metre
         self._ground = height * rng.uniform(0.86, 0.9)
-        place = PLACES[rng.integers(len(PLACES))]
-        panorama = place(width + 2 * MARGIN, height, rng)
+        draw_background = BACKGROUNDS[rng.integers(len(BACKGROUNDS))]
+        panorama = draw_background(width + 2 * MARGIN, height, rng)
         self._panorama = cv2.GaussianBlur(panorama[:, ::-1] if rng.random() < 0.5 else panorama, (0, 0), 0.9)
         self._clothes = _dress(rng)
-        self._vignette = _vignette(width, height, rng)
+        self._vignette = _draw_vignette(width, height, rng)
         self._pan = _Wave(rng, MARGIN * 0.55, 0.015, 0.04)
         self._lift = _Wave(rng, 2.5, 0.02, 0.06)
         self._light = _Wave(rng, 0.13, 0.02, 0.07)
         grain = rng.normal(0, rng.uniform(0.7, 1.3), (2 * height, 2 * width, 1))
         self._grain = np.repeat(grain, 3, 2).astype(np.float32)
 
-    def frame(self, seconds: float, joints: Float[np.ndarray, "14 3"]) -> Picture:
-        """What the camera sees at a time. Frames are to be drawn in order: each takes its noise from `rng`."""
+    def draw_frame(self, seconds: float, joints: Float[np.ndarray, "14 3"]) -> Picture:
+        """Draw what the camera sees at a time. Frames are to be drawn in order: each takes its noise from `rng`."""
         centre = (self.width / 2 + MARGIN - 0.5 + self._pan(seconds), self.height / 2 - 0.5 + self._lift(seconds))
         picture = cv2.getRectSubPix(self._panorama, (self.width, self.height), centre)
-        points = self.points(seconds, joints)
+        points = self.project_joints(seconds, joints)
         self._shade_ground(picture, joints, points)
         draw_figure(picture, points, joints[:, 2], self.scale, self._clothes)
         return self._expose(picture, seconds)
 
-    def points(self, seconds: float, joints: Float[np.ndarray, "14 3"]) -> Float[np.ndarray, "14 2"]:
-        """Where joints appear in the picture at a time, in pixels from its upper left."""
+    def project_joints(self, seconds: float, joints: Float[np.ndarray, "14 3"]) -> Float[np.ndarray, "14 2"]:
+        """Return where joints appear in the picture at a time, in pixels from its upper left."""
         x = self.width / 2 - self._pan(seconds) + self.scale * joints[:, 0]
         y = self._ground - self._lift(seconds) - self.scale * (joints[:, 1] - PITCH * joints[:, 2])
         return np.stack([x, y], 1)
@@ -79,8 +79,8 @@ class Scene:
         height = max(feet[:, 1].min() - 0.08, 0)
         width = self.scale * (0.27 + 0.45 * abs(feet[0, 0] - feet[1, 0]) + height)
         strength = 0.5 * np.exp(-3 * height) * np.clip(1.3 - 0.35 * hips[:, 1].mean(), 0.6, 1.2)
-        rows = _near(level, 0.2 * self.scale, self.height)
-        columns = _near(middle, 1.8 * width, self.width)
+        rows = _slice_around(level, 0.2 * self.scale, self.height)
+        columns = _slice_around(middle, 1.8 * width, self.width)
         down = np.exp(-(((np.arange(self.height)[rows] - level) / (0.085 * self.scale)) ** 2))
         across = np.exp(-1.6 * ((np.arange(self.width)[columns] - middle) / width) ** 2)
         shade = 1 - strength * np.outer(down, across)
@@ -136,9 +136,9 @@ def draw_figure(
 def _draw_arm(picture: Picture, at: dict[str, np.ndarray], side: str, scale: float, clothes: Clothes) -> None:
     shoulder, elbow, wrist = (at[f"{side} {joint}"] for joint in ("shoulder", "elbow", "wrist"))
     lower = clothes.shirt if clothes.long_sleeves else clothes.skin
-    limb(picture, elbow, wrist, (0.045 * scale, 0.034 * scale), lower)
-    limb(picture, wrist, wrist + 0.22 * (wrist - elbow), (0.044 * scale, 0.04 * scale), clothes.skin)
-    limb(picture, shoulder, elbow, (0.064 * scale, 0.052 * scale), clothes.shirt)
+    paint_limb(picture, elbow, wrist, (0.045 * scale, 0.034 * scale), lower)
+    paint_limb(picture, wrist, wrist + 0.22 * (wrist - elbow), (0.044 * scale, 0.04 * scale), clothes.skin)
+    paint_limb(picture, shoulder, elbow, (0.064 * scale, 0.052 * scale), clothes.shirt)
 
 
 def _draw_leg(
@@ -146,9 +146,9 @@ def _draw_leg(
 ) -> None:
     hip, knee, ankle = (at[f"{side} {joint}"] for joint in ("hip", "knee", "ankle"))
     shin = clothes.skin if clothes.shorts else clothes.trousers
-    limb(picture, ankle, ankle + toe, (0.055 * scale, 0.048 * scale), clothes.shoes)
-    limb(picture, knee, ankle, (0.062 * scale, 0.046 * scale), shin)
-    limb(picture, hip, knee, (0.092 * scale, 0.068 * scale), clothes.trousers)
+    paint_limb(picture, ankle, ankle + toe, (0.055 * scale, 0.048 * scale), clothes.shoes)
+    paint_limb(picture, knee, ankle, (0.062 * scale, 0.046 * scale), shin)
+    paint_limb(picture, hip, knee, (0.092 * scale, 0.068 * scale), clothes.trousers)
 
 
 def _draw_torso(picture: Picture, at: dict[str, np.ndarray], scale: float, clothes: Clothes) -> None:
@@ -157,10 +157,10 @@ def _draw_torso(picture: Picture, at: dict[str, np.ndarray], scale: float, cloth
     shoulders = [disc(at[f"{side} shoulder"], 0.058 * scale) for side in ("left", "right")]
     middle = (at["left hip"] + at["right hip"]) / 2
     waist = middle + 0.2 * (neck - middle)
-    limb(picture, neck, neck + 0.5 * (head - neck), (0.05 * scale, 0.048 * scale), shaded(clothes.skin, 0.86))
-    solid(picture, hips, clothes.trousers)
+    paint_limb(picture, neck, neck + 0.5 * (head - neck), (0.05 * scale, 0.048 * scale), shade(clothes.skin, 0.86))
+    paint_solid(picture, hips, clothes.trousers)
     chest = neck + 0.22 * (middle - neck)
-    solid(picture, [*shoulders, disc(chest, 0.115 * scale), disc(waist, 0.115 * scale)], clothes.shirt)
+    paint_solid(picture, [*shoulders, disc(chest, 0.115 * scale), disc(waist, 0.115 * scale)], clothes.shirt)
 
 
 def _draw_head(picture: Picture, at: dict[str, np.ndarray], scale: float, clothes: Clothes, facing: float) -> None:
@@ -168,9 +168,9 @@ def _draw_head(picture: Picture, at: dict[str, np.ndarray], scale: float, clothe
     up = (head - neck) / max(float(np.linalg.norm(head - neck)), 1.0)
     front = np.array([facing, 0.0]) * scale
     crown = head + 0.045 * scale * up - 0.03 * front
-    solid(picture, [disc(crown, 0.118 * scale)], clothes.hair)
+    paint_solid(picture, [disc(crown, 0.118 * scale)], clothes.hair)
     face = head - 0.012 * scale * up + 0.028 * front
-    solid(picture, [disc(face, 0.096 * scale), disc(face - 0.045 * scale * up, 0.075 * scale)], clothes.skin)
+    paint_solid(picture, [disc(face, 0.096 * scale), disc(face - 0.045 * scale * up, 0.075 * scale)], clothes.skin)
     side = np.array([-up[1], up[0]])
     for eye in (-0.035, 0.035):
         spot = face + side * eye * scale * np.sqrt(max(1 - facing**2, 0.1)) + 0.035 * front + 0.01 * scale * up
@@ -179,7 +179,7 @@ def _draw_head(picture: Picture, at: dict[str, np.ndarray], scale: float, clothe
 
 def _draw_long_hair(picture: Picture, at: dict[str, np.ndarray], scale: float, colour: Colour) -> None:
     head, neck = at["head"], at["neck"]
-    limb(picture, head, neck + 0.1 * (neck - head), (0.115 * scale, 0.1 * scale), shaded(colour, 0.9))
+    paint_limb(picture, head, neck + 0.1 * (neck - head), (0.115 * scale, 0.1 * scale), shade(colour, 0.9))
 
 
 def _dress(rng: np.random.Generator) -> Clothes:
@@ -190,11 +190,11 @@ def _dress(rng: np.random.Generator) -> Clothes:
     return Clothes(skin, hair, shirt, trousers, shoes, long_sleeves, shorts, long_hair)
 
 
-def _near(middle: float, reach: float, size: int) -> slice:
+def _slice_around(middle: float, reach: float, size: int) -> slice:
     return slice(int(np.clip(middle - reach, 0, size)), int(np.clip(middle + reach, 0, size)))
 
 
-def _vignette(width: int, height: int, rng: np.random.Generator) -> Float[np.ndarray, "height width 3"]:
+def _draw_vignette(width: int, height: int, rng: np.random.Generator) -> Float[np.ndarray, "height width 3"]:
     x = np.linspace(-1, 1, width)[None] - rng.uniform(-0.3, 0.3)
     y = np.linspace(-1, 1, height)[:, None] + 0.15
     mask = 1.06 - rng.uniform(0.06, 0.16) * (x**2 + y**2)

@@ -1,7 +1,7 @@
-"""Plans and renders the demo's untrimmed videos, and writes down exactly what happens in them."""
+"""Plans and renders the demo's untrimmed videos, and writes annotations of exactly what happens in them."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ import numpy as np
 from untrimmed.demo.figure import ACTIONS, HABITS, Act, perform
 from untrimmed.demo.paint import Picture
 from untrimmed.demo.scene import Scene
-from untrimmed.io import BadInput, Config, read_json, write_json
+from untrimmed.io import BadInput, Config, Progress, read_json, track, write_json
 from untrimmed.timeline import Action, Timeline
-from untrimmed.video.sampling import write_video
+from untrimmed.video.writer import write_video
 
 CLASSES = tuple(sorted(ACTIONS))
 ANNOTATIONS = "annotations.json"
@@ -55,17 +55,17 @@ class DemoConfig(Config):
 
     def __post_init__(self) -> None:
         shortest, longest = self.seconds
-        _demand(self.videos >= 3, f"videos={self.videos} leaves nothing to validate on; give at least 3")
-        _demand(10 <= shortest <= longest < np.inf, f"seconds={self.seconds} is no range; give two of 10 or more")
-        _demand(5 <= self.fps <= 120, f"fps={self.fps} is too slow or fast for these motions; give 5 to 120")
+        _require(self.videos >= 3, f"videos={self.videos} leaves nothing to validate on; give at least 3")
+        _require(10 <= shortest <= longest < np.inf, f"seconds={self.seconds} is no range; give two of 10 or more")
+        _require(5 <= self.fps <= 120, f"fps={self.fps} is too slow or fast for these motions; give 5 to 120")
         sizes = self.width % 2 == 0 and self.height % 2 == 0 and self.width >= self.height >= 96
-        _demand(sizes, f"{self.width}x{self.height} cannot be drawn; give even sizes, height >= 96, width >= height")
-        _demand(self.seed >= 0, f"seed={self.seed} is negative; give 0 or more")
+        _require(sizes, f"{self.width}x{self.height} cannot be drawn; give even sizes, height >= 96, width >= height")
+        _require(self.seed >= 0, f"seed={self.seed} is negative; give 0 or more")
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
-    """What is to happen in one video of `frames` frames: acts that are annotated, and acts that are not."""
+class VideoPlan:
+    """What happens in one video of `frames` frames: acts that are annotated, and acts that are not."""
 
     video: str
     subset: str
@@ -75,69 +75,58 @@ class Script:
 
     @property
     def timeline(self) -> Timeline:
-        """The truth: every act of a class in CLASSES, from leaving the idle pose to being back in it."""
+        """The ground truth: every act of a class in CLASSES, from leaving the idle pose to being back in it."""
         actions = [Action(act.start, act.end, act.motion) for act in self.acts if act.motion in CLASSES]
         return Timeline(self.frames / self.fps, tuple(actions))
 
 
-def render(
-    folder: Path, config: DemoConfig, progress: Callable[[int, int], None] | None = None
-) -> dict[str, Timeline]:
-    """Write `<video>.mp4` for every video and `annotations.json` (ActivityNet form); the truth by video.
+def render_videos(folder: Path, config: DemoConfig, progress: Progress | None = None) -> dict[str, Timeline]:
+    """Write `<video>.mp4` for every video and `annotations.json` (ActivityNet form); return the ground truth.
 
-    Videos that are there already are kept if they were rendered with the same settings, and made anew otherwise.
-    `progress` is told how many videos of how many are done, after each.
+    A video that is there already is kept if it was rendered with the same settings, and rendered again otherwise.
     """
-    folder = Path(folder)
-    scripts = [script(config, index) for index in range(config.videos)]
-    _discard_others(folder, config)
-    waiting = [index for index, plan in enumerate(scripts) if not (folder / f"{plan.video}.mp4").exists()]
-    done = len(scripts) - len(waiting)
-    if progress:
-        progress(done, len(scripts))
+    plans = [plan_video(config, index) for index in range(config.videos)]
+    _discard_outdated(folder, config)
     with ThreadPoolExecutor(WORKERS) as pool:
-        jobs = [pool.submit(_render_one, folder, config, index) for index in waiting]
+        jobs = [pool.submit(_render_video, folder, config, index) for index in range(config.videos)]
         try:
-            for job in as_completed(jobs):
+            for job in track(jobs, "rendering", progress, len(jobs)):
                 job.result()
-                done += 1
-                if progress:
-                    progress(done, len(scripts))
         finally:
             pool.shutdown(cancel_futures=True)
-    write_json(folder / ANNOTATIONS, _annotations(scripts))
-    return {plan.video: plan.timeline for plan in scripts}
+    write_json(folder / ANNOTATIONS, _annotations_to_json(plans))
+    return {plan.video: plan.timeline for plan in plans}
 
 
-def frames(config: DemoConfig, index: int) -> Iterator[Picture]:
-    """The pictures of one video, in order: the same for the same seed and index."""
-    plan = script(config, index)
+def draw_frames(config: DemoConfig, index: int) -> Iterator[Picture]:
+    """Draw the pictures of one video, in order: the same for the same seed and index."""
+    plan = plan_video(config, index)
     rng = np.random.default_rng([config.seed, index, 1])
     scene = Scene(config.width, config.height, rng)
     times = np.arange(plan.frames) / plan.fps
     for seconds, joints in zip(times, perform(plan.acts, times, rng), strict=True):
-        yield scene.frame(float(seconds), joints)
+        yield scene.draw_frame(float(seconds), joints)
 
 
-def script(config: DemoConfig, index: int) -> Script:
-    """What happens in one video: actions of every class in turn, a gap around each, and habits in the gaps."""
+def plan_video(config: DemoConfig, index: int) -> VideoPlan:
+    """Plan what happens in one video: actions of every class in turn, a gap around each, and habits in the gaps."""
     rng = np.random.default_rng([config.seed, index])
     count = round(rng.uniform(*config.seconds) * config.fps)
     duration = count / config.fps
-    lengths = _lengths(duration, rng)
+    lengths = _draw_lengths(duration, rng)
     spare = duration - lengths.sum() - GAP * (len(lengths) + 1)
     gaps = GAP + spare * rng.dirichlet(np.full(len(lengths) + 1, 2.0))
     acts, now = [], 0.0
-    for label, length, gap in zip(_labels(len(lengths), rng), lengths, gaps, strict=False):
-        acts += _habits(now, now + gap, rng)
-        acts.append(_act(label, now + gap, now + gap + length, rng))
+    for label, length, gap in zip(_draw_labels(len(lengths), rng), lengths, gaps, strict=False):
+        acts += _plan_habits(now, now + gap, rng)
+        acts.append(_plan_act(label, now + gap, now + gap + length, rng))
         now += gap + length
-    acts += _habits(now, duration, rng)
+    acts += _plan_habits(now, duration, rng)
     subset = "validation" if index % 3 == 2 else "training"
-    return Script(f"demo_{index:03d}", subset, count, config.fps, tuple(acts))
+    return VideoPlan(f"demo_{index:03d}", subset, count, config.fps, tuple(acts))
 
 
-def _lengths(duration: float, rng: np.random.Generator) -> np.ndarray:
+def _draw_lengths(duration: float, rng: np.random.Generator) -> np.ndarray:
     """Lengths of the actions of one video, in seconds; their sum leaves the share of IDLE free."""
     busy = duration * (1 - rng.uniform(*IDLE))
     fewest, most = int(np.ceil(busy / 4.9)), int(busy / 2.4)
@@ -149,12 +138,12 @@ def _lengths(duration: float, rng: np.random.Generator) -> np.ndarray:
             return lengths
 
 
-def _labels(count: int, rng: np.random.Generator) -> list[str]:
+def _draw_labels(count: int, rng: np.random.Generator) -> list[str]:
     decks = [rng.permutation(CLASSES) for _ in range(-(-count // len(CLASSES)))]
     return [str(label) for label in np.concatenate(decks)[:count]]
 
 
-def _act(label: str, start: float, end: float, rng: np.random.Generator) -> Act:
+def _plan_act(label: str, start: float, end: float, rng: np.random.Generator) -> Act:
     # Milliseconds, so that what is written is exactly what is drawn.
     start, end = round(float(start), 3), round(float(end), 3)
     cycles = max(1, round((end - start) / rng.uniform(*PERIODS[label])))
@@ -163,29 +152,31 @@ def _act(label: str, start: float, end: float, rng: np.random.Generator) -> Act:
     )
 
 
-def _habits(start: float, end: float, rng: np.random.Generator) -> list[Act]:
+def _plan_habits(start: float, end: float, rng: np.random.Generator) -> list[Act]:
     """What the figure does in a gap, at 0.1 s or more from the actions around it."""
     acts, now = [], start + rng.uniform(0.1, 0.8)
     while end - 0.1 - now >= 1.0:
         length = min(rng.uniform(1.0, 3.2), end - 0.1 - now)
         motion = "walk" if length > 1.6 and rng.random() < 0.4 else str(rng.choice(list(HABITS)))
-        acts.append(_habit(motion, now, now + length, rng))
+        acts.append(_plan_habit(motion, now, now + length, rng))
         now += length + rng.uniform(0.2, 1.2)
     return acts
 
 
-def _habit(motion: str, start: float, end: float, rng: np.random.Generator) -> Act:
+def _plan_habit(motion: str, start: float, end: float, rng: np.random.Generator) -> Act:
     cycles = max(1, round((end - start) / rng.uniform(0.9, 1.3)))
     strength, place, mirrored = rng.uniform(0.6, 1.0), rng.uniform(-0.75, 0.75), bool(rng.random() < 0.5)
     return Act(motion, float(start), float(end), cycles, strength, 0.45, mirrored, place)
 
 
-def _render_one(folder: Path, config: DemoConfig, index: int) -> None:
-    write_video(folder / f"{script(config, index).video}.mp4", frames(config, index), config.fps)
+def _render_video(folder: Path, config: DemoConfig, index: int) -> None:
+    file = folder / f"{plan_video(config, index).video}.mp4"
+    if not file.exists():
+        write_video(file, draw_frames(config, index), config.fps)
 
 
-def _discard_others(folder: Path, config: DemoConfig) -> None:
-    """Remove the videos of other settings, and note these."""
+def _discard_outdated(folder: Path, config: DemoConfig) -> None:
+    """Remove the videos of other settings, and write these settings down."""
     settings = {"edition": EDITION, "config": asdict(config) | {"seconds": list(config.seconds)}}
     file = folder / SETTINGS
     if file.exists() and read_json(file) == settings:
@@ -195,16 +186,15 @@ def _discard_others(folder: Path, config: DemoConfig) -> None:
     write_json(file, settings)
 
 
-def _annotations(scripts: list[Script]) -> dict[str, Any]:
+def _annotations_to_json(plans: list[VideoPlan]) -> dict[str, Any]:
     database = {}
-    for plan in scripts:
-        timeline = plan.timeline
-        segments = [{"segment": [a.start, a.end], "label": a.label} for a in timeline.actions]
-        entry = {"subset": plan.subset, "duration": timeline.duration, "fps": plan.fps, "annotations": segments}
+    for plan in plans:
+        segments = [{"segment": [a.start, a.end], "label": a.label} for a in plan.timeline]
+        entry = {"subset": plan.subset, "duration": plan.timeline.duration, "fps": plan.fps, "annotations": segments}
         database[plan.video] = entry
     return {"version": f"untrimmed demo, edition {EDITION}", "database": database}
 
 
-def _demand(satisfied: bool, sentence: str) -> None:
+def _require(satisfied: bool, sentence: str) -> None:
     if not satisfied:
         raise BadInput(f"demo: {sentence}")

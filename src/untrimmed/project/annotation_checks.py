@@ -1,4 +1,4 @@
-"""What is wrong with annotations themselves: times, doubles, overlaps, labels, balance."""
+"""What is wrong with annotations themselves: times, duplicates, overlaps, labels, balance."""
 
 import re
 from collections import Counter
@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from math import isfinite
 
+import numpy as np
+
 from untrimmed.annotations.annotations import Dropped
 from untrimmed.annotations.corpus import DataConfig
 from untrimmed.annotations.datasets.dataset import Dataset
 from untrimmed.project.findings import Finding, Severity
-from untrimmed.timeline import Action, Timeline
+from untrimmed.timeline import Action, Timeline, tiou
 
-ALIKE = 0.9
+DUPLICATE = 0.9
 """tIoU from which two actions of one class are one, annotated twice."""
 TOUCHING = 0.05
 """Seconds by which actions of one class may overlap as their ends are rounded."""
@@ -27,73 +29,49 @@ LEAST_LETTERS = 4
 
 
 def check_times(data: DataConfig, dataset: Dataset) -> Iterator[Finding]:
-    """Annotations that no timeline holds, and actions that are all of their video."""
+    """Find annotations that no timeline holds, and actions that are all of their video."""
     severity: Severity = "error" if data.unusable == "refuse" else "warning"
-    remedy = 'mend the times, or set data.unusable = "drop" to go on without such'
+    remedy = 'fix the times, or set data.unusable = "drop" to go on without such'
     for row in dataset.dropped:
-        yield Finding(severity, _fault(row), f"{data.annotations}: {row}", remedy)
+        yield Finding(severity, _name_fault(row), f"{data.annotations}: {row}", remedy)
+    remedy = "nothing shows where it begins and ends: give longer videos, or check the times"
     for video, timeline in dataset.ground_truth.items():
-        for action in timeline.actions:
+        for action in timeline:
             if action.length >= WHOLE * timeline.duration:
-                sentence = f"{video}: {_named(action)} is all of the {timeline.duration:.1f} s of its video"
-                yield Finding(
-                    "warning",
-                    "action as long as its video",
-                    sentence,
-                    "nothing shows where it begins and ends: give longer videos, or check the times",
-                )
+                sentence = f"{video}: {_describe(action)} is all of the {timeline.duration:.1f} s of its video"
+                yield Finding("warning", "action as long as its video", sentence, remedy)
 
 
-def check_doubles(truth: Mapping[str, Timeline]) -> Iterator[Finding]:
-    """Actions annotated twice, exactly or nearly so, and actions of one class that overlap."""
-    for video, timeline in truth.items():
+def check_duplicates(ground_truth: Mapping[str, Timeline]) -> Iterator[Finding]:
+    """Find actions annotated twice, exactly or nearly so, and actions of one class that overlap."""
+    for video, timeline in ground_truth.items():
         for label in timeline.labels:
-            actions = [action for action in timeline.actions if action.label == label]
-            yield from _doubles(video, actions)
+            yield from _check_overlaps(video, [action for action in timeline if action.label == label])
 
 
 def check_labels(dataset: Dataset) -> Iterator[Finding]:
-    """Labels that are one but for case, blanks or a letter."""
-    counts = Counter(action.label for timeline in dataset.ground_truth.values() for action in timeline.actions)
+    """Find labels that are the same but for case, blanks or a letter."""
+    counts = _count_labels(dataset, list(dataset.ground_truth))
     spellings: dict[str, list[str]] = {}
     for label in counts:
-        spellings.setdefault(plain(label), []).append(label)
-    for several in spellings.values():
-        if len(several) > 1:
-            named = " and ".join(f"{label!r} ({counts[label]:,} times)" for label in sorted(several))
-            yield Finding(
-                "warning",
-                "labels that differ by case or blanks alone",
-                named,
-                "write them alike, or they are classes",
-            )
-    for first, second in combinations(sorted(spellings), 2):
-        if is_typo(first, second):
-            named = " and ".join(
-                f"{spellings[name][0]!r} ({counts[spellings[name][0]]:,})" for name in (first, second)
-            )
-            yield Finding("note", "labels that differ by one letter", named, "if one is a slip of the pen, mend it")
+        spellings.setdefault(normalize_label(label), []).append(label)
+    kind, remedy = "labels that differ by case or blanks alone", "write them alike, or they are classes"
+    for labels in spellings.values():
+        if len(labels) > 1:
+            names = " and ".join(f"{label!r} ({counts[label]:,} times)" for label in sorted(labels))
+            yield Finding("warning", kind, names, remedy)
+    for pair in combinations(sorted(spellings), 2):
+        if is_typo(*pair):
+            labels = [spellings[name][0] for name in pair]
+            names = " and ".join(f"{label!r} ({counts[label]:,})" for label in labels)
+            yield Finding("note", "labels that differ by one letter", names, "if one is a slip of the pen, fix it")
 
 
 def check_balance(dataset: Dataset, train: Sequence[str], test: Sequence[str]) -> Iterator[Finding]:
-    """Classes that are not learned, hardly learned, or not tested; and videos without action."""
-    learned, tested = (_counts(dataset, videos) for videos in (train, test))
+    """Find classes that are not learned, hardly learned, or not tested; and videos without action."""
+    learned, tested = _count_labels(dataset, train), _count_labels(dataset, test)
     for label in dataset.classes:
-        if learned[label] == 0:
-            if tested[label]:
-                yield Finding(
-                    "warning",
-                    "class in test videos that no training video has",
-                    f"{label!r}: {_times(tested[label])} in test, none in training",
-                    "annotate training videos with it, or move a video over",
-                )
-            else:
-                yield Finding("note", "class without any action", repr(label), "take it out of the list of classes")
-        elif learned[label] < FEW:
-            sentence = f"{label!r}: {_times(learned[label])} in training"
-            yield Finding("warning", "class with very few examples", sentence, f"annotate {FEW} or more; dozens help")
-        if learned[label] and not tested[label]:
-            yield Finding("note", "class that is not tested", repr(label), "its average precision is not counted")
+        yield from _check_class(label, learned[label], tested[label])
     ranked = [(label, count) for label, count in learned.most_common() if count]
     if len(ranked) > 1 and ranked[0][1] > UNBALANCED * ranked[-1][1]:
         most, least = ranked[0], ranked[-1]
@@ -105,45 +83,61 @@ def check_balance(dataset: Dataset, train: Sequence[str], test: Sequence[str]) -
         yield Finding("note", "videos without any action", sentence, "fine, if nothing happens in them")
 
 
-def plain(label: str) -> str:
-    """A label without what people write now this way, now that: case, blanks, hyphens, underscores."""
+def normalize_label(label: str) -> str:
+    """Return a label without what people write in several ways: case, blanks, hyphens, underscores."""
     return re.sub(r"[\s_-]+", " ", label).strip().casefold()
 
 
 def is_typo(first: str, second: str) -> bool:
-    """Whether one letter was added, left out or exchanged; numbers differ on purpose."""
+    """Return whether one letter was added, left out or exchanged; numbers differ on purpose."""
     if min(len(first), len(second)) < LEAST_LETTERS or abs(len(first) - len(second)) > 1 or first == second:
         return False
     short, long = sorted((first, second), key=len)
-    at = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
-    rest = short[at:] if len(short) < len(long) else short[at + 1 :]
-    changed = long[at] + (short[at] if len(short) == len(long) else "")
-    return rest == long[at + 1 :] and changed.isalpha()
+    at = next((place for place, letter in enumerate(short) if letter != long[place]), len(short))
+    exchanged = short[at] if len(short) == len(long) else ""
+    return short[at + len(exchanged) :] == long[at + 1 :] and (long[at] + exchanged).isalpha()
 
 
-def _doubles(video: str, actions: Sequence[Action]) -> Iterator[Finding]:
-    """What is wrong between actions of one label, sorted by their start: at most one finding an action."""
-    going_on: list[Action] = []
-    for action in actions:
-        going_on = [one for one in going_on if one.end > action.start]
-        if going_on:
-            yield from _against(video, max(going_on, key=lambda one: _tiou(one, action)), action)
-        going_on.append(action)
+def _check_overlaps(video: str, actions: Sequence[Action]) -> Iterator[Finding]:
+    """Check actions of one label, sorted by their start: at most one finding an action."""
+    segments = np.array([(action.start, action.end) for action in actions])
+    running: list[int] = []
+    for place, action in enumerate(actions):
+        running = [earlier for earlier in running if actions[earlier].end > action.start]
+        if running:
+            overlaps = tiou(segments[running], segments[place : place + 1])[:, 0]
+            yield from _check_pair(video, actions[running[overlaps.argmax()]], action, overlaps.max())
+        running.append(place)
 
 
-def _against(video: str, earlier: Action, action: Action) -> Iterator[Finding]:
+def _check_pair(video: str, earlier: Action, action: Action, overlap: float) -> Iterator[Finding]:
     if (earlier.start, earlier.end) == (action.start, action.end):
-        yield Finding("warning", "action annotated twice", f"{video}: {_named(action)}", "leave one of them out")
+        yield Finding("warning", "action annotated twice", f"{video}: {_describe(action)}", "leave one of them out")
         return
-    sentence = f"{video}: {_named(earlier)} and at {_times_of(action)}"
-    if _tiou(earlier, action) >= ALIKE:
+    sentence = f"{video}: {_describe(earlier)} and at {action.start:.2f} to {action.end:.2f} s"
+    if overlap >= DUPLICATE:
         yield Finding("warning", "action annotated twice, nearly alike", sentence, "leave one of them out")
     elif min(earlier.end, action.end) - action.start > TOUCHING:
         remedy = "part them, or make them one"
         yield Finding("warning", "action that overlaps one of its own class", sentence, remedy)
 
 
-def _fault(row: Dropped) -> str:
+def _check_class(label: str, learned: int, tested: int) -> Iterator[Finding]:
+    """Check a class with so many actions in training and in test videos."""
+    if learned == 0 and tested == 0:
+        yield Finding("note", "class without any action", repr(label), "take it out of the list of classes")
+    elif learned == 0:
+        sentence = f"{label!r}: {_count_actions(tested)} in test, none in training"
+        remedy = "annotate training videos with it, or move a video over"
+        yield Finding("warning", "class in test videos that no training video has", sentence, remedy)
+    elif learned < FEW:
+        sentence = f"{label!r}: {_count_actions(learned)} in training"
+        yield Finding("warning", "class with very few examples", sentence, f"annotate {FEW} or more; dozens help")
+    if learned and not tested:
+        yield Finding("note", "class that is not tested", repr(label), "its average precision is not counted")
+
+
+def _name_fault(row: Dropped) -> str:
     if not (isfinite(row.start) and isfinite(row.end)):
         return "annotation with a time that is no number"
     if row.start == row.end:
@@ -155,22 +149,13 @@ def _fault(row: Dropped) -> str:
     return "annotation before the video's start" if "before" in row.reason else "annotation that cannot be used"
 
 
-def _tiou(a: Action, b: Action) -> float:
-    overlap = max(0.0, min(a.end, b.end) - max(a.start, b.start))
-    return overlap / (a.length + b.length - overlap)
+def _count_labels(dataset: Dataset, videos: Sequence[str]) -> Counter[str]:
+    return Counter(action.label for video in videos for action in dataset.ground_truth[video])
 
 
-def _counts(dataset: Dataset, videos: Sequence[str]) -> Counter[str]:
-    return Counter(action.label for video in videos for action in dataset.ground_truth[video].actions)
-
-
-def _times(count: int) -> str:
+def _count_actions(count: int) -> str:
     return "1 action" if count == 1 else f"{count:,} actions"
 
 
-def _times_of(action: Action) -> str:
-    return f"{action.start:.2f} to {action.end:.2f} s"
-
-
-def _named(action: Action) -> str:
-    return f"{action.label!r} at {_times_of(action)}"
+def _describe(action: Action) -> str:
+    return f"{action.label!r} at {action.start:.2f} to {action.end:.2f} s"

@@ -1,7 +1,7 @@
-"""Lengths of actions as bars of text, and classes as rows of a table."""
+"""Statistics of a data set for people: lengths of actions as bars of text, and the actions of each class."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,16 +9,15 @@ import numpy as np
 from untrimmed.project.split import Split
 from untrimmed.timeline import Timeline
 
-BARS = 40
+BAR = 40
 """Letters of the longest bar."""
-BINS = 10
-"""Bars at most."""
+MOST_BARS = 10
 FACTORS = (1.0, 2.0, 5.0)
 """Bounds are these times powers of ten."""
 
 
 class ClassRow(NamedTuple):
-    """One class: how many actions and videos it has in all, actions on each side, and the usual length in seconds."""
+    """One class: its actions and videos in all, its actions on each side, and their median length in seconds."""
 
     label: str
     actions: int
@@ -28,48 +27,61 @@ class ClassRow(NamedTuple):
     median: float
 
 
-def histogram(lengths: Sequence[float]) -> list[str]:
-    """A line for every range of lengths in seconds, ranges as on a slide rule, bars as long as counts are."""
-    bounds = bounds_for(min(lengths), max(lengths))
+def draw_histogram(lengths: Sequence[float]) -> list[str]:
+    """Draw a bar for every range of lengths in seconds, as long as its count; ranges grow as on a slide rule."""
+    bounds = choose_bounds(min(lengths), max(lengths))
     counts, _ = np.histogram(lengths, bounds)
     most = max(counts.max(), 1)
     width = max(len(f"{bound:g}") for bound in bounds)
     return [
-        f"{low:>{width}g} to {high:<{width}g} s {'#' * math.ceil(BARS * count / most):<{BARS}} {count:,}"
+        f"{low:>{width}g} to {high:<{width}g} s {'#' * math.ceil(BAR * count / most):<{BAR}} {count:,}"
         for low, high, count in zip(bounds, bounds[1:], counts, strict=False)
     ]
 
 
-def bounds_for(low: float, high: float) -> list[float]:
-    """Round bounds from at most `low` to above `high`, each about twice the one before; few of them, at least two."""
+def choose_bounds(low: float, high: float) -> list[float]:
+    """Choose round bounds from at most `low` to above `high`, each about twice the one before; few, at least two."""
     steps = [factor * 10.0**power for power in range(-3, 7) for factor in FACTORS]
     first = max((place for place, step in enumerate(steps) if step <= low), default=0)
     last = next((place for place, step in enumerate(steps) if step > high), len(steps) - 1)
-    chosen = steps[first : max(last, first + 1) + 1]
-    return chosen if len(chosen) <= BINS + 1 else [*chosen[:1], *chosen[-BINS:]]
+    bounds = steps[first : max(last, first + 1) + 1]
+    return bounds if len(bounds) <= MOST_BARS + 1 else [bounds[0], *bounds[-MOST_BARS:]]
 
 
-def class_rows(timelines: Mapping[str, Timeline], split: Split) -> list[ClassRow]:
-    """A row a class, the most frequent first."""
-    lengths: dict[str, list[float]] = {}
-    videos: dict[str, list[str]] = {}
+def count_classes(timelines: Mapping[str, Timeline], split: Split) -> list[ClassRow]:
+    """Count the actions and videos of every class, the most frequent first."""
+    actions: dict[str, list[tuple[str, float]]] = {}
     for video, timeline in timelines.items():
-        for action in timeline.actions:
-            lengths.setdefault(action.label, []).append(action.length)
-            videos.setdefault(action.label, []).append(video)
-    rows = [
-        ClassRow(
-            label,
-            len(lengths[label]),
-            len(set(videos[label])),
-            _within(videos[label], split, split.train),
-            _within(videos[label], split, split.test),
-            float(np.median(lengths[label])),
-        )
-        for label in lengths
-    ]
+        for action in timeline:
+            actions.setdefault(action.label, []).append((video, action.length))
+    rows = []
+    for label, members in actions.items():
+        subsets = [split.subsets[video] for video, _ in members]
+        train, test = (sum(subset in names for subset in subsets) for names in (split.train, split.test))
+        median = float(np.median([length for _, length in members]))
+        rows.append(ClassRow(label, len(members), len({video for video, _ in members}), train, test, median))
     return sorted(rows, key=lambda row: (-row.actions, row.label))
 
 
-def _within(videos: Sequence[str], split: Split, subsets: Collection[str]) -> int:
-    return sum(split.subsets[video] in subsets for video in videos)
+def note_one_sided_classes(rows: Sequence[ClassRow]) -> list[str]:
+    """Return a sentence on the classes that are not learned, and one on those that are not tested."""
+    unlearned = [row for row in rows if row.test and not row.train]
+    untested = [row for row in rows if row.train and not row.test]
+    notes = []
+    if unlearned:
+        single = sum(row.videos == 1 for row in unlearned)
+        notes.append(
+            f"{_name_classes(unlearned)} in test videos alone and cannot be learned ({single} of them in one video "
+            "of all); annotate more videos with them"
+        )
+    if untested:
+        single = sum(row.videos == 1 for row in untested)
+        notes.append(
+            f"{_name_classes(untested)} in training videos alone and not tested ({single} in one video of all)"
+        )
+    return notes
+
+
+def _name_classes(rows: Sequence[ClassRow]) -> str:
+    first = min(row.label for row in rows)
+    return f"class {first!r} is" if len(rows) == 1 else f"{len(rows)} classes (the first is {first!r}) are"

@@ -1,4 +1,4 @@
-"""Looks over a recipe's data set from end to end, and says everything that is wrong with it."""
+"""Checks a recipe's data set from end to end: annotations, videos, features, splits, windows."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,64 +7,61 @@ from untrimmed.annotations.corpus import DataConfig, find_video_folders, open_da
 from untrimmed.annotations.datasets.dataset import Dataset
 from untrimmed.extraction.videos import find_videos
 from untrimmed.io import BadInput
-from untrimmed.project.annotation_checks import check_balance, check_doubles, check_labels, check_times
-from untrimmed.project.feature_checks import check_features, check_stale
-from untrimmed.project.findings import Finding, Group, grouped
-from untrimmed.project.names import matched
+from untrimmed.project.annotation_checks import check_balance, check_duplicates, check_labels, check_times
+from untrimmed.project.feature_checks import check_features, check_origins
+from untrimmed.project.findings import Finding, FindingGroup, group_findings
+from untrimmed.project.names import match_names
 from untrimmed.project.video_checks import check_copies, check_decoding, check_files, check_lengths, check_rates
-from untrimmed.project.video_files import look_at
-from untrimmed.project.window_checks import check_fit
+from untrimmed.project.video_files import probe_videos
+from untrimmed.project.window_checks import check_windows
 from untrimmed.recipe import Recipe
 
 
-def examine(recipe: Recipe, place: Path = Path("."), *, decode: bool = False) -> list[Group]:
-    """Everything that is found, errors first. `place` is the recipe's own folder, for one sentence about paths.
+def check_dataset(recipe: Recipe, folder: str | Path = ".", *, decode: bool = False) -> list[FindingGroup]:
+    """Check the data set of a recipe, and return all findings, errors first. `folder` is the recipe's own.
 
     Videos are opened, and decoded to their end only with `decode`; features are read through.
     """
-    return grouped(_findings(recipe, place, decode))
+    return group_findings(_check(recipe, Path(folder), decode))
 
 
-def _findings(recipe: Recipe, place: Path, decode: bool) -> Iterator[Finding]:
+def _check(recipe: Recipe, folder: Path, decode: bool) -> Iterator[Finding]:
     data = recipe.data
     try:
         dataset = open_dataset(data)
     except BadInput as error:
-        yield Finding("error", "annotations that cannot be read", str(error), _elsewhere(data, place))
+        yield Finding("error", "annotations that cannot be read", str(error), _hint_at_folder(data, folder))
         return
-    train, test = _split(dataset, data.train), _split(dataset, data.test)
-    yield from _check_split(dataset, data, train, test)
-    used = tuple(dict.fromkeys((*train, *test)))
+    train, test = (
+        dataset.split(*(name for name in names if name in dataset.splits)) for names in (data.train, data.test)
+    )
+    videos = tuple(dict.fromkeys((*train, *test)))
+    yield from _check_splits(dataset, data, train, test)
     yield from check_times(data, dataset)
     yield from _check_videos(data, dataset, train, test, decode)
-    yield from check_features(data, dataset.ground_truth, used)
-    yield from check_doubles(dataset.ground_truth)
+    yield from check_features(data, dataset.ground_truth, videos)
+    yield from check_duplicates(dataset.ground_truth)
     yield from check_labels(dataset)
     yield from check_balance(dataset, train, test)
-    yield from check_fit(recipe, dataset.ground_truth, used)
+    yield from check_windows(recipe, dataset.ground_truth, videos)
 
 
-def _split(dataset: Dataset, names: tuple[str, ...]) -> tuple[str, ...]:
-    return dataset.split(*(name for name in names if name in dataset.splits))
-
-
-def _check_split(
+def _check_splits(
     dataset: Dataset, data: DataConfig, train: tuple[str, ...], test: tuple[str, ...]
 ) -> Iterator[Finding]:
-    there = ", ".join(dataset.splits)
     for key, names in {"train": data.train, "test": data.test}.items():
         for name in names:
             if name not in dataset.splits:
-                sentence = f"data.{key} names {name!r}; the annotations have {there}"
-                yield Finding("error", "subset that does not exist", sentence, "mend the recipe or the annotations")
+                sentence = f"data.{key} names {name!r}; the annotations have {', '.join(dataset.splits)}"
+                yield Finding("error", "subset that does not exist", sentence, "fix the recipe or the annotations")
     for video in sorted(set(train) & set(test)):
-        yield Finding("error", "video in both training and test", video, "mend data.train or data.test")
-    for key, videos in {"training": train, "test": test}.items():
-        if not any(dataset.ground_truth[video].actions for video in videos):
-            severity = "error" if key == "training" else "warning"
-            sentence = f"{len(videos)} {key} videos have no action"
-            remedy = "nothing can be learned" if key == "training" else "nothing can be measured"
-            yield Finding(severity, f"no action in any {key} video", sentence, f"{remedy}: annotate some")
+        yield Finding("error", "video in both training and test", video, "fix data.train or data.test")
+    if not any(dataset.ground_truth[video].actions for video in train):
+        sentence, remedy = f"{len(train)} training videos have no action", "nothing can be learned: annotate some"
+        yield Finding("error", "no action in any training video", sentence, remedy)
+    if not any(dataset.ground_truth[video].actions for video in test):
+        sentence, remedy = f"{len(test)} test videos have no action", "nothing can be measured: annotate some"
+        yield Finding("warning", "no action in any test video", sentence, remedy)
 
 
 def _check_videos(
@@ -76,22 +73,22 @@ def _check_videos(
             remedy = "name their folder: data.videos = ..."
             yield Finding("note", "videos not looked at", "data.videos is empty", remedy)
             return
-        footage = look_at([file for folder in folders for file in find_videos(folder)])
-        names = matched(dataset.ground_truth, footage.files)
+        videos = probe_videos(file for folder in folders for file in find_videos(folder))
+        names = match_names(dataset.ground_truth, videos.paths)
     except BadInput as error:
         yield Finding("error", "videos that cannot be found", str(error))
         return
-    used = {video: dataset.ground_truth[video] for video in dict.fromkeys((*train, *test))}
-    yield from check_files(footage, names, used)
-    yield from check_lengths(footage, {name: video for name, video in names.items() if name in used}, used)
-    yield from check_rates(footage)
-    yield from check_copies(footage, names, train, test)
-    yield from check_stale(data, footage)
+    used = {video: dataset.ground_truth[video] for video in (*train, *test)}
+    yield from check_files(videos, names, used)
+    yield from check_lengths(videos, names, used)
+    yield from check_rates(videos)
+    yield from check_copies(videos, names, train, test)
+    yield from check_origins(data, videos)
     if decode:
-        yield from check_decoding(footage)
+        yield from check_decoding(videos)
 
 
-def _elsewhere(data: DataConfig, place: Path) -> str:
-    """A hint where the annotations lie beside the recipe, and the command runs in another folder."""
-    beside = data.annotations and not Path(data.annotations).exists() and (place / data.annotations).exists()
-    return f"paths are relative to the folder in which the command runs: run it in {place}" if beside else ""
+def _hint_at_folder(data: DataConfig, folder: Path) -> str:
+    """Return a hint where the annotations lie beside the recipe, and the command runs in another folder."""
+    beside = data.annotations and not Path(data.annotations).exists() and (folder / data.annotations).exists()
+    return f"paths are relative to the folder in which the command runs: run it in {folder}" if beside else ""

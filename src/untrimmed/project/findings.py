@@ -1,19 +1,19 @@
-"""What an examination of a data set says: findings of three severities, grouped by kind, as lines and as JSON."""
+"""Findings about a data set: three severities, grouped by kind, as lines of text and as JSON."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-SHOWN = 5
-"""Findings of one kind that are shown unless all are asked for."""
+MOST_LINES = 5
+"""Findings of one kind that are listed unless all are asked for."""
 
 
 class Finding(NamedTuple):
-    """One thing that was found: the file and the value in one sentence, and what to do about it.
+    """One fault: the file and the value in one sentence, and what to do about it.
 
     An error keeps a run from starting or makes its numbers wrong; a warning makes a worse detector; a note may well
-    be meant so.
+    be intended.
     """
 
     severity: Severity
@@ -22,7 +22,7 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-class Group(NamedTuple):
+class FindingGroup(NamedTuple):
     """All findings of one kind and severity."""
 
     severity: Severity
@@ -30,28 +30,22 @@ class Group(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def grouped(findings: Iterable[Finding]) -> list[Group]:
-    """Errors first, then warnings, then notes; within these, kinds and findings in the order of their coming."""
+def group_findings(findings: Iterable[Finding]) -> list[FindingGroup]:
+    """Group findings by kind: errors first, then warnings, then notes, each in the order in which they came."""
     kinds: dict[tuple[Severity, str], list[Finding]] = {}
     for finding in findings:
         kinds.setdefault((finding.severity, finding.kind), []).append(finding)
-    found = [Group(severity, kind, tuple(several)) for (severity, kind), several in kinds.items()]
-    return sorted(found, key=lambda group: SEVERITIES.index(group.severity))
+    groups = [FindingGroup(severity, kind, tuple(members)) for (severity, kind), members in kinds.items()]
+    return sorted(groups, key=lambda group: SEVERITIES.index(group.severity))
 
 
-def has_error(groups: Sequence[Group]) -> bool:
-    """Whether there is an error among them."""
-    return any(group.severity == "error" for group in groups)
+def format_findings(groups: Sequence[FindingGroup], everything: bool = False) -> list[str]:
+    """Format a heading with the count, a line a finding, and what to do, once where it is the same for all."""
+    return [line for group in groups for line in _format_group(group, everything)]
 
 
-def lines(groups: Sequence[Group], everything: bool = False) -> list[str]:
-    """The report as text: a heading with the count, a line a finding, and what to do, once where it is the same."""
-    return [line for group in groups for line in _group_lines(group, everything)]
-
-
-def tree(groups: Sequence[Group]) -> dict[str, Any]:
-    """The report for JSON: counts by severity, and every finding of every kind."""
-    counts = {name: sum(len(g.findings) for g in groups if g.severity == name) for name in SEVERITIES}
+def findings_to_json(groups: Sequence[FindingGroup]) -> dict[str, Any]:
+    """Return the counts by severity, and every finding of every kind."""
     kinds = [
         {
             "severity": group.severity,
@@ -61,22 +55,32 @@ def tree(groups: Sequence[Group]) -> dict[str, Any]:
         }
         for group in groups
     ]
-    return {"counts": counts, "kinds": kinds}
+    return {"counts": count_severities(groups), "kinds": kinds}
 
 
-def summary(groups: Sequence[Group]) -> str:
-    """One line that counts what was found."""
-    counts = tree(groups)["counts"]
-    said = [f"{count:,} {name if count == 1 else f'{name}s'}" for name, count in counts.items() if count]
-    return ", ".join(said) or "nothing to object to"
+def summarize_findings(groups: Sequence[FindingGroup]) -> str:
+    """Return one line that counts the findings of each severity."""
+    counts = {name: count for name, count in count_severities(groups).items() if count}
+    words = [f"{count:,} {name if count == 1 else f'{name}s'}" for name, count in counts.items()]
+    return ", ".join(words) or "nothing to object to"
 
 
-def _group_lines(group: Group, everything: bool) -> list[str]:
+def count_severities(groups: Sequence[FindingGroup]) -> dict[str, int]:
+    """Count the findings of each severity."""
+    return {name: sum(len(g.findings) for g in groups if g.severity == name) for name in SEVERITIES}
+
+
+def _format_group(group: FindingGroup, everything: bool) -> list[str]:
     count = len(group.findings)
-    shown = group.findings if everything else group.findings[:SHOWN]
-    remedies = list(dict.fromkeys(finding.remedy for finding in shown))
-    own = len(remedies) > 1
-    found = [f"  {f.sentence}{f'; {f.remedy}' if own and f.remedy else ''}" for f in shown]
-    rest = [f"  and {count - len(shown):,} more (--all shows them)"] if len(shown) < count else []
-    remedy = [f"  -> {remedies[0]}"] if not own and remedies[0] else []
-    return [f"{group.severity}: {group.kind}{f' ({count:,})' if count > 1 else ''}", *found, *rest, *remedy]
+    listed = group.findings if everything else group.findings[:MOST_LINES]
+    remedies = list(dict.fromkeys(finding.remedy for finding in listed))
+    heading = f"{group.severity}: {group.kind}{f' ({count:,})' if count > 1 else ''}"
+    if len(remedies) > 1:
+        lines = [f"  {f.sentence}{f'; {f.remedy}' if f.remedy else ''}" for f in listed]
+    else:
+        lines = [f"  {f.sentence}" for f in listed]
+    if len(listed) < count:
+        lines.append(f"  and {count - len(listed):,} more (--all shows them)")
+    if len(remedies) == 1 and remedies[0]:
+        lines.append(f"  -> {remedies[0]}")
+    return [heading, *lines]

@@ -2,17 +2,16 @@
 
 import shlex
 import tomllib
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
 from untrimmed.annotations.corpus import build_extract_commands
-from untrimmed.extraction.settings import ExtractConfig, settled, source_of
+from untrimmed.extraction.settings import ExtractConfig, build_source, resolve_config
 from untrimmed.features.video_features import FeatureSource
-from untrimmed.project.folder_scan import Survey
-from untrimmed.project.recipe_numbers import DENSE, LONG, OVERLAP, SHORT, Proposal, anchors_in_seconds
+from untrimmed.project.folder_scan import FolderScan
+from untrimmed.project.recipe_numbers import DENSE, LONG, OVERLAP, SHORT, SNIPPETS, RecipeNumbers, widest_anchor
 from untrimmed.project.split import Split
 from untrimmed.recipe import Recipe, build_recipe
 
@@ -20,32 +19,30 @@ BEGINNING = "# Proposed by `untrimmed init`"
 """What tells a proposed recipe from one that somebody wrote."""
 
 
-def proposed_source(proposal: Proposal) -> FeatureSource:
-    """The features that `untrimmed extract` makes at the proposed rate with the default backbone."""
-    return source_of(settled(ExtractConfig(fps=proposal.fps), []))
+def build_default_source(fps: float) -> FeatureSource:
+    """Build the source of the features that `untrimmed extract` makes at a rate with the default backbone."""
+    return build_source(resolve_config(ExtractConfig(fps=fps), []))
 
 
-def recipe_text(name: str, found: Survey, split: Split, proposal: Proposal, annotations: Path, features: Path) -> str:
-    """The recipe as TOML; `name` is what its comments call its file. It is read back before it is given."""
-    body = "\n".join(
-        [
-            *_data(found, split, annotations, features),
-            *_source(proposed_source(proposal)),
-            *_windows(proposal),
-            *_model(proposal),
-            *_train(proposal),
-            "[suppress]",
-            _line("sigma", 0.3, "`untrimmed tune` finds what suits a trained detector"),
-        ]
-    )
+def format_recipe(
+    name: str, scan: FolderScan, split: Split, numbers: RecipeNumbers, annotations: Path, features: Path
+) -> str:
+    """Format the recipe as TOML; `name` is what its comments call its file. The text is read back as a check."""
+    body = "\n".join([_format_data(scan, split, annotations, features, numbers.fps), _format_numbers(numbers)])
     recipe = build_recipe(tomllib.loads(body), name)
-    return "\n".join([*_head(name, found, recipe), body]) + "\n"
+    commands = "\n".join(f"#     {command}" for command in list_next_commands(recipe, name))
+    contents = f"{_count(len(scan.timelines), 'video')} and {_count(len(scan.actions), 'action')}"
+    return f"""\
+{BEGINNING} from {contents} in {scan.annotations}.
+# Every number may be changed. Paths are relative to the folder in which the commands run:
+{commands}
+
+{body}"""
 
 
-def next_commands(recipe: Recipe, name: str) -> list[str]:
-    """What to do with a proposed recipe: extract, doctor, train."""
-    file = shlex.quote(name)
-    run = shlex.quote(str(Path("runs") / Path(name).stem))
+def list_next_commands(recipe: Recipe, name: str) -> list[str]:
+    """List what to do with a proposed recipe: extract, doctor, train."""
+    file, run = shlex.quote(name), shlex.quote(str(Path("runs") / Path(name).stem))
     return [
         *build_extract_commands(recipe.data),
         f"untrimmed doctor {file}",
@@ -53,112 +50,86 @@ def next_commands(recipe: Recipe, name: str) -> list[str]:
     ]
 
 
-def _head(name: str, found: Survey, recipe: Recipe) -> list[str]:
-    counted = f"{_counted(len(found.timelines), 'video')} and {_counted(len(found.actions), 'action')}"
-    return [
-        f"{BEGINNING} from {counted} in {found.annotations}.",
-        "# Every number may be changed. Paths are relative to the folder in which the commands run:",
-        *(f"#     {command}" for command in next_commands(recipe, name)),
-        "",
-    ]
-
-
-def _data(found: Survey, split: Split, annotations: Path, features: Path) -> list[str]:
-    folders = [str(folder) for folder in found.folders]
+def _format_data(scan: FolderScan, split: Split, annotations: Path, features: Path, fps: float) -> str:
+    folders = [str(folder) for folder in scan.folders]
     origin = "proposed here, a quarter of the videos" if split.proposed else "as the annotations have it"
-    return [
-        "[data]",
-        _line("videos", folders[0] if len(folders) == 1 else folders),
-        _line("annotations", str(annotations), "seconds from the start of each video"),
-        _line("features", str(features)),
-        _line("train", list(split.train), _contents(found, split, split.train)),
-        _line("test", list(split.test), f"{_contents(found, split, split.test)}; {origin}"),
-        "",
-    ]
+    source = build_default_source(fps)
+    return f"""\
+[data]
+videos = {_toml(folders[0] if len(folders) == 1 else folders)}
+annotations = {_toml(str(annotations))}  # seconds from the start of each video
+features = {_toml(str(features))}
+train = {_toml(list(split.train))}  # {_format_contents(scan, split, split.train)}
+test = {_toml(list(split.test))}  # {_format_contents(scan, split, split.test)}; {origin}
+
+# What `untrimmed extract` makes with the command above. Features of another rate or network would not fit
+# the windows below and are refused; change or remove this section with them.
+[data.source]
+backbone = {_toml(source.backbone)}
+fps = {_toml(source.fps)}
+streams = {_toml(list(source.streams))}
+weights = {_toml(list(source.weights))}
+"""
 
 
-def _source(source: FeatureSource) -> list[str]:
-    return [
-        "# What `untrimmed extract` makes with the command above. Features of another rate or network would not fit",
-        "# the windows below and are refused; change or remove this section with them.",
-        "[data.source]",
-        _line("backbone", source.backbone),
-        _line("fps", source.fps),
-        _line("streams", list(source.streams)),
-        _line("weights", list(source.weights)),
-        "",
-    ]
+def _format_numbers(numbers: RecipeNumbers) -> str:
+    size, fps = numbers.size, numbers.fps
+    short = f"{numbers.short:.2g} s = {numbers.short * fps:.1f} snippets"
+    longest = f"{numbers.longest:.3g} s = {numbers.longest * fps:.0f} snippets"
+    long = f"{LONG} % last up to {numbers.long:.3g} s"
+    dense = f"actions fill {100 * numbers.busy:.0f} % of the time"
+    reason = dense if numbers.random_move else f"{dense}: too little background to move them about in"
+    # The narrowest anchor of the finest level is 0.7 of a cell.
+    narrowest, widest = 0.7 * SNIPPETS / fps, widest_anchor(numbers.levels) / fps
+    looks = numbers.steps * size.batch / max(1, numbers.windows)
+    return f"""\
+# {fps:g} snippets a second: the shortest {SHORT} % of the actions last up to {short}.
+[windows]
+mode = "slide"  # windows at the features' own rate; `whole` would resize every video to one
+train_overlap = {OVERLAP}
+
+[augment]
+random_move = {_toml(numbers.random_move)}  # {reason} (off from {100 * DENSE:.0f} %)
+
+[model]
+name = "ctcn"
+# A window of {numbers.length / fps:.3g} s. The longest action lasts {longest}; {long}.
+length = {numbers.length}
+levels = {numbers.levels}  # anchors from {narrowest:.2g} to {widest:.3g} s
+# A network for {_count(numbers.training_actions, "training action")}.
+concepts = {size.concepts}
+depth = {size.depth}
+width = {size.width}
+
+[train]
+steps = {numbers.steps}  # about {looks:.0f} looks at each of {numbers.windows:,} training windows
+batch = {size.batch}
+optimizer = "adamw"
+rate = 0.002
+decay = {size.decay}  # the fewer the videos, the more it takes
+warmup = {min(100, numbers.steps // 10)}
+schedule = "cosine"
+clip = 1.0
+average = {0.98 if numbers.steps < 1000 else 0.995}
+
+[suppress]
+sigma = 0.3  # `untrimmed tune` finds what suits a trained detector
+"""
 
 
-def _windows(proposal: Proposal) -> list[str]:
-    dense = f"actions fill {100 * proposal.busy:.0f} % of the time"
-    why = dense if proposal.random_move else f"{dense}: too little background to move them about in"
-    short = f"{proposal.short:.2g} s = {proposal.short * proposal.fps:.1f} snippets"
-    return [
-        f"# {proposal.fps:g} snippets a second: the shortest {SHORT} % of the actions last up to {short}.",
-        "[windows]",
-        _line("mode", "slide", "windows at the features' own rate; `whole` would resize every video to one"),
-        _line("train_overlap", OVERLAP),
-        "",
-        "[augment]",
-        _line("random_move", proposal.random_move, f"{why} (off from {100 * DENSE:.0f} %)"),
-        "",
-    ]
-
-
-def _model(proposal: Proposal) -> list[str]:
-    shortest, widest = anchors_in_seconds(proposal)
-    size, fps = proposal.size, proposal.fps
-    return [
-        "[model]",
-        _line("name", "ctcn"),
-        f"# A window of {proposal.length / fps:.3g} s. The longest action lasts {proposal.longest:.3g} s = "
-        f"{proposal.longest * fps:.0f} snippets; {LONG} % last up to {proposal.long:.3g} s.",
-        _line("length", proposal.length),
-        _line("levels", proposal.levels, f"anchors from {shortest:.2g} to {widest:.3g} s"),
-        f"# A network for {_counted(proposal.training_actions, 'training action')}.",
-        _line("concepts", size.concepts),
-        _line("depth", size.depth),
-        _line("width", size.width),
-        "",
-    ]
-
-
-def _train(proposal: Proposal) -> list[str]:
-    size, steps = proposal.size, proposal.steps
-    looks = steps * size.batch / max(1, proposal.windows)
-    return [
-        "[train]",
-        _line("steps", steps, f"about {looks:.0f} looks at each of {proposal.windows:,} training windows"),
-        _line("batch", size.batch),
-        _line("optimizer", "adamw"),
-        _line("rate", 2e-3),
-        _line("decay", size.decay, "the fewer the videos, the more it takes"),
-        _line("warmup", min(100, steps // 10)),
-        _line("schedule", "cosine"),
-        _line("clip", 1.0),
-        _line("average", 0.98 if steps < 1000 else 0.995),
-        "",
-    ]
-
-
-def _line(key: str, value: Any, comment: str = "") -> str:
-    text = f"{key} = {_value(value)}"
-    return f"{text}  # {comment}" if comment else text
-
-
-def _value(value: Any) -> str:
+def _toml(value: Any) -> str:
+    """Return a value as TOML, lists on one line."""
     if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
+        return f"[{', '.join(map(_toml, value))}]"
     return tomli_w.dumps({"value": value}).strip().removeprefix("value = ")
 
 
-def _contents(found: Survey, split: Split, subsets: tuple[str, ...]) -> str:
-    videos = [video for video in found.timelines if split.subsets[video] in subsets]
-    counts = Counter(a.label for video in videos for a in found.timelines[video].actions)
-    actions = _counted(sum(counts.values()), "action")
-    return f"{_counted(len(videos), 'video')}, {actions}, {_counted(len(counts), 'class', 'classes')}"
+def _format_contents(scan: FolderScan, split: Split, subsets: tuple[str, ...]) -> str:
+    timelines = [timeline for video, timeline in scan.timelines.items() if split.subsets[video] in subsets]
+    labels = {action.label for timeline in timelines for action in timeline}
+    actions = _count(sum(map(len, timelines)), "action")
+    return f"{_count(len(timelines), 'video')}, {actions}, {_count(len(labels), 'class', 'classes')}"
 
 
-def _counted(count: int, word: str, plural: str = "") -> str:
+def _count(count: int, word: str, plural: str = "") -> str:
     return f"{count:,} {word if count == 1 else plural or word + 's'}"

@@ -1,6 +1,7 @@
-"""Who trains and who tests: a split of whole videos in which every class is on both sides, where that can be."""
+"""Which videos train and which test: a split of whole videos with every class on both sides, where that can be."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Mapping
 from itertools import combinations
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from typing import NamedTuple
 TRAINING, VALIDATION, TESTING = "training", "validation", "testing"
 SHARE = 0.25
 """Of the videos, what is held out."""
-TRIED = 12
+MOST_EXHAUSTIVE = 12
 """So many videos are few enough to try every way of splitting them."""
 SPELLINGS = {
     **dict.fromkeys(("train", "training", "trn", "learn"), TRAINING),
@@ -16,6 +17,9 @@ SPELLINGS = {
     **dict.fromkeys(("test", "testing", "tst", "eval"), TESTING),
 }
 """Usual names of subsets, in small letters."""
+
+Labels = Mapping[str, Collection[str]]
+"""The labels in each video, by its name."""
 
 
 class Split(NamedTuple):
@@ -28,87 +32,79 @@ class Split(NamedTuple):
     """Whether it was made here; else the annotations had it."""
 
 
-def split_videos(labels: Mapping[str, Collection[str]], stated: Mapping[str, str]) -> Split:
-    """The annotations' own subsets where they part the videos, else a proposal; `labels` are those in each video.
+def split_videos(labels: Labels, stated: Mapping[str, str]) -> Split:
+    """Return the annotations' own subsets where they part the videos, else a proposal.
 
     Subsets named otherwise than training, validation and testing are folds: the first is held out. A video without
-    one of its own trains. Raises ValueError for fewer than two videos.
+    a stated subset trains. Raises ValueError for fewer than two videos.
     """
-    own = {video: SPELLINGS.get(name.strip().lower(), name) for video, name in stated.items() if video in labels}
-    names = sorted(set(own.values()))
+    subsets = {video: SPELLINGS.get(name.strip().lower(), name) for video, name in stated.items() if video in labels}
+    names = sorted(set(subsets.values()))
     held_out = next((name for name in (VALIDATION, TESTING) if name in names), None)
     if TRAINING in names and held_out:
-        return Split({video: own.get(video, TRAINING) for video in labels}, (TRAINING,), (held_out,), False)
-    if len(names) > 1 and TRAINING not in names:
-        rest = tuple(name for name in names[1:])
-        return Split({video: own.get(video, rest[0]) for video in labels}, rest, (names[0],), False)
-    return Split(propose(labels), (TRAINING,), (VALIDATION,), True)
+        train, test = (TRAINING,), held_out
+    elif len(names) > 1 and TRAINING not in names:
+        train, test = tuple(names[1:]), names[0]
+    else:
+        return Split(propose_split(labels), (TRAINING,), (VALIDATION,), True)
+    return Split({video: subsets.get(video, train[0]) for video in labels}, train, (test,), False)
 
 
-def propose(labels: Mapping[str, Collection[str]]) -> dict[str, str]:
-    """Training or validation for every video; the same names and labels give the same split, in whatever order.
+def propose_split(labels: Labels) -> dict[str, str]:
+    """Propose training or validation for every video; the order of the videos does not matter.
 
-    As many classes as possible are in both, which is certain for up to `TRIED` videos and sought beyond; then about
-    a quarter of the videos is held out; and a digest of the names decides the rest.
+    As many classes as possible are in both, which is certain for up to `MOST_EXHAUSTIVE` videos and sought beyond;
+    then about a quarter of the videos is held out; and a digest of the names decides between equal splits.
     """
     if len(labels) < 2:
         raise ValueError(f"{len(labels)} videos cannot be split; give at least two")
-    order = sorted(labels, key=_digest)
-    held_out = _best_of_all(order, labels) if len(order) <= TRIED else _grown(order, labels)
+    order = sorted(labels, key=lambda video: hashlib.sha256(video.encode()).hexdigest())
+    search = _search_all if len(order) <= MOST_EXHAUSTIVE else _search_greedily
+    held_out = search(order, labels)
     return {video: VALIDATION if video in held_out else TRAINING for video in labels}
 
 
-def on_both_sides(labels: Mapping[str, Collection[str]], held_out: Collection[str]) -> int:
-    """How many classes are in a video that is held out and in one that is not."""
-    sides = [
-        {label for video in labels if (video in held_out) is side for label in labels[video]}
-        for side in (False, True)
-    ]
-    return len(sides[0] & sides[1])
+def count_shared_classes(labels: Labels, held_out: Collection[str]) -> int:
+    """Count the classes that are in a video that is held out and in one that is not."""
+    return len(_classes_in(labels, held_out) & _classes_in(labels, labels.keys() - set(held_out)))
 
 
-def _best_of_all(order: list[str], labels: Mapping[str, Collection[str]]) -> set[str]:
-    wanted = max(1, round(SHARE * len(order)))
-    # Sizes nearest to the wanted one first, so that of equally good splits the first is the one to take.
-    sizes = sorted(range(1, len(order)), key=lambda size: (abs(size - wanted), size))
-    tries = (set(chosen) for size in sizes for chosen in combinations(order, size))
-    return max(tries, key=lambda held_out: _score(labels, held_out))
+def _classes_in(labels: Labels, videos: Collection[str]) -> set[str]:
+    return {label for video in videos for label in labels[video]}
 
 
-def _score(labels: Mapping[str, Collection[str]], held_out: Collection[str]) -> tuple[int, int]:
-    """Classes on both sides; and, of those that cannot be on both, how many are where they are learned."""
-    learned = {label for video in labels if video not in held_out for label in labels[video]}
-    return on_both_sides(labels, held_out), len(learned)
+def _search_all(order: list[str], labels: Labels) -> set[str]:
+    """Score every split: by the classes on both sides, then by those in training."""
+    share = max(1, round(SHARE * len(order)))
+    # Sizes nearest to the share come first: of equally good splits, `max` returns the first.
+    sizes = sorted(range(1, len(order)), key=lambda size: (abs(size - share), size))
+    splits = (set(videos) for size in sizes for videos in combinations(order, size))
+
+    def score(held_out: set[str]) -> tuple[int, int]:
+        return count_shared_classes(labels, held_out), len(_classes_in(labels, labels.keys() - held_out))
+
+    return max(splits, key=score)
 
 
-def _grown(order: list[str], labels: Mapping[str, Collection[str]]) -> set[str]:
-    """Videos held out one after another: for the rarest class first, never the last one that trains a class."""
-    left = {label: sum(label in labels[video] for video in order) for labels_ in labels.values() for label in labels_}
+def _search_greedily(order: list[str], labels: Labels) -> set[str]:
+    """Hold out one video after another: for the rarest class first, never the last one that trains a class."""
+    training = Counter(label for video in order for label in set(labels[video]))
     held_out: set[str] = set()
     covered: set[str] = set()
+
+    def can_hold_out(video: str) -> bool:
+        return video not in held_out and all(training[label] > 1 for label in labels[video])
 
     def hold_out(video: str) -> None:
         held_out.add(video)
         covered.update(labels[video])
-        for label in set(labels[video]):
-            left[label] -= 1
+        training.subtract(set(labels[video]))
 
-    for label in sorted(left, key=lambda label: (left[label], label)):
-        able = [v for v in order if v not in held_out and label in labels[v] and _spared(labels[v], left)]
-        if label not in covered and able:
-            hold_out(max(able, key=lambda video: len(set(labels[video]) - covered)))
+    for label in sorted(training, key=lambda label: (training[label], label)):
+        videos = [video for video in order if label in labels[video] and can_hold_out(video)]
+        if label not in covered and videos:
+            hold_out(max(videos, key=lambda video: len(set(labels[video]) - covered)))
     for video in order:
-        if len(held_out) >= round(SHARE * len(order)):
-            break
-        if video not in held_out and _spared(labels[video], left):
+        if len(held_out) < round(SHARE * len(order)) and can_hold_out(video):
             hold_out(video)
     return held_out or {order[0]}
-
-
-def _spared(its_labels: Collection[str], left: Mapping[str, int]) -> bool:
-    """Whether all classes of a video are learned from others too."""
-    return all(left[label] > 1 for label in its_labels)
-
-
-def _digest(video: str) -> str:
-    return hashlib.sha256(video.encode()).hexdigest()

@@ -1,6 +1,7 @@
 """The videos in folders, and what their files say of themselves."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from untrimmed.io import BadInput, missing
-from untrimmed.video.containers import opened, packets
-from untrimmed.video.sampling import ENDINGS, VideoInfo, probe
+from untrimmed.video.containers import VIDEO_ENDINGS, open_video, read_packets
+from untrimmed.video.probe import VideoInfo, probe_video
 
+TOLERANCE = 1.0
+"""Seconds by which the length of a file may differ from that of its annotations or features."""
 READERS = 4
-"""Files that are looked into at a time; most of it is waiting for the disk."""
-LOOKED_AT = 240
+"""Files that are opened at a time; most of it is waiting for the disk."""
+RATE_PACKETS = 240
 """Packets of a video by which its rate is called steady or not."""
 REORDERED = 16
 """The last of these packets may lack neighbours, as frames are not stored in the order of showing."""
@@ -24,10 +27,10 @@ ROUNDING = 0.0021
 
 
 @dataclass(frozen=True)
-class Footage:
+class VideoFiles:
     """Videos by their files' names without ending: `infos` of those that can be read, `faults` of the others."""
 
-    files: Mapping[str, Path]
+    paths: Mapping[str, Path]
     infos: Mapping[str, VideoInfo]
     faults: Mapping[str, str]
 
@@ -37,48 +40,52 @@ class Footage:
         return {video: info.duration for video, info in self.infos.items()}
 
 
-def look_at(files: Iterable[Path]) -> Footage:
+def probe_videos(files: Iterable[Path]) -> VideoFiles:
     """Open every video and decode its first frame. Raises BadInput where two have one name."""
-    named: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for file in files:
-        if named.setdefault(file.stem, file) != file:
-            raise BadInput(f"{named[file.stem]} and {file} would both be called {file.stem}; rename one of them")
+        if paths.setdefault(file.stem, file) != file:
+            raise BadInput(f"{paths[file.stem]} and {file} would both be called {file.stem}; rename one of them")
     with ThreadPoolExecutor(READERS) as pool:
-        found = dict(zip(named, pool.map(_probed, named.values()), strict=True))
-    infos = {video: info for video, info in found.items() if isinstance(info, VideoInfo)}
-    faults = {video: fault for video, fault in found.items() if isinstance(fault, str)}
-    return Footage(named, infos, faults)
+        results = dict(zip(paths, pool.map(_probe, paths.values()), strict=True))
+    infos = {video: info for video, info in results.items() if isinstance(info, VideoInfo)}
+    faults = {video: fault for video, fault in results.items() if isinstance(fault, str)}
+    return VideoFiles(paths, infos, faults)
 
 
-def videos_under(folder: Path) -> list[Path]:
-    """The files with the ending of a video in a folder and in the folders inside it, sorted; BadInput for none."""
-    if not Path(folder).is_dir():
-        raise missing(Path(folder), "folder of videos")
-    found = [file for file in files_under(folder) if file.suffix.lower() in ENDINGS]
-    if not found:
-        raise BadInput(f"{folder}: holds no video; files that end in {', '.join(ENDINGS)} were looked for")
-    return found
+def find_nested_videos(folder: Path) -> list[Path]:
+    """Find the files with the ending of a video in a folder and in the folders inside it; hidden ones are skipped.
+
+    Raises BadInput where there is none.
+    """
+    if not folder.is_dir():
+        raise missing(folder, "folder of videos")
+    videos: list[Path] = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name[0] != ".")
+        files = [Path(parent, name) for name in sorted(names) if name[0] != "."]
+        videos += [file for file in files if file.suffix.lower() in VIDEO_ENDINGS and file.is_file()]
+    if not videos:
+        raise BadInput(f"{folder}: holds no video; files that end in {', '.join(VIDEO_ENDINGS)} were looked for")
+    return videos
 
 
-def files_under(folder: Path) -> Iterator[Path]:
-    """Every file of a folder and of the folders inside it, in order of their names; hidden ones are passed over."""
-    entries = sorted(entry for entry in Path(folder).iterdir() if entry.name[0] != ".")
-    yield from (entry for entry in entries if entry.is_file())
-    for entry in entries:
-        if entry.is_dir() and not entry.is_symlink():
-            yield from files_under(entry)
+def has_steady_rate(path: Path) -> bool:
+    """Return whether frames follow one another at one rate, by the times of the first packets; nothing is decoded.
 
-
-def is_steady(path: Path) -> bool:
-    """Whether frames follow one another at one rate, by the times of the first packets; nothing is decoded."""
+    True for a file that cannot be read, too.
+    """
     times = []
-    with opened(path) as source:
-        base = float(source.stream.time_base or 0)
-        for packet in packets(source):
-            if packet.pts is not None:
-                times.append(packet.pts * base)
-            if len(times) >= LOOKED_AT:
-                break
+    try:
+        with open_video(path) as source:
+            base = float(source.stream.time_base or 0)
+            for packet in read_packets(source):
+                if packet.pts is not None:
+                    times.append(packet.pts * base)
+                if len(times) >= RATE_PACKETS:
+                    break
+    except BadInput:
+        return True
     intervals = np.diff(np.sort(times)[: max(3, len(times) - REORDERED)])
     if len(intervals) < 2:
         return True
@@ -86,8 +93,8 @@ def is_steady(path: Path) -> bool:
     return bool(high - low <= max(ROUNDING, UNSTEADY * usual))
 
 
-def _probed(path: Path) -> VideoInfo | str:
+def _probe(path: Path) -> VideoInfo | str:
     try:
-        return probe(path)
+        return probe_video(path)
     except BadInput as error:
         return str(error)

@@ -17,111 +17,115 @@ from untrimmed.timeline import Action, Timeline
 
 MANY_UNREACHED = 0.02
 """Share of actions without an anchor from which it is a warning."""
-DAMAGE = 0.01
+MANY_LONG = 0.01
 """Share of actions that do not fit into a window from which it is a warning."""
 
+Actions = Sequence[tuple[str, Action]]
+"""Actions with the names of their videos."""
 
-def check_fit(recipe: Recipe, truth: Mapping[str, Timeline], videos: Sequence[str]) -> Iterator[Finding]:
-    """Actions that are longer than a window, shorter than a snippet, or out of reach of every anchor."""
-    places = [(video, action) for video in videos for action in truth[video].actions]
-    grid = grid_of(recipe.data)
-    if not places or (grid is None and recipe.windows.mode == "slide"):
+
+def check_windows(recipe: Recipe, ground_truth: Mapping[str, Timeline], videos: Sequence[str]) -> Iterator[Finding]:
+    """Find actions that are longer than a window, shorter than a snippet, or out of reach of every anchor."""
+    actions = [(video, action) for video in videos for action in ground_truth[video]]
+    grid = find_grid(recipe.data)
+    if not actions or (grid is None and recipe.windows.mode == "slide"):
         return
-    segments = np.array([_position(recipe, grid, truth[video], action) for video, action in places])
+    segments = np.array([_to_positions(recipe, grid, ground_truth[video], action) for video, action in actions])
     if recipe.windows.mode == "slide":
-        yield from _long(recipe, places, segments)
-    yield from _short(recipe, places, segments)
+        yield from _check_long(recipe, actions, segments)
+    yield from _check_short(recipe, actions, segments)
     if isinstance(recipe.model, CTCNConfig):
-        yield from _unreached(recipe.model, places, segments)
+        yield from _check_anchors(recipe.model, actions, segments)
 
 
-def grid_of(data: DataConfig) -> Grid | None:
-    """How snippets lie in time, by the recipe or the features themselves; None where neither says."""
+def find_grid(data: DataConfig) -> Grid | None:
+    """Return how snippets lie in time, by the recipe or the features themselves; None where neither says."""
     if data.source:
-        return data.source.averaged(data.average).grid
+        return data.source.average(data.average).grid
     try:
         return open_features(data).source.grid
     except BadInput:
         return None
 
 
-def reach_of(config: CTCNConfig, segments: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, " n"]:
-    """The largest tIoU of each segment with any anchor; segments in snippets from the start of a window.
+def best_anchor_tiou(config: CTCNConfig, segments: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, " n"]:
+    """Compute the largest tIoU of each segment with any anchor; segments in snippets from the start of a window.
 
     Anchors are taken to go on beyond the window's end, as those of the next window do.
     """
     best = np.zeros(len(segments))
     centres, widths = segments.mean(1), segments[:, 1] - segments[:, 0]
-    cells = cells_of(config)
+    cells = count_cells(config)
     for level, count in enumerate(cells):
         base = config.length / count
-        away = np.abs(centres - (np.floor(centres / base) + 0.5) * base)
+        # The nearest anchor is that of the cell in which the segment's centre lies.
+        distance = np.abs(centres - (np.floor(centres / base) + 0.5) * base)
         for ratio in anchor_ratios(config.anchors, config.anchor_rule, coarsest=level == len(cells) - 1):
             anchor = ratio * config.anchor_scale * base
-            common = np.clip(np.minimum((widths + anchor) / 2 - away, np.minimum(widths, anchor)), 0, None)
-            best = np.maximum(best, common / (widths + anchor - common))
+            overlap = np.clip(np.minimum((widths + anchor) / 2 - distance, np.minimum(widths, anchor)), 0, None)
+            best = np.maximum(best, overlap / (widths + anchor - overlap))
     return best
 
 
-def cells_of(config: CTCNConfig) -> list[int]:
-    """Cells of every scale, finest first."""
+def count_cells(config: CTCNConfig) -> list[int]:
+    """Return the number of cells of every level, finest first."""
     return [config.length // STEM_STRIDE // 2**level for level in range(config.finest - 2, config.levels)]
 
 
-def _position(recipe: Recipe, grid: Grid | None, timeline: Timeline, action: Action) -> tuple[float, float]:
-    """Start and end in snippets of the window: of the features' own, or of a whole video that is resized."""
+def _to_positions(recipe: Recipe, grid: Grid | None, timeline: Timeline, action: Action) -> tuple[float, float]:
+    """Return start and end in snippets of the window: of the features' own, or of a whole video that is resized."""
     if recipe.windows.mode == "whole" or grid is None:
         scale = recipe.model.length / timeline.duration
         return action.start * scale, action.end * scale
     return float(grid.position(action.start)), float(grid.position(action.end))
 
 
-def _long(recipe: Recipe, places: Sequence[tuple[str, Action]], segments: np.ndarray) -> Iterator[Finding]:
-    length = recipe.model.length
-    lengths = segments[:, 1] - segments[:, 0]
-    most = length / recipe.windows.coverage
-    if (share := float((lengths > length).mean())) > 0:
+def _check_long(recipe: Recipe, actions: Actions, segments: np.ndarray) -> Iterator[Finding]:
+    length, lengths = recipe.model.length, segments[:, 1] - segments[:, 0]
+    long = lengths > length
+    if long.any():
+        lost = int((lengths > length / recipe.windows.coverage).sum())
+        sentence = (
+            f"{_format_share(long)}, {lost:,} of them too long to be learned at all; the longest is "
+            f"{_describe(actions, lengths.argmax())} = {lengths.max():.0f} snippets, a window {length}"
+        )
+        remedy = "raise model.length (and model.levels), or extract at a lower rate"
         yield Finding(
-            "warning" if share >= DAMAGE else "note",
-            "actions longer than a window",
-            f"{_share(lengths > length)}, {int((lengths > most).sum()):,} of them too long to be learned at all; the "
-            f"longest is {_named(places, int(lengths.argmax()))} = {lengths.max():.0f} snippets, a window {length}",
-            "raise model.length (and model.levels), or extract at a lower rate",
+            "warning" if long.mean() >= MANY_LONG else "note", "actions longer than a window", sentence, remedy
         )
 
 
-def _short(recipe: Recipe, places: Sequence[tuple[str, Action]], segments: np.ndarray) -> Iterator[Finding]:
+def _check_short(recipe: Recipe, actions: Actions, segments: np.ndarray) -> Iterator[Finding]:
     lengths = segments[:, 1] - segments[:, 0]
     if (lengths < 1).any():
         remedy = "extract at a higher rate" if recipe.windows.mode == "slide" else 'raise model.length, or "slide"'
-        sentence = f"{_share(lengths < 1)}; the shortest is {_named(places, int(lengths.argmin()))}"
+        sentence = f"{_format_share(lengths < 1)}; the shortest is {_describe(actions, lengths.argmin())}"
         yield Finding("warning", "actions shorter than a snippet", sentence, remedy)
 
 
-def _unreached(config: CTCNConfig, places: Sequence[tuple[str, Action]], segments: np.ndarray) -> Iterator[Finding]:
-    best = reach_of(config, segments)
-    out: Bool[np.ndarray, " n"] = best < config.match_tiou
-    if not out.any():
+def _check_anchors(config: CTCNConfig, actions: Actions, segments: np.ndarray) -> Iterator[Finding]:
+    best, lengths = best_anchor_tiou(config, segments), segments[:, 1] - segments[:, 0]
+    unreached: Bool[np.ndarray, " n"] = best < config.match_tiou
+    if not unreached.any():
         return
-    worst = int(best.argmin())
-    lengths = segments[out, 1] - segments[out, 0]
-    few = float(np.median(lengths)) < config.length / cells_of(config)[0]
+    worst = best.argmin()
+    remedy = "extract at a higher rate, or raise model.length"
+    if np.median(lengths[unreached]) >= config.length / count_cells(config)[0]:
+        remedy = "raise model.levels, or extract at a lower rate"
     forced = "model.force_match gives each its nearest all the same" if config.force_match else "they are not learned"
     yield Finding(
-        "warning" if out.mean() >= MANY_UNREACHED else "note",
+        "warning" if unreached.mean() >= MANY_UNREACHED else "note",
         f"actions that no anchor reaches at tIoU {config.match_tiou:g}",
-        f"{_share(out)} ({forced}); the farthest is {_named(places, worst)} = "
-        f"{segments[worst, 1] - segments[worst, 0]:.1f} snippets, tIoU {best[worst]:.2f}",
-        "extract at a higher rate, or raise model.length"
-        if few
-        else "raise model.levels, or extract at a lower rate",
+        f"{_format_share(unreached)} ({forced}); the farthest is {_describe(actions, worst)} = "
+        f"{lengths[worst]:.1f} snippets, tIoU {best[worst]:.2f}",
+        remedy,
     )
 
 
-def _share(chosen: np.ndarray) -> str:
-    return f"{int(chosen.sum()):,} of {len(chosen):,} ({100 * chosen.mean():.1f} %)"
+def _format_share(mask: np.ndarray) -> str:
+    return f"{int(mask.sum()):,} of {len(mask):,} ({100 * mask.mean():.1f} %)"
 
 
-def _named(places: Sequence[tuple[str, Action]], at: int) -> str:
-    video, action = places[at]
+def _describe(actions: Actions, place: np.intp) -> str:
+    video, action = actions[int(place)]
     return f"{action.label!r} in {video}, {action.start:.2f} to {action.end:.2f} s"

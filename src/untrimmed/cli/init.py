@@ -1,0 +1,58 @@
+"""A recipe for your own videos."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from untrimmed.cli.app import JsonOut, app, command
+from untrimmed.cli.printing import show_notes, show_table, write_numbers
+
+
+@command(app)
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with videos, and folders in it.")],
+    annotations: Annotated[
+        Path | None, typer.Option(help="File or folder of annotations, any format [default: searched for in DIR].")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The recipe to write; annotations.json goes beside it.")] = Path(
+        "dataset.toml"
+    ),
+    from_: Annotated[
+        str | None, typer.Option("--from", help="The format of the annotations [default: told by their content].")
+    ] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames a second, for annotations that count frames.")] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="COLUMNS", help="The label's column in a table; several as in verb+noun.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a recipe that is there.")] = False,
+    json: JsonOut = None,
+) -> None:
+    """Propose a recipe for your own videos: which train and which test, snippet rate, windows, network.
+
+    Example: `untrimmed init match_videos --annotations labels.csv`
+    """
+    from untrimmed.project.dataset_statistics import draw_histogram
+    from untrimmed.project.init import init_recipe
+
+    result = init_recipe(folder, out, annotations, format=from_, fps=fps, label=label, force=force)
+    scan, numbers = result.scan, result.numbers
+    proposal = {"fps": numbers.fps, "length": numbers.length, "levels": numbers.levels, "steps": numbers.steps}
+    write_numbers(json, {"proposal": proposal, "classes": [row._asdict() for row in result.classes]})
+    seconds = sum(timeline.duration for timeline in scan.timelines.values())
+    print(f"{len(scan.timelines):,} videos of {seconds / 60:,.1f} minutes; annotations: {scan.annotations}")
+    print("\nactions by length")
+    for line in draw_histogram([action.length for action in scan.actions]):
+        print(f"  {line}")
+    print()
+    header = ("class", "actions", "videos", "train", "test", "median s")
+    show_table("", header, [(*row[:-1], f"{row.median:.2g}") for row in result.classes])
+    print()
+    show_notes(result.notes)
+    print(
+        f"proposed: {numbers.fps:g} snippets a second, windows of {numbers.length} snippets "
+        f"({numbers.length / numbers.fps:.3g} s), {numbers.levels} levels, {numbers.steps:,} steps"
+    )
+    print(f"written: {result.recipe}, {result.annotations}\n\nnext")
+    for line in result.commands:
+        print(f"  {line}")

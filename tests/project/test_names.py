@@ -1,0 +1,23 @@
+"""Which video a name in annotations means."""
+
+import pytest
+
+from untrimmed.io import BadInput
+from untrimmed.project.names import match_names
+
+
+def test_names_are_found_however_they_are_spelled():
+    assert match_names(["a.mp4", "b", "v_c", "D.MP4", "x/e.avi", "none"], ["a", "b", "c", "d", "v_e"]) == {
+        "a.mp4": "a",
+        "b": "b",
+        "v_c": "c",
+        "D.MP4": "d",
+        "x/e.avi": "v_e",
+    }
+
+
+def test_the_exact_name_goes_before_a_similar_one_and_case_must_not_be_ambiguous():
+    assert match_names(["v_a", "a"], ["a", "v_a"]) == {"v_a": "v_a", "a": "a"}
+    assert match_names(["CLIP"], ["clip", "Clip"]) == {}
+    with pytest.raises(BadInput, match="both mean video 'a'; rename one"):
+        match_names(["a", "a.mp4"], ["a"])
