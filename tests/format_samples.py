@@ -221,9 +221,9 @@ CVAT = """<?xml version="1.0" encoding="utf-8"?>
 
 
 def task(*results: dict[str, Any], **more: Any) -> dict[str, Any]:
-    made = {"id": 5, "completed_by": 1, "was_cancelled": False, "ground_truth": False, "result": list(results)}
+    annotation = {"id": 5, "completed_by": 1, "was_cancelled": False, "ground_truth": False, "result": list(results)}
     data = {"video": "/data/upload/1/0e1b2c3d-clip.mp4"}
-    return {"id": 1, "annotations": [made], "predictions": [], "data": data, "meta": {}, **more}
+    return {"id": 1, "annotations": [annotation], "predictions": [], "data": data, "meta": {}, **more}
 
 
 RANGE = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from untrimmed.annotations.datasets.thumos14 import CLASSES
-from untrimmed.annotations.formats.activitynet import write_annotations
+from untrimmed.annotations.formats.activitynet import write_activitynet
 from untrimmed.timeline import Action, Timeline
 
 
@@ -37,7 +37,7 @@ def thumos14(folder: Path, fps: float, window: float, stride: float) -> dict[str
         counts[video] = int((duration * fps - window) // stride) + 1
         actions = tuple(Action(at, at + 6.0, CLASSES[number % 2]) for at in (5.0, 25.0, 45.0))
         timelines[video], subsets[video] = Timeline(duration, actions), subset
-    write_annotations(folder / "thumos14" / "annotations" / "annotations.json", timelines, subsets)
+    write_activitynet(folder / "thumos14" / "annotations" / "annotations.json", timelines, subsets)
     return counts
 
 
@@ -55,7 +55,7 @@ def write_i3d(folder: Path) -> None:
         write(folder / "thumos14" / "i3d_features" / f"{video}.npy", values)
 
 
-def write_activitynet(folder: Path) -> None:
+def write_activitynet_features(folder: Path) -> None:
     random = np.random.default_rng(0)
     timelines, subsets = {}, {}
     for number in range(6):
@@ -68,14 +68,14 @@ def write_activitynet(folder: Path) -> None:
             file = folder / "activitynet" / f"senet152-201cls-{prefix}_{part}" / f"v_{video}.pkl"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(pickle.dumps({"scores": scores}, 2))
-    write_annotations(folder / "activitynet" / "activity_net.v1-3.min.json", timelines, subsets)
+    write_activitynet(folder / "activitynet" / "activity_net.v1-3.min.json", timelines, subsets)
 
 
 def write_clips(folder: Path, which: str) -> None:
     """Clips of 16 frames, one every 8, as GTAN's recipes name them."""
     random = np.random.default_rng(0)
     if which == "activitynet":
-        write_activitynet(folder)
+        write_activitynet_features(folder)
         counts = {f"video_{number}": 149 for number in range(6)}
     else:
         counts = thumos14(folder, 30, 16, 8)

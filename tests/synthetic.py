@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from untrimmed.annotations.formats.activitynet import write_annotations
+from untrimmed.annotations.formats.activitynet import write_activitynet
 from untrimmed.features.folder import FeatureWriter
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.recipe import Recipe, build_recipe
@@ -40,7 +40,7 @@ def write_dataset(folder: Path, videos: int = 9, seed: int = 0) -> Path:
     random = np.random.default_rng(seed)
     timelines = {f"video{i:02}": timeline_of(random) for i in range(videos)}
     subsets = {video: "validation" if i % 3 == 2 else "training" for i, video in enumerate(timelines)}
-    write_annotations(folder / "annotations.json", timelines, subsets)
+    write_activitynet(folder / "annotations.json", timelines, subsets)
     writer = FeatureWriter(folder / "features", SOURCE)
     for video, timeline in timelines.items():
         writer.write(video, features_of(timeline, random))

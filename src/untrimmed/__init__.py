@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from untrimmed.annotations.convert import convert as convert
     from untrimmed.annotations.convert import read_annotations as read_annotations
     from untrimmed.annotations.convert import write_annotations as write_annotations
-    from untrimmed.annotations.datasets.base import Dataset as Dataset
+    from untrimmed.annotations.datasets.dataset import Dataset as Dataset
     from untrimmed.detection.detector import Detector as Detector
     from untrimmed.detection.loading import load as load
     from untrimmed.detection.results import write_detections as _write_detections
@@ -37,7 +37,7 @@ __version__ = "0.1.0.dev0"
 _ROOMS = {
     "Action": "timeline",
     "BadInput": "io",
-    "Dataset": "annotations.datasets.base",
+    "Dataset": "annotations.datasets.dataset",
     "Detector": "detection.detector",
     "Grid": "features.grid",
     "Recipe": "recipe",

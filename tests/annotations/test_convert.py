@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from untrimmed.annotations.convert import FORMATS, read_any
+from untrimmed.annotations.convert import FORMATS, convert, read_annotations, write_annotations
 from untrimmed.cli import app
 from untrimmed.timeline import Action, Timeline
 
 
-def convert(*words: object) -> Result:
+def run_convert(*words: object) -> Result:
     return CliRunner().invoke(app, ["convert", *map(str, words)])
 
 
@@ -31,8 +31,8 @@ def table(tmp_path: Path) -> Path:
     return tmp_path / "table.csv"
 
 
-def test_what_was_read_guessed_dropped_and_lost_is_told(table: Path, tmp_path: Path) -> None:
-    lines = lines_of(convert(table, tmp_path / "out.json"))
+def test_notes_say_what_was_guessed_dropped_and_lost(table: Path, tmp_path: Path) -> None:
+    lines = lines_of(run_convert(table, tmp_path / "out.json"))
     assert lines == [
         f"{tmp_path}/out.json: 2 videos, 2 actions, 2 classes; from table to activitynet",
         "note: columns, parted by semicolons: "
@@ -46,32 +46,63 @@ def test_what_was_read_guessed_dropped_and_lost_is_told(table: Path, tmp_path: P
     assert entry == {"duration": 3.0, "annotations": [{"label": "run", "segment": [1.25, 3.0]}]}
 
 
+def test_a_conversion_has_the_annotations_both_formats_and_all_notes_in_order(table: Path, tmp_path: Path) -> None:
+    conversion = convert(str(table), str(tmp_path / "out"), to="srt", fps=25)
+    assert (conversion.format, conversion.written.format, conversion.written.path) == (
+        "table",
+        "srt",
+        tmp_path / "out",
+    )
+    assert conversion.annotations.timelines["a"].actions == (Action(1.0, 2.0, "jump", 0.5),)
+    beginnings = (
+        "columns, parted by",
+        "2 videos",
+        "5 dropped: video 'a', 'jump'",
+        "scores are",
+        "lengths are",
+        "times",
+    )
+    assert len(conversion.notes) == len(beginnings)
+    assert all(note.startswith(words) for note, words in zip(conversion.notes, beginnings, strict=True))
+    assert str(conversion) == f"{tmp_path}/out: 2 videos, 2 actions, 2 classes; from table to srt"
+
+
+def test_timelines_alone_are_written_and_paths_may_be_text(tmp_path: Path) -> None:
+    timelines = {"clip": Timeline(9.0, (Action(1.0, 2.0, "jump"),))}
+    write_annotations(str(tmp_path / "out.json"), timelines)
+    assert read_annotations(str(tmp_path / "out.json")).timelines == timelines
+    (tmp_path / "lengths.csv").write_text("video,duration\nclip,12\n")
+    write_annotations(tmp_path / "clip.srt", timelines)
+    again = read_annotations(str(tmp_path / "clip.srt"), durations=str(tmp_path / "lengths.csv"))
+    assert again.timelines["clip"].duration == 12.0
+
+
 def test_both_formats_can_be_named(table: Path, tmp_path: Path) -> None:
     (tmp_path / "odd.dat").write_bytes(table.read_bytes())
     lines = lines_of(
-        convert(tmp_path / "odd.dat", tmp_path / "out.json", "--from", "table", "--to", "activitynet-results")
+        run_convert(tmp_path / "odd.dat", tmp_path / "out.json", "--from", "table", "--to", "activitynet-results")
     )
     assert lines[0].endswith("from table to activitynet-results")
-    assert read_any(tmp_path / "out.json").timelines["a"].actions == (Action(1.0, 2.0, "jump", 0.5),)
+    assert read_annotations(tmp_path / "out.json").timelines["a"].actions == (Action(1.0, 2.0, "jump", 0.5),)
 
 
 def test_a_wrong_guess_is_overruled(tmp_path: Path) -> None:
     columns = "video_id,start_timestamp,stop_timestamp,narration,verb,noun"
     (tmp_path / "epic.csv").write_text(f"{columns}\nv,1,2,cut it up,cut,it\n")
-    lines_of(convert(tmp_path / "epic.csv", tmp_path / "guessed.json"))
-    lines_of(convert(tmp_path / "epic.csv", tmp_path / "told.json", "--from", "table"))
-    labels = [read_any(tmp_path / name).timelines["v"].labels for name in ("guessed.json", "told.json")]
+    lines_of(run_convert(tmp_path / "epic.csv", tmp_path / "guessed.json"))
+    lines_of(run_convert(tmp_path / "epic.csv", tmp_path / "named.json", "--from", "table"))
+    labels = [read_annotations(tmp_path / name).timelines["v"].labels for name in ("guessed.json", "named.json")]
     assert labels == [("cut it",), ("cut it up",)]
-    lines_of(convert(tmp_path / "epic.csv", tmp_path / "verb.json", "--label", "verb"))
-    assert read_any(tmp_path / "verb.json").timelines["v"].labels == ("cut",)
+    lines_of(run_convert(tmp_path / "epic.csv", tmp_path / "verb.json", "--label", "verb"))
+    assert read_annotations(tmp_path / "verb.json").timelines["v"].labels == ("cut",)
 
 
 def test_a_folder_is_written_for_many_videos_and_read_again(table: Path, tmp_path: Path) -> None:
-    lines = lines_of(convert(table, tmp_path / "grids", "--to", "textgrid"))
+    lines = lines_of(run_convert(table, tmp_path / "grids", "--to", "textgrid"))
     assert sorted(path.name for path in (tmp_path / "grids").iterdir()) == ["a.TextGrid", "b.TextGrid"]
     assert "note: scores are left out, as a TextGrid has no place for them" in lines
-    assert lines_of(convert(tmp_path / "grids", tmp_path / "again.tsv"))[0].endswith("from textgrid to table")
-    assert read_any(tmp_path / "again.tsv").timelines["b"] == Timeline(3.0, (Action(1.25, 3.0, "run"),))
+    assert lines_of(run_convert(tmp_path / "grids", tmp_path / "again.tsv"))[0].endswith("from textgrid to table")
+    assert read_annotations(tmp_path / "again.tsv").timelines["b"] == Timeline(3.0, (Action(1.25, 3.0, "run"),))
 
 
 def small_video(path: Path, seconds: int) -> None:
@@ -87,18 +118,18 @@ def small_video(path: Path, seconds: int) -> None:
 
 def test_lengths_come_from_the_videos_themselves_or_from_a_table(table: Path, tmp_path: Path) -> None:
     small_video(tmp_path / "videos" / "a.mp4", 7)
-    lines = lines_of(convert(table, tmp_path / "out.json", "--durations", tmp_path / "videos"))
+    lines = lines_of(run_convert(table, tmp_path / "out.json", "--durations", tmp_path / "videos"))
     assert "note: video 'b' of unknown length: taken to end with the last action" in lines
-    timelines = read_any(tmp_path / "out.json").timelines
+    timelines = read_annotations(tmp_path / "out.json").timelines
     assert timelines["a"].duration == pytest.approx(7.0) and timelines["b"].duration == 3.0
     (tmp_path / "lengths.csv").write_text("video;duration (s)\nb.mp4;12,5\n")
-    lines_of(convert(table, tmp_path / "again.json", "--durations", tmp_path / "lengths.csv"))
-    assert read_any(tmp_path / "again.json").timelines["b"].duration == 12.5
+    lines_of(run_convert(table, tmp_path / "again.json", "--durations", tmp_path / "lengths.csv"))
+    assert read_annotations(tmp_path / "again.json").timelines["b"].duration == 12.5
 
 
 def test_a_length_makes_rows_that_leave_the_video_drop(table: Path, tmp_path: Path) -> None:
     (tmp_path / "lengths.csv").write_text("video,duration\na,5\nb,1.75\n")
-    lines = lines_of(convert(table, tmp_path / "out.json", "--durations", tmp_path / "lengths.csv"))
+    lines = lines_of(run_convert(table, tmp_path / "out.json", "--durations", tmp_path / "lengths.csv"))
     assert "video 'b', 'run' at [1.25, 3] s, ends 1.25 s after the video does at 1.75 s" in "".join(lines)
 
 
@@ -134,13 +165,13 @@ def test_bad_input_is_one_sentence_and_writes_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.csv").write_text("video,duration\na,-1\n")
-    before = sorted(tmp_path.iterdir())
-    result = convert(*words)
+    listing = sorted(tmp_path.iterdir())
+    result = run_convert(*words)
     assert result.exit_code == 2
     assert sentence in result.output and len(result.output.splitlines()) == 1
-    assert sorted(tmp_path.iterdir()) == before
+    assert sorted(tmp_path.iterdir()) == listing
 
 
 def test_the_help_names_every_format() -> None:
-    text = convert("--help").output
+    text = run_convert("--help").output
     assert all(form.partition("-")[0] in text for form in FORMATS)

@@ -63,10 +63,10 @@ def test_videos_without_features_are_refused_or_dropped_with_a_note(folder, conf
 
 
 def test_features_may_be_a_list_of_streams(folder, config):
-    both = open_corpus(replace(config, features=(config.features, config.features)))
-    one = open_corpus(config)
-    assert both.source.streams == ("noise", "noise")
-    assert both.features["video00"].channels == 2 * one.features["video00"].channels
+    pair = open_corpus(replace(config, features=(config.features, config.features)))
+    single = open_corpus(config)
+    assert pair.source.streams == ("noise", "noise")
+    assert pair.features["video00"].channels == 2 * single.features["video00"].channels
     with pytest.raises(BadInput, match="nowhere: no such file or folder"):
         open_corpus(replace(config, features=(config.features, str(folder / "nowhere"))))
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from untrimmed.annotations.datasets.activitynet import activitynet
-from untrimmed.annotations.datasets.base import Dataset, refuse_dropped
-from untrimmed.annotations.datasets.table import DATASETS
+from untrimmed.annotations.annotations import Dropped
+from untrimmed.annotations.datasets.dataset import Dataset, refuse_dropped
+from untrimmed.annotations.datasets.table import DATASETS, activitynet
 from untrimmed.annotations.datasets.thumos14 import CLASSES, thumos14
-from untrimmed.annotations.formats.base import Dropped
 from untrimmed.io import BadInput
 from untrimmed.timeline import Action, Timeline
 
@@ -26,33 +25,33 @@ def saved(path: Path, content: Any) -> Path:
 
 
 def instances(dataset: Dataset, split: str) -> int:
-    return sum(len(dataset.truth[video].actions) for video in dataset.split(split))
+    return sum(len(dataset.ground_truth[video].actions) for video in dataset.split(split))
 
 
 def toy() -> Dataset:
     bad = (Dropped("b", 3.0, 2.0, "jump", "is reversed"), Dropped("c", 1.0, 1.0, "run", "has no length"))
-    truth = {video: Timeline(9.0, (Action(1, 2, "jump"),)) for video in "abc"}
+    ground_truth = {video: Timeline(9.0, (Action(1, 2, "jump"),)) for video in "abc"}
     marks = {"a": (Action(3, 4, "Ambiguous"),), "c": (Action(5, 6, "Ambiguous"),)}
-    return Dataset(("jump", "run"), truth, {"one": ("a", "b"), "two": ("c",)}, "segments", bad, marks)
+    return Dataset(("jump", "run"), ground_truth, {"one": ("a", "b"), "two": ("c",)}, "segments", bad, marks)
 
 
 # Any data set
 
 
-def test_splits_join_and_an_unknown_one_is_refused_with_those_there_are() -> None:
+def test_splits_join_and_an_unknown_one_is_refused_with_the_names_of_all() -> None:
     assert toy().split("two", "one", "two") == ("c", "a", "b")
     with pytest.raises(BadInput, match="no split 'three'; there are one, two"):
         toy().split("one", "three")
 
 
-def test_a_split_of_videos_without_truth_is_a_mistake() -> None:
-    with pytest.raises(ValueError, match="split 'one' has 1 videos without truth, such as 'x'"):
+def test_a_split_of_videos_without_ground_truth_is_refused() -> None:
+    with pytest.raises(ValueError, match="split 'one' has 1 videos without ground truth, such as 'x'"):
         Dataset(("jump",), {}, {"one": ("x",)}, "segments")
 
 
-def test_only_some_videos_leave_truth_splits_and_what_was_dropped_of_them() -> None:
+def test_only_keeps_ground_truth_splits_and_dropped_rows_of_some_videos() -> None:
     part = toy().only({"a", "b", "stranger"})
-    assert list(part.truth) == ["a", "b"]
+    assert list(part.ground_truth) == ["a", "b"]
     assert part.splits == {"one": ("a", "b"), "two": ()}
     assert [row.video for row in part.dropped] == ["b"]
     assert list(part.ambiguous) == ["a"]
@@ -65,7 +64,7 @@ def test_dropped_annotations_are_refused_with_their_number_the_first_and_a_remed
         refuse_dropped(Path("truth.json"), toy().dropped)
     assert str(caught.value) == (
         "truth.json: 2 annotations cannot be used: video 'b', 'jump' at [3, 2] s, is reversed; "
-        'mend the file, or set data.unusable = "drop"'
+        'fix the file, or set data.unusable = "drop"'
     )
 
 
@@ -88,7 +87,7 @@ def test_a_class_that_nobody_does_keeps_its_place_in_the_files_own_list(tmp_path
 def test_annotations_without_subsets_are_one_split(tmp_path: Path) -> None:
     dataset = activitynet(saved(tmp_path / "annotations.json", {"a": clip(), "b": clip()}))
     assert dataset.split("all") == ("a", "b")
-    assert activitynet(tmp_path).truth == dataset.truth
+    assert activitynet(tmp_path).ground_truth == dataset.ground_truth
 
 
 def test_a_video_without_a_subset_among_others_with_one_is_refused(tmp_path: Path) -> None:
@@ -102,7 +101,7 @@ def test_annotations_of_nothing_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_every_data_set_refuses_a_place_that_is_not_there(tmp_path: Path, name: str) -> None:
+def test_every_data_set_refuses_a_missing_path(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput, match="nowhere: no such annotation file or folder"):
         DATASETS[name](tmp_path / "nowhere")
 
@@ -123,7 +122,7 @@ def test_thumos_texts_need_the_lengths_of_the_videos(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"texts: no \*_metadata\*\.csv with the videos' lengths"):
         thumos14(texts)
     (tmp_path / "valid_metadata.tsp.csv").write_text("filename,video-duration\nv.mp4,5\n")
-    assert thumos14(texts).truth == {"v": Timeline(5.0, (Action(1, 2, "Diving"),))}
+    assert thumos14(texts).ground_truth == {"v": Timeline(5.0, (Action(1, 2, "Diving"),))}
 
 
 def test_thumos_json_subsets_have_one_name_and_strange_labels_are_dropped(tmp_path: Path) -> None:
@@ -159,15 +158,15 @@ def test_thumos_has_its_videos_and_its_instances_but_for_thirty_after_the_end(da
 @pytest.mark.data
 def test_thumos_texts_have_the_ambiguous_marks(data: Path) -> None:
     ambiguous = thumos14(data / "evaluation" / "gt" / "TH14_annotation").ambiguous
-    for subset, marks, videos in (("validation", 89, 35), ("test", 99, 37)):
-        of_subset = [its for video, its in ambiguous.items() if subset in video]
-        assert (sum(map(len, of_subset)), len(of_subset)) == (marks, videos)
+    for subset, count, videos in (("validation", 89, 35), ("test", 99, 37)):
+        of_subset = [marks for video, marks in ambiguous.items() if subset in video]
+        assert (sum(map(len, of_subset)), len(of_subset)) == (count, videos)
 
 
 @pytest.mark.data
 def test_thumos_texts_and_json_agree_on_every_segment(data: Path) -> None:
-    texts = thumos14(data / "evaluation" / "gt" / "TH14_annotation").truth
-    packed = thumos14(data / "evaluation" / "gt" / "thumos14_actionformer_212.json.gz").truth
+    texts = thumos14(data / "evaluation" / "gt" / "TH14_annotation").ground_truth
+    packed = thumos14(data / "evaluation" / "gt" / "thumos14_actionformer_212.json.gz").ground_truth
     assert {video: timeline.actions for video, timeline in texts.items()} == {
         video: timeline.actions for video, timeline in packed.items()
     }
@@ -219,13 +218,13 @@ def test_the_small_sets_have_their_videos_folds_and_segments(
     data: Path, name: str, folder: str, videos: int, classes: int, splits: int, count: int, dropped: int
 ) -> None:
     dataset = DATASETS[name](data / "datasets" / folder)
-    assert (len(dataset.truth), len(dataset.classes), len(dataset.splits)) == (videos, classes, splits)
-    assert sorted(dataset.split(*dataset.splits)) == sorted(dataset.truth)
-    assert {action.label for timeline in dataset.truth.values() for action in timeline.actions} == set(
+    assert (len(dataset.ground_truth), len(dataset.classes), len(dataset.splits)) == (videos, classes, splits)
+    assert sorted(dataset.split(*dataset.splits)) == sorted(dataset.ground_truth)
+    assert {action.label for timeline in dataset.ground_truth.values() for action in timeline.actions} == set(
         dataset.classes
     )
     assert len(dataset.dropped) == dropped
-    assert sum(len(timeline.actions) for timeline in dataset.truth.values()) + dropped == count
+    assert sum(len(timeline.actions) for timeline in dataset.ground_truth.values()) + dropped == count
     assert dataset.protocol == "segments"
 
 

@@ -11,15 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from untrimmed.annotations.annotations import Hints, Row, split_usable
 from untrimmed.annotations.formats.activitynet import (
-    read_annotations,
-    read_detections,
-    read_results,
-    write_annotations,
-    write_results,
+    read_activitynet,
+    read_activitynet_results,
+    write_activitynet,
+    write_activitynet_results,
 )
-from untrimmed.annotations.formats.base import Row, judge
-from untrimmed.annotations.formats.subtitles import write_srt
+from untrimmed.annotations.formats.srt import write_srt
 from untrimmed.annotations.formats.tables import write_csv
 from untrimmed.annotations.formats.thumos import read_durations, read_thumos
 from untrimmed.io import BadInput
@@ -39,15 +38,17 @@ def entry(*segments: Any, duration: Any = 10.0, **more: Any) -> dict[str, Any]:
 labels = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=5)
 edges = st.lists(st.floats(0, 1e4), min_size=2, max_size=2, unique=True).map(sorted)
 # Numbers alone: timelines are made in the test, as the type checks of a test run draw random numbers of their own.
-several = st.dictionaries(st.sampled_from("uvw"), st.lists(st.tuples(edges, labels, st.floats(0, 1)), max_size=3))
+drawn_videos = st.dictionaries(
+    st.sampled_from("uvw"), st.lists(st.tuples(edges, labels, st.floats(0, 1)), max_size=3)
+)
 
 
-def made(drawn: dict[str, list]) -> dict[str, Timeline]:
+def build_timelines(drawn: dict[str, list]) -> dict[str, Timeline]:
     """Timelines that end with their last action, or at a third of a second."""
     actions = {
         video: tuple(Action(*span, label, score) for span, label, score in rows) for video, rows in drawn.items()
     }
-    return {video: Timeline(max((a.end for a in its), default=1 / 3), its) for video, its in actions.items()}
+    return {video: Timeline(max((a.end for a in acts), default=1 / 3), acts) for video, acts in actions.items()}
 
 
 # What can be an action
@@ -69,10 +70,10 @@ def made(drawn: dict[str, list]) -> dict[str, Timeline]:
 )
 def test_a_segment_that_cannot_be_used_is_dropped_with_its_reason(start: float, end: float, reason: str) -> None:
     good = Row(1.0, 2.0, "jump")
-    judged = judge("clip", [Row(start, end, "jump"), good], 10.0)
-    assert judged.actions == (Action(1.0, 2.0, "jump"),)
-    assert [(row.video, row.label, row.reason) for row in judged.dropped] == [("clip", "jump", reason)]
-    assert str(judged.dropped[0]) == f"video 'clip', 'jump' at [{start:g}, {end:g}] s, {reason}"
+    split = split_usable("clip", [Row(start, end, "jump"), good], 10.0)
+    assert split.actions == (Action(1.0, 2.0, "jump"),)
+    assert [(row.video, row.label, row.reason) for row in split.dropped] == [("clip", "jump", reason)]
+    assert str(split.dropped[0]) == f"video 'clip', 'jump' at [{start:g}, {end:g}] s, {reason}"
 
 
 @pytest.mark.parametrize(
@@ -80,17 +81,18 @@ def test_a_segment_that_cannot_be_used_is_dropped_with_its_reason(start: float, 
     [((9, 10.9), (9, 10)), ((-0.03, 2), (0, 2)), ((-0.01, 10.5), (0, 10)), ((0, 10), (0, 10))],
 )
 def test_a_segment_that_barely_leaves_the_video_is_clipped(segment: tuple[float, float], clipped: tuple) -> None:
-    judged = judge("clip", [Row(*segment, "jump")], 10.0)
-    assert judged.actions == (Action(*clipped, "jump"),)
-    assert not judged.dropped
+    split = split_usable("clip", [Row(*segment, "jump")], 10.0)
+    assert split.actions == (Action(*clipped, "jump"),)
+    assert not split.dropped
 
 
 def test_a_label_outside_the_classes_is_dropped_and_any_is_welcome_without_classes() -> None:
     row = Row(1.0, 2.0, "yodel")
     assert (
-        judge("clip", [row], 10.0, ("jump", "run")).dropped[0].reason == "has a label that is none of the 2 classes"
+        split_usable("clip", [row], 10.0, ("jump", "run")).dropped[0].reason
+        == "has a label that is none of the 2 classes"
     )
-    assert judge("clip", [row], 10.0).actions == (Action(1.0, 2.0, "yodel"),)
+    assert split_usable("clip", [row], 10.0).actions == (Action(1.0, 2.0, "yodel"),)
 
 
 numbers = st.one_of(st.floats(-3, 20), st.sampled_from([math.nan, math.inf, -math.inf, 0.0, 10.0]))
@@ -98,9 +100,9 @@ numbers = st.one_of(st.floats(-3, 20), st.sampled_from([math.nan, math.inf, -mat
 
 @given(st.lists(st.builds(Row, numbers, numbers, st.sampled_from(["jump", "run"]), numbers)))
 def test_no_row_is_lost_and_no_action_leaves_the_video(rows: list[Row]) -> None:
-    judged = judge("clip", rows, 10.0, ("jump",))
-    assert len(judged.actions) + len(judged.dropped) == len(rows)
-    assert all(0 <= action.start < action.end <= 10 and action.label == "jump" for action in judged.actions)
+    split = split_usable("clip", rows, 10.0, ("jump",))
+    assert len(split.actions) + len(split.dropped) == len(rows)
+    assert all(0 <= action.start < action.end <= 10 and action.label == "jump" for action in split.actions)
 
 
 # Annotations in JSON
@@ -115,7 +117,7 @@ def test_the_three_shapes_of_annotations_say_the_same(tmp_path: Path) -> None:
     ]
     expected = {"clip": Timeline(10.0, (Action(1, 2.5, "jump"), Action(3, 4, "jump")))}
     for number, shape in enumerate(shapes):
-        annotations = read_annotations(saved(tmp_path / f"{number}.json", shape))
+        annotations = read_activitynet(saved(tmp_path / f"{number}.json", shape))
         assert annotations.timelines == expected
         assert not annotations.dropped and not annotations.subsets
 
@@ -123,7 +125,7 @@ def test_the_three_shapes_of_annotations_say_the_same(tmp_path: Path) -> None:
 def test_segments_may_be_text_and_labels_numbers_and_the_file_packed(tmp_path: Path) -> None:
     content = {"database": {"clip": {"duration": "9.5", "annotations": [{"label": 7, "segment": ["1.5", "2"]}]}}}
     (tmp_path / "truth.json.gz").write_bytes(gzip.compress(json.dumps(content).encode()))
-    timelines = read_annotations(tmp_path / "truth.json.gz").timelines
+    timelines = read_activitynet(tmp_path / "truth.json.gz").timelines
     assert timelines == {"clip": Timeline(9.5, (Action(1.5, 2.0, "7"),))}
 
 
@@ -131,7 +133,7 @@ def test_bad_rows_are_listed_and_every_row_is_kept_as_it_is(tmp_path: Path) -> N
     file = saved(
         tmp_path / "truth.json", {"database": {"clip": entry([5, 4], [9, 10.5], [1, 2]), "other": entry([3, 3])}}
     )
-    annotations = read_annotations(file)
+    annotations = read_activitynet(file)
     assert annotations.timelines["clip"].actions == (Action(1, 2, "jump"), Action(9, 10, "jump"))
     assert annotations.timelines["other"] == Timeline(10.0)
     assert [(row.video, row.start, row.end, row.reason) for row in annotations.dropped] == [
@@ -141,19 +143,19 @@ def test_bad_rows_are_listed_and_every_row_is_kept_as_it_is(tmp_path: Path) -> N
     assert [(row.start, row.end) for row in annotations.rows["clip"]] == [(5, 4), (9, 10.5), (1, 2)]
 
 
-def test_labels_outside_the_given_or_the_files_own_classes_are_dropped(tmp_path: Path) -> None:
+def test_labels_outside_the_classes_of_the_caller_or_of_the_file_are_dropped(tmp_path: Path) -> None:
     file = saved(tmp_path / "truth.json", {"classes": ["run"], "database": {"clip": entry([1, 2])}})
-    assert read_annotations(file).classes == ("run",)
-    assert "none of the 1 classes" in read_annotations(file).dropped[0].reason
-    assert not read_annotations(file, classes=("jump", "run")).dropped
+    assert read_activitynet(file).classes == ("run",)
+    assert "none of the 1 classes" in read_activitynet(file).dropped[0].reason
+    assert not read_activitynet(file, classes=("jump", "run")).dropped
 
 
-def test_a_missing_duration_is_the_one_given_or_else_the_last_end(tmp_path: Path) -> None:
+def test_a_missing_duration_is_that_of_the_caller_or_else_the_last_end(tmp_path: Path) -> None:
     file = saved(tmp_path / "truth.json", {"database": {"clip": entry([1, 2], [6, 5], [3, 4], duration=None)}})
-    assert read_annotations(file).timelines["clip"].duration == 4.0
-    assert read_annotations(file, durations={"clip": 30.0}).timelines["clip"].duration == 30.0
+    assert read_activitynet(file).timelines["clip"].duration == 4.0
+    assert read_activitynet(file, durations={"clip": 30.0}).timelines["clip"].duration == 30.0
     stated = saved(tmp_path / "stated.json", {"database": {"clip": entry([1, 2], duration=8)}})
-    assert read_annotations(stated, durations={"clip": 30.0}).timelines["clip"].duration == 8.0
+    assert read_activitynet(stated, durations={"clip": 30.0}).timelines["clip"].duration == 8.0
 
 
 @pytest.mark.parametrize(
@@ -186,17 +188,19 @@ def test_broken_annotations_are_refused_with_the_file_the_video_and_the_value(
     tmp_path: Path, content: Any, words: str
 ) -> None:
     with pytest.raises(BadInput, match=rf"truth\.json: .*{words}"):
-        read_annotations(saved(tmp_path / "truth.json", content))
+        read_activitynet(saved(tmp_path / "truth.json", content))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(several)
+@given(drawn_videos)
 def test_annotations_come_back_exactly(tmp_path: Path, drawn: dict[str, list]) -> None:
-    truth = made({video: [(span, label, 1.0) for span, label, _ in rows] for video, rows in drawn.items()})
-    subsets = dict.fromkeys(list(truth)[:2], "training")
-    write_annotations(tmp_path / "truth.json", truth, subsets)
-    annotations = read_annotations(tmp_path / "truth.json")
-    assert annotations.timelines == truth
+    ground_truth = build_timelines(
+        {video: [(span, label, 1.0) for span, label, _ in rows] for video, rows in drawn.items()}
+    )
+    subsets = dict.fromkeys(list(ground_truth)[:2], "training")
+    write_activitynet(tmp_path / "truth.json", ground_truth, subsets)
+    annotations = read_activitynet(tmp_path / "truth.json")
+    assert annotations.timelines == ground_truth
     assert annotations.subsets == subsets
 
 
@@ -204,21 +208,21 @@ def test_annotations_come_back_exactly(tmp_path: Path, drawn: dict[str, list]) -
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(several)
+@given(drawn_videos)
 def test_results_come_back_exactly(tmp_path: Path, drawn: dict[str, list]) -> None:
-    results = made(drawn)
-    write_results(tmp_path / "results.json.gz", results)
-    assert read_results(tmp_path / "results.json.gz") == results
+    results = build_timelines(drawn)
+    write_activitynet_results(tmp_path / "results.json.gz", results)
+    assert read_activitynet_results(tmp_path / "results.json.gz").timelines == results
 
 
 def test_a_detection_beyond_the_end_of_its_video_comes_back_unclipped(tmp_path: Path) -> None:
     results = {"clip": Timeline(10.0, (Action(9.0, 25.0, "jump", 0.5),))}
-    write_results(tmp_path / "results.json", results)
-    assert read_results(tmp_path / "results.json") == results
+    write_activitynet_results(tmp_path / "results.json", results)
+    assert read_activitynet_results(tmp_path / "results.json").timelines == results
 
 
 def test_results_have_the_form_that_the_official_programs_want(tmp_path: Path) -> None:
-    write_results(tmp_path / "results.json", {"clip": Timeline(10.0, (Action(1, 2, "jump", 0.25),))})
+    write_activitynet_results(tmp_path / "results.json", {"clip": Timeline(10.0, (Action(1, 2, "jump", 0.25),))})
     content = json.loads((tmp_path / "results.json").read_text())
     assert content["results"] == {"clip": [{"label": "jump", "score": 0.25, "segment": [1.0, 2.0]}]}
     assert content["durations"] == {"clip": 10.0}
@@ -226,21 +230,19 @@ def test_results_have_the_form_that_the_official_programs_want(tmp_path: Path) -
 
 
 def test_results_without_durations_end_with_the_last_detection(tmp_path: Path) -> None:
-    one = {"score": 0.5, "segment": [1, 2]}
-    content = {"results": {"clip": [one, {**one, "label": "run", "segment": [0.5, 7]}], "empty": []}}
-    results = read_results(saved(tmp_path / "results.json", content))
+    item = {"score": 0.5, "segment": [1, 2]}
+    content = {"results": {"clip": [item, {**item, "label": "run", "segment": [0.5, 7]}], "empty": []}}
+    results = read_activitynet_results(saved(tmp_path / "results.json", content)).timelines
     assert results == {"clip": Timeline(7.0, (Action(0.5, 7, "run", 0.5), Action(1, 2, "proposal", 0.5)))}
 
 
-def test_a_detection_that_cannot_be_used_is_listed_by_one_reader_and_refused_by_the_other(tmp_path: Path) -> None:
+def test_a_detection_that_cannot_be_used_is_dropped_and_listed(tmp_path: Path) -> None:
     rows = [{"label": "jump", "score": 0.5, "segment": segment} for segment in ([2, 1], [1, 2])]
     file = saved(tmp_path / "results.json", {"results": {"clip": rows}})
-    detections = read_detections(file)
+    detections = read_activitynet_results(file)
     assert detections.timelines["clip"].actions == (Action(1, 2, "jump", 0.5),)
     assert [row.reason for row in detections.dropped] == ["is reversed"]
     assert detections.rows["clip"] == (Row(2, 1, "jump", 0.5), Row(1, 2, "jump", 0.5))
-    with pytest.raises(BadInput, match=r"results\.json: 1 detections cannot be used, the first in video 'clip'"):
-        read_results(file)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +260,7 @@ def test_broken_results_are_refused_with_the_file_the_video_and_the_value(
     tmp_path: Path, content: Any, words: str
 ) -> None:
     with pytest.raises(BadInput, match=rf"results\.json: .*{words}"):
-        read_results(saved(tmp_path / "results.json", content))
+        read_activitynet_results(saved(tmp_path / "results.json", content))
 
 
 # THUMOS'14
@@ -281,7 +283,7 @@ def test_thumos_texts_give_subsets_and_keep_ambiguous_marks_apart(tmp_path: Path
         detclasslist="7 Diving\n",
         detclasslist_1to20="1 Diving\n",
     )
-    annotations = read_thumos(folder, {"t1": 10.0, "v1": 20.0})
+    annotations = read_thumos(folder, Hints(durations={"t1": 10.0, "v1": 20.0}))
     assert annotations.timelines == {
         "t1": Timeline(10.0, (Action(0.5, 0.9, "HighJump"), Action(1, 2, "Diving"))),
         "v1": Timeline(20.0, (Action(1, 2.5, "Diving"),)),
@@ -297,27 +299,27 @@ def test_thumos_texts_give_subsets_and_keep_ambiguous_marks_apart(tmp_path: Path
 
 def test_a_broken_ambiguous_mark_is_listed_too(tmp_path: Path) -> None:
     folder = thumos_folder(tmp_path / "texts", Diving_test="t1 1 2\n", Ambiguous_test="t1 5 4\n")
-    assert [row.label for row in read_thumos(folder, {}).dropped] == ["Ambiguous"]
+    assert [row.label for row in read_thumos(folder).dropped] == ["Ambiguous"]
 
 
 @pytest.mark.parametrize("line", ["t1 1.0", "t1 1.0 2.0 3.0", "t1 one 2.0"])
 def test_a_broken_thumos_line_is_refused_with_its_number(tmp_path: Path, line: str) -> None:
     folder = thumos_folder(tmp_path / "texts", Diving_test=f"t1 1 2\n{line}\n")
     with pytest.raises(BadInput, match=rf"Diving_test\.txt: line 2 is '{line}'"):
-        read_thumos(folder, {})
+        read_thumos(folder)
 
 
 def test_a_folder_without_thumos_texts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="has no files like Diving_val"):
-        read_thumos(thumos_folder(tmp_path / "texts", detclasslist="7 Diving\n"), {})
+        read_thumos(thumos_folder(tmp_path / "texts", detclasslist="7 Diving\n"))
     with pytest.raises(BadInput, match="no such folder of THUMOS'14"):
-        read_thumos(tmp_path / "nowhere", {})
+        read_thumos(tmp_path / "nowhere")
 
 
 def test_a_video_of_two_thumos_subsets_is_refused(tmp_path: Path) -> None:
     folder = thumos_folder(tmp_path / "texts", Diving_val="x 1 2\n", Diving_test="x 1 2\n")
     with pytest.raises(BadInput, match=r"Diving_val\.txt: video 'x' is in the test subset too"):
-        read_thumos(folder, {})
+        read_thumos(folder)
 
 
 def test_durations_are_read_from_a_table_by_name(tmp_path: Path) -> None:
@@ -360,14 +362,15 @@ def test_a_table_gives_back_what_was_written(tmp_path: Path) -> None:
 
 def test_subtitles_name_each_action_when_it_happens(tmp_path: Path) -> None:
     actions = (Action(3725.9996, 3726.5, "run", 0.5), Action(1.0, 2.25, "jump", 0.874))
-    write_srt(tmp_path / "clip.srt", Timeline(4000.0, actions))
+    write_srt(tmp_path / "clip.srt", "clip", Timeline(4000.0, actions), scores=True)
     assert (tmp_path / "clip.srt").read_text() == (
         "1\n00:00:01,000 --> 00:00:02,250\njump (87 %)\n\n2\n01:02:06,000 --> 01:02:06,500\nrun (50 %)\n"
     )
 
 
 def test_a_label_cannot_end_a_cue_or_style_it(tmp_path: Path) -> None:
-    write_srt(tmp_path / "clip.srt", Timeline(10.0, (Action(1, 2, HOSTILE), Action(3, 3.0001, "\n\t"))))
+    actions = (Action(1, 2, HOSTILE), Action(3, 3.0001, "\n\t"))
+    write_srt(tmp_path / "clip.srt", "clip", Timeline(10.0, actions), scores=True)
     lines = (tmp_path / "clip.srt").read_text(encoding="utf-8").splitlines()
     assert lines[2] == 'a "quoted", label of two lines --› ‹b›(\\an8) (100 %)'
     assert lines[5:] == ["00:00:03,000 --> 00:00:03,001", "unnamed (100 %)"]
@@ -387,9 +390,10 @@ def test_a_label_cannot_end_a_cue_or_style_it(tmp_path: Path) -> None:
     ],
 )
 def test_published_results_are_read_whole(data: Path, name: str, videos: int, rows: int) -> None:
-    results = read_results(data / "evaluation" / "results" / f"{name}.json.gz")
-    assert len(results) == videos
-    assert sum(len(timeline.actions) for timeline in results.values()) == rows
+    results = read_activitynet_results(data / "evaluation" / "results" / f"{name}.json.gz")
+    assert not results.dropped
+    assert len(results.timelines) == videos
+    assert sum(len(timeline.actions) for timeline in results.timelines.values()) == rows
 
 
 @pytest.mark.data
@@ -405,7 +409,7 @@ def test_published_results_are_read_whole(data: Path, name: str, videos: int, ro
 def test_annotations_beside_real_videos_are_read(
     data: Path, file: str, video: str, duration: float, actions: int
 ) -> None:
-    annotations = read_annotations(data / "videos" / file)
+    annotations = read_activitynet(data / "videos" / file)
     assert annotations.timelines[video].duration == pytest.approx(duration)
     assert len(annotations.timelines[video].actions) == actions
     assert not annotations.dropped

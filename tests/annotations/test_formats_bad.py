@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from untrimmed.annotations.convert import FORMATS, read_any, write_any
-from untrimmed.annotations.formats.base import Annotations
+from untrimmed.annotations.annotations import Annotations
+from untrimmed.annotations.convert import FORMATS, read_annotations, write_annotations
 from untrimmed.io import BadInput
 from untrimmed.timeline import Action, Timeline
 
 ONE = Annotations({"clip": Timeline(4.0, (Action(1.0, 2.0, "jump"),))}, {})
-EACH = [name for name, form in FORMATS.items() if form.write_video]
+EACH = ["elan", "cvat", "textgrid", "srt", "vtt", "audacity"]
 
 
 def refused(path: Path, form: str | None = None) -> str:
     """The sentence, which is one and names the file."""
     with pytest.raises(BadInput) as refusal:
-        read_any(path, form)
+        read_annotations(path, form)
     sentence = str(refusal.value)
     assert path.name in sentence and "\n" not in sentence and len(sentence) < 400
     return sentence
@@ -55,7 +55,7 @@ def test_a_video_never_leaves_the_folder_by_its_name(form: str, video: str, tmp_
     annotations = Annotations({"clip": Timeline(1.0), video: Timeline(4.0, (Action(1.0, 2.0, "jump"),))}, {})
     (tmp_path / "inner").mkdir()
     with pytest.raises(BadInput, match="cannot be the name of a file"):
-        write_any(tmp_path / "inner" / "out", annotations, form, 25.0)
+        write_annotations(tmp_path / "inner" / "out", annotations, form, 25.0)
     assert [path.name for path in tmp_path.rglob("*")] == ["inner"]
 
 
@@ -63,7 +63,7 @@ def test_a_video_never_leaves_the_folder_by_its_name(form: str, video: str, tmp_
 def test_a_label_never_leaves_the_folder_of_thumos(label: str, tmp_path: Path) -> None:
     annotations = Annotations({"clip": Timeline(4.0, (Action(1.0, 2.0, label),))}, {})
     with pytest.raises(BadInput, match=r"label .* cannot be the name of a file"):
-        write_any(tmp_path / "out", annotations, "thumos")
+        write_annotations(tmp_path / "out", annotations, "thumos")
     assert not list(tmp_path.iterdir())
 
 
@@ -73,31 +73,31 @@ def test_a_label_never_leaves_the_folder_of_thumos(label: str, tmp_path: Path) -
 @pytest.mark.parametrize("form", EACH)
 def test_a_folder_that_holds_something_is_left_as_it_is(form: str, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    write_any(tmp_path / "out", ONE, form, 25.0)  # an empty one is filled
-    before = sorted(path.name for path in (tmp_path / "out").iterdir())
+    write_annotations(tmp_path / "out", ONE, form, 25.0)  # an empty one is filled
+    listing = sorted(path.name for path in (tmp_path / "out").iterdir())
     with pytest.raises(BadInput, match="is there already; give a new folder, or remove it first"):
-        write_any(tmp_path / "out", ONE, form, 25.0)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == before
+        write_annotations(tmp_path / "out", ONE, form, 25.0)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == listing
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_file_of_one_video_takes_no_second(tmp_path: Path) -> None:
     two = Annotations({name: ONE.timelines["clip"] for name in "ab"}, {})
     with pytest.raises(BadInput, match=r"out\.srt: holds one video, not 2; give the name of a new folder instead"):
-        write_any(tmp_path / "out.srt", two)
+        write_annotations(tmp_path / "out.srt", two)
     assert not list(tmp_path.iterdir())
 
 
 def test_cvat_is_not_written_without_a_rate(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"CVAT counts in frames; give frames a second, as in --fps 25"):
-        write_any(tmp_path / "out", ONE, "cvat")
+        write_annotations(tmp_path / "out", ONE, "cvat")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_rate_that_is_none_is_refused(tmp_path: Path, fps: float) -> None:
+def test_a_rate_that_is_not_positive_is_refused(tmp_path: Path, fps: float) -> None:
     with pytest.raises(BadInput, match="frames a second: a positive number was expected"):
-        write_any(tmp_path / "out", ONE, "cvat", fps)
+        write_annotations(tmp_path / "out", ONE, "cvat", fps)
 
 
 def test_two_labels_that_a_format_would_make_one_are_refused(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_two_labels_that_a_format_would_make_one_are_refused(tmp_path: Path) -> 
     with pytest.raises(
         BadInput, match="labels 'a,b' and 'a;b' would both be 'a,b' in that format; rename one of them"
     ):
-        write_any(tmp_path / "out.csv", Annotations({"clip": Timeline(4.0, actions)}, {}), "charades")
+        write_annotations(tmp_path / "out.csv", Annotations({"clip": Timeline(4.0, actions)}, {}), "charades")
 
 
 # Broken
@@ -206,22 +206,22 @@ def test_text_of_another_encoding_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", [name for name in FORMATS if name != "thumos"])
-def test_a_file_that_is_not_there_is_said_to_be_missing(form: str, tmp_path: Path) -> None:
+def test_a_missing_file_is_refused_as_missing(form: str, tmp_path: Path) -> None:
     assert "no such file" in refused(tmp_path / "nowhere", form)
 
 
 def test_a_wrong_name_of_a_format_lists_them_all(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("")
     with pytest.raises(BadInput, match=r"no format 'elan5'; there are activitynet, .*audacity"):
-        read_any(tmp_path / "a.csv", "elan5")
+        read_annotations(tmp_path / "a.csv", "elan5")
     with pytest.raises(BadInput, match=r"out\.doc: ends in none of \.eaf, .*; say which format to write with --to"):
-        write_any(tmp_path / "out.doc", ONE)
+        write_annotations(tmp_path / "out.doc", ONE)
 
 
 def test_a_folder_of_two_formats_or_none_is_refused(tmp_path: Path) -> None:
     assert f"{tmp_path.name}: holds no file of annotations" in refused(tmp_path)
-    write_any(tmp_path / "a.srt", ONE)
-    write_any(tmp_path / "a.vtt", ONE)
+    write_annotations(tmp_path / "a.srt", ONE)
+    write_annotations(tmp_path / "a.vtt", ONE)
     assert "holds files of srt and vtt; name a file, or the format with --from" in refused(tmp_path)
-    assert list(read_any(tmp_path, "vtt").timelines) == ["a"]
+    assert list(read_annotations(tmp_path, "vtt").timelines) == ["a"]
     assert "holds no file that ends in .eaf" in refused(tmp_path, "elan")

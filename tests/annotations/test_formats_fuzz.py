@@ -25,7 +25,7 @@ from format_samples import (
     boris,
     task,
 )
-from untrimmed.annotations.convert import read_any
+from untrimmed.annotations.convert import read_annotations
 from untrimmed.io import BadInput
 
 TEXTS = {
@@ -53,7 +53,7 @@ def read(name: str, content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / name).write_bytes(content)
         try:
-            annotations = read_any(Path(folder) / name, fps=25)
+            annotations = read_annotations(Path(folder) / name, fps=25)
         except BadInput as refusal:
             assert name in str(refusal) and "\n" not in str(refusal)
             return

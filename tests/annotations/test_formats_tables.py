@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from untrimmed.annotations.convert import read_any
-from untrimmed.annotations.formats.text import clock, number_in, seconds_in
+from untrimmed.annotations.convert import read_annotations
+from untrimmed.annotations.formats.text import format_clock, parse_number, parse_seconds
 from untrimmed.io import BadInput
 from untrimmed.timeline import Action, Timeline
 
@@ -33,30 +33,32 @@ def table(path: Path, text: str, name: str = "table.csv") -> Path:
         "clip,start,end,label,\nclip,1.5,62.25,jump\n".replace("label,\n", "label\n"),
     ],
 )
-def test_columns_are_known_under_many_names_and_units(tmp_path: Path, text: str) -> None:
-    assert read_any(table(tmp_path, text)).timelines == {"clip": Timeline(62.25, (Action(1.5, 62.25, "jump"),))}
+def test_columns_are_recognized_under_many_names_and_units(tmp_path: Path, text: str) -> None:
+    assert read_annotations(table(tmp_path, text)).timelines == {
+        "clip": Timeline(62.25, (Action(1.5, 62.25, "jump"),))
+    }
 
 
-def test_what_the_columns_were_taken_for_is_told(tmp_path: Path) -> None:
-    notes = read_any(table(tmp_path, "Clip;Begin (ms);End;Behaviour;conf\nc;1500;4;jump;0.5\n")).notes
+def test_the_guessed_meaning_of_columns_is_noted(tmp_path: Path) -> None:
+    notes = read_annotations(table(tmp_path, "Clip;Begin (ms);End;Behaviour;conf\nc;1500;4;jump;0.5\n")).notes
     expected = "label 'Behaviour', video 'Clip', start 'Begin (ms)' in milliseconds, end 'End', score 'conf'"
     assert notes[0] == f"columns, parted by semicolons: {expected}"
     assert notes[1] == "video 'c' of unknown length: taken to end with the last action"
 
 
-def test_frames_need_a_rate_and_take_the_one_that_is_given(tmp_path: Path) -> None:
+def test_frames_need_a_rate_and_take_that_of_the_caller(tmp_path: Path) -> None:
     file = table(tmp_path, "video,start_frame,end_frame,label\nclip,50,100,jump\n")
     with pytest.raises(
         BadInput, match=r"table\.csv: 'start_frame' counts frames; give frames a second, as in --fps 25"
     ):
-        read_any(file)
-    annotations = read_any(file, fps=25)
+        read_annotations(file)
+    annotations = read_annotations(file, fps=25)
     assert annotations.timelines["clip"].actions == (Action(2.0, 4.0, "jump"),)
     assert "frames at 25 a second" in annotations.notes
 
 
 def test_a_table_without_videos_is_of_the_video_that_it_is_called_after(tmp_path: Path) -> None:
-    annotations = read_any(table(tmp_path, "start\tend\tlabel\n1\t2\tjump\n", "clip.tsv"))
+    annotations = read_annotations(table(tmp_path, "start\tend\tlabel\n1\t2\tjump\n", "clip.tsv"))
     assert list(annotations.timelines) == ["clip"]
     assert "no column names the video: it is called as the file" in annotations.notes
 
@@ -64,22 +66,24 @@ def test_a_table_without_videos_is_of_the_video_that_it_is_called_after(tmp_path
 def test_the_label_can_be_named_and_joined(tmp_path: Path) -> None:
     file = table(tmp_path, "video,start,end,hand,what\nclip,1,2,left,wave\nclip,3,4,,point\n")
     with pytest.raises(BadInput, match="has no column that is surely the label, of video, start, end, hand, what"):
-        read_any(file)
-    actions = read_any(file, label="hand+what").timelines["clip"].actions
+        read_annotations(file)
+    actions = read_annotations(file, label="hand+what").timelines["clip"].actions
     assert [action.label for action in actions] == ["left wave", "point"]
     with pytest.raises(BadInput, match=r"table\.csv: has no column 'foot' for the label, of video, start"):
-        read_any(file, label="foot")
+        read_annotations(file, label="foot")
 
 
 def test_lengths_subsets_and_videos_without_actions_are_read(tmp_path: Path) -> None:
     text = "video,start,end,label,video duration (ms),split\na,1,2,jump,9500,train\nb,,,,7000,test\n"
-    annotations = read_any(table(tmp_path, text))
+    annotations = read_annotations(table(tmp_path, text))
     assert annotations.timelines == {"a": Timeline(9.5, (Action(1, 2, "jump"),)), "b": Timeline(7.0)}
     assert annotations.subsets == {"a": "train", "b": "test"}
 
 
 def test_rows_that_cannot_be_actions_are_dropped_with_a_reason(tmp_path: Path) -> None:
-    annotations = read_any(table(tmp_path, "video,start,end,label\nclip,2,1,jump\nclip,nan,1,run\nclip,1,2,jump\n"))
+    annotations = read_annotations(
+        table(tmp_path, "video,start,end,label\nclip,2,1,jump\nclip,nan,1,run\nclip,1,2,jump\n")
+    )
     assert [(row.label, row.reason) for row in annotations.dropped] == [
         ("jump", "is reversed"),
         ("run", "is not finite"),
@@ -105,7 +109,7 @@ def test_rows_that_cannot_be_actions_are_dropped_with_a_reason(tmp_path: Path) -
 )
 def test_a_table_that_cannot_be_read_is_refused_in_one_sentence(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(BadInput) as refusal:
-        read_any(table(tmp_path, text))
+        read_annotations(table(tmp_path, text))
     assert "table.csv: " in str(refusal.value) and words in str(refusal.value) and "\n" not in str(refusal.value)
 
 
@@ -126,10 +130,10 @@ def test_a_table_that_cannot_be_read_is_refused_in_one_sentence(tmp_path: Path, 
     ],
 )
 def test_times_are_numbers_or_clocks(text: str, seconds: float | None) -> None:
-    assert seconds_in(text) == seconds
+    assert parse_seconds(text) == seconds
 
 
 def test_a_clock_shows_milliseconds_and_is_read_again() -> None:
-    assert clock(3725.9996) == "01:02:06.000"
-    assert seconds_in(clock(360000.0625)) == 360000.062
-    assert number_in("1.234,5") is None
+    assert format_clock(3725.9996) == "01:02:06.000"
+    assert parse_seconds(format_clock(360000.0625)) == 360000.062
+    assert parse_number("1.234,5") is None

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from public_sets import numbers, thumos14, write, write_activitynet, write_clips, write_i3d, write_tsn
+from public_sets import numbers, thumos14, write, write_activitynet_features, write_clips, write_i3d, write_tsn
 from untrimmed.annotations.corpus import DataConfig, open_corpus, open_features
-from untrimmed.annotations.formats.activitynet import write_annotations
+from untrimmed.annotations.formats.activitynet import write_activitynet
 from untrimmed.cli import app
 from untrimmed.detection.describe import describe_recipe
 from untrimmed.io import BadInput
@@ -24,7 +24,7 @@ RECIPES = Path(__file__).parents[2] / "recipes"
     [
         ("thumos14_ctcn", write_tsn, 12, 20, 37.1e6, 227e9),
         ("thumos14_ctcn_i3d", write_i3d, 2048, 20, 37.1e6, 227e9),
-        ("activitynet_ctcn", write_activitynet, 402, 200, 318e6, 467e9),
+        ("activitynet_ctcn", write_activitynet_features, 402, 200, 318e6, 467e9),
     ],
 )
 def test_a_paper_recipe_builds_the_paper_s_model_and_trains(
@@ -46,12 +46,12 @@ def test_a_paper_recipe_builds_the_paper_s_model_and_trains(
     corpus = open_corpus(settings.data)
     assert (len(corpus.train), len(corpus.test), corpus.notes) == (4, 2, ())
     assert corpus.features[corpus.train[0]].channels == channels
-    trained = train(settings, tmp_path / "run", device="cpu", quiet=True)
+    trained = train(settings, tmp_path / "run", device="cpu")
     assert trained.detector.channels == channels and set(trained.results) == set(corpus.test)
 
 
 @pytest.mark.parametrize("streams", [["rgb"], ["flow"], ["rgb", "flow"]])
-def test_the_streams_of_table_2_are_a_word_on_the_line(tmp_path, monkeypatch, streams):
+def test_the_streams_of_table_2_are_set_by_an_override(tmp_path, monkeypatch, streams):
     monkeypatch.setenv("UNTRIMMED_DATA", str(tmp_path))
     write_i3d(tmp_path)
     quoted = ", ".join(f'"{stream}"' for stream in streams)
@@ -79,7 +79,7 @@ def test_one_odd_video_among_many_is_no_wrong_rate(tmp_path, monkeypatch):
 
 def test_a_layout_that_needs_lengths_takes_them_from_the_annotations(tmp_path):
     write(tmp_path / "features" / "v_abc.csv", numbers(10, 400))
-    write_annotations(tmp_path / "a.json", {"abc": Timeline(50.0, (Action(1, 2, "x"),))})
+    write_activitynet(tmp_path / "a.json", {"abc": Timeline(50.0, (Action(1, 2, "x"),))})
     config = DataConfig(annotations=str(tmp_path / "a.json"), layout="bsn-tsn")
     assert open_features(config, path=tmp_path / "features")["abc"].grid.step == 5.0
     with pytest.raises(BadInput, match=r"data\.annotations is empty"):
@@ -91,10 +91,10 @@ def test_a_detector_of_two_streams_finds_actions_in_a_folder_of_both(tmp_path, m
     write_tsn(tmp_path)
     tiny = ["model.width=0.0625", "model.depth=15", "model.concepts=8", "train.loaders=0", "train.steps=1"]
     settings = read_recipe(RECIPES / "thumos14_ctcn.toml", [*tiny, "train.batch=2"])
-    train(settings, tmp_path / "run", device="cpu", quiet=True)
+    train(settings, tmp_path / "run", device="cpu")
     words = ["detect", str(tmp_path / "run" / "detector.safetensors"), str(tmp_path / "thumos14" / "tsn")]
-    done = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "{video}.csv"), "--quiet"])
-    assert done.exit_code == 0, done.output + done.stderr
+    result = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "{video}.csv"), "--quiet"])
+    assert result.exit_code == 0, result.output + result.stderr
     assert len(list(tmp_path.glob("video_*.csv"))) == 6
 
 
@@ -111,11 +111,11 @@ def test_a_gtan_recipe_builds_the_paper_s_model_and_trains(tmp_path, monkeypatch
     settings = read_recipe(path, tiny)
     corpus = open_corpus(settings.data)
     assert (len(corpus.train), len(corpus.test), corpus.notes) == (4, 2, ())
-    trained = train(settings, tmp_path / "run", device="cpu", quiet=True)
+    trained = train(settings, tmp_path / "run", device="cpu")
     assert trained.detector.channels == 2048 and set(trained.results) == set(corpus.test)
 
 
-def test_gtan_takes_other_features_by_words_on_the_line(tmp_path, monkeypatch):
+def test_gtan_takes_other_features_by_overrides(tmp_path, monkeypatch):
     monkeypatch.setenv("UNTRIMMED_DATA", str(tmp_path))
     write_clips(tmp_path, "thumos14")
     write_i3d(tmp_path)

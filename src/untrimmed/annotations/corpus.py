@@ -1,4 +1,4 @@
-"""What a run learns from and is tested on: a data set and its features, matched and checked."""
+"""What a run is trained and tested on: a data set and its features, matched and checked."""
 
 import os
 import shlex
@@ -7,12 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from untrimmed.annotations.datasets.base import Dataset, refuse_dropped
+from untrimmed.annotations.datasets.dataset import Dataset, count_dropped, refuse_dropped
 from untrimmed.annotations.datasets.table import DATASETS
-from untrimmed.features.folder import reach
 from untrimmed.features.layouts import find_layout
 from untrimmed.features.streams import FeatureStreams
-from untrimmed.features.video_features import FeatureSource, VideoFeatures, describe
+from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.io import BadInput, Config
 from untrimmed.timeline import Timeline
 
@@ -61,7 +60,7 @@ class DataConfig(Config):
 
 @dataclass(frozen=True)
 class Corpus:
-    """A data set with the features of its videos, and who trains and who tests. `notes` say what was dropped."""
+    """A data set with features, and its videos to train and to test on. `notes` say what was dropped."""
 
     dataset: Dataset
     features: Mapping[str, VideoFeatures]
@@ -71,57 +70,59 @@ class Corpus:
 
     @property
     def source(self) -> FeatureSource:
-        """The source that all features share."""
+        """The source of the features, which all share."""
         return self.features[self.train[0]].source
 
 
 def open_corpus(config: DataConfig) -> Corpus:
-    """Read annotations, open features, and match them; nothing is dropped without a note."""
+    """Read annotations, open features, and match them; nothing is dropped without a note.
+
+    Raises BadInput where annotations or features are missing, unusable or do not fit each other.
+    """
     dataset = open_dataset(config)
-    features = open_features(config, {video: t.duration for video, t in dataset.truth.items()})
+    features = open_features(config, {video: t.duration for video, t in dataset.ground_truth.items()})
     notes = []
     if dataset.dropped:
         if config.unusable == "refuse":
-            refuse_dropped(_filled_in("annotations", config.annotations), dataset.dropped)
-        count = "1 annotation" if len(dataset.dropped) == 1 else f"{len(dataset.dropped)} annotations"
-        notes.append(f"{count} left out, the first in {dataset.dropped[0]}")
+            refuse_dropped(_expand("annotations", config.annotations), dataset.dropped)
+        notes.append(f"{count_dropped(dataset.dropped)} left out, the first in {dataset.dropped[0]}")
     train, test = dataset.split(*config.train), dataset.split(*config.test)
     if shared := set(train) & set(test):
         raise BadInput(f"{min(shared)} and {len(shared) - 1} more videos are in both data.train and data.test")
-    if lost := [video for video in (*train, *test) if video not in features]:
-        sentence = f"{len(lost)} of {len(train) + len(test)} videos have no features, the first is {lost[0]}"
+    if missing := [video for video in (*train, *test) if video not in features]:
+        sentence = f"{len(missing)} of {len(train) + len(test)} videos have no features, the first is {missing[0]}"
         if config.unusable == "refuse":
-            remedy = f'extract them{_by_command(config)} or set data.unusable = "drop"'
-            raise BadInput(f"{named(config)}: {sentence}; {remedy}")
+            remedy = f'extract them{_advise_extraction(config)} or set data.unusable = "drop"'
+            raise BadInput(f"{join_feature_paths(config)}: {sentence}; {remedy}")
         notes.append(sentence)
     train, test = (tuple(v for v in videos if v in features) for videos in (train, test))
-    if not any(dataset.truth[video].actions for video in train):
+    if not any(dataset.ground_truth[video].actions for video in train):
         raise BadInput(f"{config.annotations}: no action in any video of {', '.join(config.train)}; nothing to learn")
-    refuse_wrong_rate(features, dataset.truth, train)
+    refuse_wrong_rate(features, dataset.ground_truth, train)
     return Corpus(dataset, features, train, test, tuple(notes))
 
 
 def open_dataset(config: DataConfig) -> Dataset:
-    """The annotations that a recipe names."""
+    """Read the annotations that a recipe names."""
     if config.dataset not in DATASETS:
         raise BadInput(f"data.dataset = {config.dataset!r}: there are {', '.join(DATASETS)}")
     if not config.annotations:
         raise BadInput("data.annotations is empty: give the file or folder of annotations")
-    return DATASETS[config.dataset](_filled_in("annotations", config.annotations))
+    return DATASETS[config.dataset](_expand("annotations", config.annotations))
 
 
 def open_features(
     config: DataConfig, durations: Mapping[str, float] | None = None, path: Path | None = None
 ) -> FeatureStreams:
-    """The features that a recipe names, or those at `path` treated alike."""
+    """Open the features that a recipe names, or those at `path` in the same way; `durations` are seconds by video."""
     if not (path or config.features):
         raise BadInput("data.features is empty: give the folder or file of features")
     layout = find_layout(config.layout) if config.layout else None
     if layout and layout.spread and durations is None:
-        durations = {video: timeline.duration for video, timeline in open_dataset(config).truth.items()}
-    paths = [path] if path else [_filled_in("features", text) for text in _texts(config)]
-    if path is None and not paths[0].exists() and (command := _by_command(config)):
-        raise BadInput(f"{paths[0]}: no such folder of features; make it{command}")
+        durations = {video: timeline.duration for video, timeline in open_dataset(config).ground_truth.items()}
+    paths = [path] if path else [_expand("features", text) for text in _as_tuple(config.features)]
+    if path is None and not paths[0].exists() and (advice := _advise_extraction(config)):
+        raise BadInput(f"{paths[0]}: no such folder of features; make it{advice}")
     return FeatureStreams(
         paths,
         config.source,
@@ -134,72 +135,72 @@ def open_features(
 
 
 def refuse_wrong_rate(
-    features: Mapping[str, VideoFeatures], truth: Mapping[str, Timeline], videos: Sequence[str]
+    features: Mapping[str, VideoFeatures], ground_truth: Mapping[str, Timeline], videos: Sequence[str]
 ) -> None:
-    """Refuse features that end, in most of some videos, long before or after the video does: a wrong frame rate.
+    """Raise BadInput for features that end, in most of some videos, long before or after the video: a wrong rate.
 
     Single videos may well differ, as ActivityNet's with missing frames do.
     """
-    looked_at = videos[:: max(1, len(videos) // RATE_VIDEOS)][:RATE_VIDEOS]
-    odd = [video for video in looked_at if not _ends_with(features[video], truth[video].duration)]
-    if len(odd) * 2 <= len(looked_at):
+    sample = videos[:: max(1, len(videos) // RATE_VIDEOS)][:RATE_VIDEOS]
+    odd = [video for video in sample if not _ends_with(features[video], ground_truth[video].duration)]
+    if len(odd) * 2 <= len(sample):
         return
-    seen, duration = features[odd[0]], truth[odd[0]].duration
+    first, duration = features[odd[0]], ground_truth[odd[0]].duration
     raise BadInput(
-        f"{odd[0]}: {len(seen)} snippets of {describe(seen.source)} end at {reach(seen.grid, len(seen)):.1f} s, but "
-        f"the video at {duration:.1f} s, and {len(odd)} of {len(looked_at)} videos are like it; set data.layout or "
+        f"{odd[0]}: {len(first)} snippets of {first.source.summary} end at {first.end:.1f} s, "
+        f"but the video at {duration:.1f} s, and {len(odd)} of {len(sample)} videos are like it; set data.layout or "
         "data.source to the rate at which they were extracted"
     )
 
 
-def named(config: DataConfig) -> str:
-    """The features' paths as the recipe has them."""
-    return ", ".join(_texts(config))
+def join_feature_paths(config: DataConfig) -> str:
+    """Join the features' paths, as the recipe has them."""
+    return ", ".join(_as_tuple(config.features))
 
 
-def folders_of_videos(config: DataConfig) -> tuple[Path, ...]:
-    """The folders of `data.videos`; none where the recipe names none."""
-    texts = (config.videos,) if isinstance(config.videos, str) else config.videos
-    return tuple(_filled_in("videos", text) for text in texts if text)
+def find_video_folders(config: DataConfig) -> tuple[Path, ...]:
+    """Return the folders of `data.videos`; none where the recipe names none."""
+    return tuple(_expand("videos", text) for text in _as_tuple(config.videos) if text)
 
 
-def extract_commands(config: DataConfig) -> tuple[str, ...]:
-    """What makes the features of `data.videos` with the default backbone, a command a folder.
+def build_extract_commands(config: DataConfig) -> tuple[str, ...]:
+    """Build the commands that extract features from `data.videos` with the default backbone, one a folder.
 
     None where the recipe names no videos, or features that another network makes.
     """
-    source, features = config.source, _texts(config)
+    source, features = config.source, _as_tuple(config.features)
     if not config.videos or len(features) != 1 or (source and source.backbone != DEFAULT_BACKBONE):
         return ()
     rate = ["--fps", f"{source.fps:g}"] if source else []
-    videos = (config.videos,) if isinstance(config.videos, str) else config.videos
-    return tuple(shlex.join(["untrimmed", "extract", folder, "--out", features[0], *rate]) for folder in videos)
+    folders = _as_tuple(config.videos)
+    return tuple(shlex.join(["untrimmed", "extract", folder, "--out", features[0], *rate]) for folder in folders)
 
 
-def _by_command(config: DataConfig) -> str:
-    commands = extract_commands(config)
+def hold_out(config: DataConfig, split: str) -> DataConfig:
+    """Return the same data with one split to test on and all others that the recipe names to train on."""
+    splits = sorted({*config.train, *config.test})
+    if split not in splits:
+        raise BadInput(f"cannot hold out {split!r}: the recipe names {', '.join(splits)}")
+    return replace(config, train=tuple(name for name in splits if name != split), test=(split,))
+
+
+def _advise_extraction(config: DataConfig) -> str:
+    commands = build_extract_commands(config)
     return f" with `{' && '.join(commands)}`" if commands else ""
 
 
-def _texts(config: DataConfig) -> tuple[str, ...]:
-    return (config.features,) if isinstance(config.features, str) else config.features
+def _as_tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
 
 
 def _ends_with(features: VideoFeatures, duration: float) -> bool:
     grid = features.grid
-    rest = 2 * grid.step + grid.span  # what does not fill a snippet is left out at the end
-    return abs(reach(grid, len(features)) - duration) <= max(RATE_LEEWAY * duration, rest)
+    remainder = 2 * grid.step + grid.span  # what does not fill a snippet is left out at the end
+    return abs(features.end - duration) <= max(RATE_LEEWAY * duration, remainder)
 
 
-def hold_out(config: DataConfig, split: str) -> DataConfig:
-    """The same data with one split to test on and all the others, as a recipe names them, to train on."""
-    every = sorted({*config.train, *config.test})
-    if split not in every:
-        raise BadInput(f"cannot hold out {split!r}: the recipe names {', '.join(every)}")
-    return replace(config, train=tuple(name for name in every if name != split), test=(split,))
-
-
-def _filled_in(key: str, text: str) -> Path:
+def _expand(key: str, text: str) -> Path:
+    """Fill in `~` and variables in a path."""
     path = os.path.expanduser(os.path.expandvars(text))
     if "$" in path:
         raise BadInput(f"data.{key} = {text}: the variable is not set; export it or give the path")

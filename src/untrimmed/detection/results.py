@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from untrimmed.annotations.annotations import Annotations
 from untrimmed.annotations.convert import write_annotations
 from untrimmed.annotations.formats.activitynet import write_activitynet_results
-from untrimmed.annotations.formats.base import Annotations
-from untrimmed.annotations.formats.subtitles import write_srt
+from untrimmed.annotations.formats.srt import write_srt
 from untrimmed.annotations.formats.tables import write_csv
 from untrimmed.annotations.sniff import BY_WRITTEN_ENDING
 from untrimmed.io import BadInput
@@ -53,6 +53,6 @@ def _write(file: Path, timelines: Mapping[str, Timeline]) -> None:
     elif ending == ".csv":
         write_csv(file, timelines)
     elif ending == ".srt":
-        write_srt(file, next(iter(timelines.values())))
+        write_srt(file, *next(iter(timelines.items())), scores=True)
     else:
         write_annotations(file, Annotations(timelines, {}))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from untrimmed.annotations.formats.activitynet import write_annotations
+from untrimmed.annotations.formats.activitynet import write_activitynet
 from untrimmed.io import BadInput
 from untrimmed.review.edits import Item, Snapshot, State, applied
 from untrimmed.review.journal import Journal
@@ -141,7 +141,7 @@ class Review:
             elif start.standing is not None:
                 timelines[start.name], subsets[start.name] = start.standing
         # In the order of names: the order of the list is by what is worth a look, and a data set has no such order.
-        write_annotations(self.out, {name: timelines[name] for name in sorted(timelines)}, subsets)
+        write_activitynet(self.out, {name: timelines[name] for name in sorted(timelines)}, subsets)
 
 
 def journal_of(out: Path) -> Path:

@@ -1,15 +1,55 @@
-"""Every data set that a recipe can name."""
+"""Every data set that a recipe can name, most of them prepared as JSON whose subsets are their splits."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from untrimmed.annotations.datasets.activitynet import activitynet
-from untrimmed.annotations.datasets.base import Dataset
-from untrimmed.annotations.datasets.gtea import gtea
-from untrimmed.annotations.datasets.precog2016 import precog2016
-from untrimmed.annotations.datasets.salads50 import salads50
+from untrimmed.annotations.datasets.dataset import Dataset, read_json_dataset
 from untrimmed.annotations.datasets.thumos14 import thumos14
-from untrimmed.annotations.datasets.vts import vts
+
+GTEA_CLASSES = tuple(str(number) for number in range(1, 11))
+
+
+def activitynet(annotations: str | Path) -> Dataset:
+    """Read ActivityNet 1.2 or 1.3 (Caba Heilbron et al., CVPR 2015), or your own videos.
+
+    ActivityNet's splits are `training`, `validation` and `testing`; the last has no annotations.
+    """
+    return read_json_dataset(annotations, "activitynet")
+
+
+def salads50(annotations: str | Path) -> Dataset:
+    """Read 50 Salads (Stein and McKenna, UbiComp 2013): people making a salad, filmed from above.
+
+    17 actions of the middle level, which may overlap, and little background. Folds are `split1` to `split5`: train
+    on four and test on the fifth.
+    """
+    return read_json_dataset(annotations, "segments")
+
+
+def vts(annotations: str | Path) -> Dataset:
+    """Read Variable Tissue Simulation (Goldbraikh et al., 2022): surgeons suturing, through motion sensors.
+
+    5 gestures, folds of surgeons `fold0` to `fold4`. The recordings in `fold-1` are in no fold's test list: they can
+    be trained on for any of them.
+    """
+    return read_json_dataset(annotations, "segments")
+
+
+def gtea(annotations: str | Path) -> Dataset:
+    """Read Georgia Tech Egocentric Activities (Fathi et al., CVPR 2011): short meals, seen from the cook's head.
+
+    10 actions, folds `split1` to `split3`. Labels are the numbers 1 to 10; 0 is background and no action.
+    """
+    return read_json_dataset(annotations, "segments", GTEA_CLASSES)
+
+
+def precog2016(annotations: str | Path) -> Dataset:
+    """Read PRECOG 2016 (Jardim): 72 sequences of 8 actions before a depth camera, as skeletons.
+
+    One split a subject, `subject1` to `subject12`.
+    """
+    return read_json_dataset(annotations, "segments")
+
 
 DATASETS: dict[str, Callable[[Path], Dataset]] = {
     "activitynet": activitynet,

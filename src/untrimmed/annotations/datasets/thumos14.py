@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from untrimmed.annotations.datasets.base import Dataset, annotation_file, from_annotations
-from untrimmed.annotations.formats.activitynet import read_annotations
-from untrimmed.annotations.formats.base import Annotations
+from untrimmed.annotations.annotations import Annotations, Hints
+from untrimmed.annotations.datasets.dataset import Dataset, build_dataset, find_annotation_file
+from untrimmed.annotations.formats.activitynet import read_activitynet
 from untrimmed.annotations.formats.thumos import read_durations, read_thumos
 from untrimmed.io import BadInput
 
@@ -36,8 +36,8 @@ CLASSES = (
 _SUBSETS = {"train": "validation", "training": "validation", "val": "validation"}
 
 
-def thumos14(annotations: Path) -> Dataset:
-    """THUMOS'14 (Jiang et al., 2014) with splits `validation`, trained on, and `test`.
+def thumos14(annotations: str | Path) -> Dataset:
+    """Read THUMOS'14 (Jiang et al., 2014) with splits `validation`, trained on, and `test`.
 
     Either the official folder of text annotations, with the videos' lengths in tables named `*_metadata*.csv`
     (columns `filename` and `video-duration`) in it or beside it, or one of the JSON forms that are in use, which
@@ -46,14 +46,14 @@ def thumos14(annotations: Path) -> Dataset:
     """
     path = Path(annotations)
     if path.is_dir() and not (path / "annotations.json").exists():
-        return from_annotations(path, _official(path), "thumos14", CLASSES)
-    path = annotation_file(path)
-    read = read_annotations(path, classes=CLASSES)
-    subsets = {video: _SUBSETS.get(subset.lower(), subset.lower()) for video, subset in read.subsets.items()}
-    return from_annotations(path, replace(read, subsets=subsets), "thumos14", CLASSES)
+        return build_dataset(path, _read_official(path), "thumos14", CLASSES)
+    path = find_annotation_file(path)
+    content = read_activitynet(path, classes=CLASSES)
+    subsets = {video: _SUBSETS.get(subset.lower(), subset.lower()) for video, subset in content.subsets.items()}
+    return build_dataset(path, replace(content, subsets=subsets), "thumos14", CLASSES)
 
 
-def _official(path: Path) -> Annotations:
+def _read_official(path: Path) -> Annotations:
     tables = sorted(path.glob("*_metadata*.csv")) or sorted(path.parent.glob("*_metadata*.csv"))
     if not tables:
         raise BadInput(
@@ -61,4 +61,4 @@ def _official(path: Path) -> Annotations:
             "put one there, with the columns filename and video-duration"
         )
     durations = {video: seconds for table in tables for video, seconds in read_durations(table).items()}
-    return read_thumos(path, durations, CLASSES)
+    return read_thumos(path, Hints(durations=durations), CLASSES)

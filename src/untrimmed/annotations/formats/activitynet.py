@@ -1,12 +1,12 @@
 """ActivityNet's JSON in and out: annotations (three shapes of the same thing) and detections."""
 
-import math
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePath
 from reprlib import repr as short
 from typing import Any, NoReturn
 
-from untrimmed.annotations.formats.base import Annotations, Row, collect, judge, last_end
+from untrimmed.annotations.annotations import Annotations, Row, build_timelines, find_last_end, split_usable
+from untrimmed.annotations.formats.json_parts import as_text, to_number, to_positive
 from untrimmed.io import BadInput, read_json, write_json
 from untrimmed.timeline import Action, Timeline
 
@@ -17,10 +17,10 @@ PROPOSAL = "proposal"
 """The label of a detection that has none, as in files of proposals."""
 
 
-def read_annotations(
-    path: Path, *, durations: Mapping[str, float] | None = None, classes: Collection[str] = ()
+def read_activitynet(
+    path: str | Path, *, durations: Mapping[str, float] | None = None, classes: Collection[str] = ()
 ) -> Annotations:
-    """The annotations in a JSON file, `.gz` too.
+    """Read the annotations in a JSON file, `.gz` too.
 
     Three shapes are known: ActivityNet's `{"database": {video: entry}}`, the same without `database`, and one
     video's `{"video": "name.mp4", "duration": ..., "annotations": [...]}`, whose name loses its ending. An entry
@@ -29,96 +29,87 @@ def read_annotations(
     action. Labels outside `classes`, or outside the list that the file itself has under `classes`, are dropped.
     Raises BadInput where the structure is broken; segments that cannot be used are listed in `dropped`.
     """
+    path = Path(path)
     content = read_json(path)
     rows: dict[str, tuple[Row, ...]] = {}
-    known: dict[str, float] = {}
+    lengths: dict[str, float] = {}
     subsets: dict[str, str] = {}
-    for video, entry in _entries(path, content).items():
-        place = f"{path}: video {_text(f'{path}: video', video)!r}"
+    for video, entry in _find_entries(path, content).items():
+        place = _name_video(path, video)
         if not isinstance(entry, dict) or not isinstance(entry.get("annotations"), list):
             raise BadInput(f"{place} has no list of annotations; add one, empty if nothing happens in it")
-        rows[video] = tuple(_row(place, number, item, None) for number, item in enumerate(entry["annotations"]))
+        rows[video] = tuple(_read_row(place, number, item, None) for number, item in enumerate(entry["annotations"]))
         stated = entry["duration"] if entry.get("duration") is not None else (durations or {}).get(video)
         if stated is not None:
-            known[video] = _duration(place, stated)
+            lengths[video] = _read_duration(place, stated)
         if entry.get("subset") is not None:
-            subsets[video] = _text(f"{place}: its subset", entry["subset"])
-    stated_classes = _classes(path, content)
-    timelines, dropped = collect(path, rows, known, tuple(classes) or stated_classes)
+            subsets[video] = as_text(f"{place}: its subset", entry["subset"], empty=False)
+    stated_classes = _read_classes(path, content)
+    timelines, dropped = build_timelines(path, rows, lengths, tuple(classes) or stated_classes)
     return Annotations(timelines, subsets, dropped, rows, stated_classes)
 
 
-def write_annotations(
-    path: Path, timelines: Mapping[str, Timeline], subsets: Mapping[str, str] | None = None
+def write_activitynet(
+    path: str | Path, timelines: Mapping[str, Timeline], subsets: Mapping[str, str] | None = None
 ) -> None:
-    """Write annotations as ActivityNet does, with all digits; scores are left out, as an annotation is certain."""
+    """Write annotations as ActivityNet does, with all digits and without scores, as an annotation is certain."""
     database = {}
     for video, timeline in timelines.items():
-        annotations = [{"label": action.label, "segment": _segment(action)} for action in timeline.actions]
+        annotations = [{"label": action.label, "segment": _write_segment(action)} for action in timeline.actions]
         subset = {"subset": subsets[video]} if subsets and video in subsets else {}
         database[video] = {**subset, "duration": float(timeline.duration), "annotations": annotations}
-    write_json(path, {"version": VERSION, "database": database})
+    write_json(Path(path), {"version": VERSION, "database": database})
 
 
-def read_detections(path: Path) -> Annotations:
-    """The detections in a JSON file `{"results": {video: [{"label", "score", "segment"}]}}`, `.gz` too.
+def read_activitynet_results(path: str | Path) -> Annotations:
+    """Read the detections in a JSON file `{"results": {video: [{"label", "score", "segment"}]}}`, `.gz` too.
 
     A detection without a label gets the label `proposal`. Lengths stand under `durations` where we wrote the file;
-    any other video ends with its last detection, and one without any is left out. Ends are never clipped.
+    any other video ends with its last detection, and one without any is dropped. Ends are never clipped.
     Raises BadInput where the structure is broken; detections that cannot be used are listed in `dropped`.
     """
+    path = Path(path)
     content = read_json(path)
     results = content.get("results") if isinstance(content, dict) else None
     if not isinstance(results, dict):
         _refuse(path, content, "results", "detections")
-    stated = content.get("durations", {})
-    if not isinstance(stated, dict):
-        raise BadInput(f"{path}: 'durations' is {short(stated)}; seconds by video were expected")
+    durations = content.get("durations", {})
+    if not isinstance(durations, dict):
+        raise BadInput(f"{path}: 'durations' is {short(durations)}; seconds by video were expected")
     rows, timelines, dropped = {}, {}, []
     for video, items in results.items():
-        place = f"{path}: video {_text(f'{path}: video', video)!r}"
+        place = _name_video(path, video)
         if not isinstance(items, list):
             raise BadInput(f"{place} has {short(items)} for results; a list of detections was expected")
-        rows[video] = tuple(_row(place, number, item, PROPOSAL) for number, item in enumerate(items))
-        judged = judge(video, rows[video])
-        dropped += judged.dropped
-        duration = _duration(place, stated[video]) if video in stated else last_end(rows[video])
+        rows[video] = tuple(_read_row(place, number, item, PROPOSAL) for number, item in enumerate(items))
+        split = split_usable(video, rows[video])
+        dropped += split.dropped
+        duration = _read_duration(place, durations[video]) if video in durations else find_last_end(rows[video])
         if duration is not None:
-            timelines[video] = Timeline(duration, judged.actions)
+            timelines[video] = Timeline(duration, split.actions)
     return Annotations(timelines, {}, tuple(dropped), rows)
 
 
-def read_results(path: Path) -> dict[str, Timeline]:
-    """The detections in a JSON file, a timeline a video; BadInput where one of them cannot be used."""
-    detections = read_detections(path)
-    if detections.dropped:
-        raise BadInput(
-            f"{path}: {len(detections.dropped)} detections cannot be used, the first in {detections.dropped[0]}; "
-            "leave them out or clip them to the video"
-        )
-    return dict(detections.timelines)
-
-
-def write_results(path: Path, timelines: Mapping[str, Timeline]) -> None:
+def write_activitynet_results(path: str | Path, timelines: Mapping[str, Timeline]) -> None:
     """Write detections in the form that ActivityNet's server takes, with all digits, and the videos' lengths."""
     results = {
         video: [
-            {"label": action.label, "score": float(action.score), "segment": _segment(action)}
+            {"label": action.label, "score": float(action.score), "segment": _write_segment(action)}
             for action in timeline.actions
         ]
         for video, timeline in timelines.items()
     }
     durations = {video: float(timeline.duration) for video, timeline in timelines.items()}
     external = {"used": False, "details": ""}
-    write_json(path, {"version": VERSION, "results": results, "external_data": external, "durations": durations})
+    content = {"version": VERSION, "results": results, "external_data": external, "durations": durations}
+    write_json(Path(path), content)
 
 
-def _entries(path: Path, content: Any) -> dict[str, Any]:
+def _find_entries(path: Path, content: Any) -> dict[str, Any]:
     if isinstance(content, dict) and isinstance(content.get("database"), dict):
         return content["database"]
     if isinstance(content, dict) and isinstance(content.get("annotations"), list):
-        name = PurePath(_text(f"{path}: 'video'", content.get("video"))).stem
-        return {name: content}
+        return {PurePath(as_text(f"{path}: 'video'", content.get("video"), empty=False)).stem: content}
     flat = (
         isinstance(content, dict)
         and bool(content)
@@ -134,60 +125,43 @@ def _refuse(path: Path, content: Any, key: str, what: str) -> NoReturn:
     raise BadInput(f"{path}: has no {key!r} but {keys or 'nothing'}; a file of {what} was expected")
 
 
-def _row(place: str, number: int, item: Any, unlabelled: str | None) -> Row:
-    """A row of annotations (`unlabelled` is None: a label is due) or of detections (a score is due)."""
+def _name_video(path: Path, video: str) -> str:
+    return f"{path}: video {as_text(f'{path}: video', video, empty=False)!r}"
+
+
+def _read_row(place: str, number: int, item: Any, unlabelled: str | None) -> Row:
+    """Read a row of annotations (`unlabelled` is None: a label is due) or of detections (a score is due)."""
     where = f"{place}: {'annotation' if unlabelled is None else 'detection'} {number}"
     if not isinstance(item, dict) or "segment" not in item:
         raise BadInput(f"{where} is {short(item)}, without a 'segment'; give it [start, end]")
-    start, end = _pair(item["segment"])
+    segment = item["segment"]
+    start, end = map(to_number, segment) if isinstance(segment, list) and len(segment) == 2 else (None, None)
     if start is None or end is None:
-        raise BadInput(f"{where} has segment {short(item['segment'])}; [start, end] in seconds was expected")
-    label = _text(f"{where}: its label", item.get("label", unlabelled))
+        raise BadInput(f"{where} has segment {short(segment)}; [start, end] in seconds was expected")
+    label = as_text(f"{where}: its label", item.get("label", unlabelled), empty=False)
     if unlabelled is None:
         return Row(start, end, label)
-    score = _number(item.get("score"))
+    score = to_number(item.get("score"))
     if score is None:
         raise BadInput(f"{where} has score {short(item.get('score'))}; a number was expected")
     return Row(start, end, label, score)
 
 
-def _pair(segment: Any) -> tuple[float | None, float | None]:
-    if not isinstance(segment, list) or len(segment) != 2:
-        return None, None
-    return _number(segment[0]), _number(segment[1])
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def _text(place: str, value: Any) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    # A lone surrogate can stand in JSON, but no text file could be written with it.
-    if not isinstance(value, str) or not value or value.encode("utf-8", "replace").decode() != value:
-        raise BadInput(f"{place} is {short(value)}; text was expected")
-    return value
-
-
-def _duration(place: str, value: Any) -> float:
-    duration = _number(value)
-    if duration is None or not 0 < duration < math.inf:
+def _read_duration(place: str, value: Any) -> float:
+    duration = to_positive(value)
+    if duration is None:
         raise BadInput(f"{place}: its duration is {short(value)}; a positive number of seconds was expected")
     return duration
 
 
-def _classes(path: Path, content: dict[str, Any]) -> tuple[str, ...]:
+def _read_classes(path: Path, content: dict[str, Any]) -> tuple[str, ...]:
     classes = content.get("classes", [])
     if isinstance(classes, dict):
         return ()  # without `database`, it is a video of that name
     if not isinstance(classes, list) or len(set(map(str, classes))) != len(classes):
         raise BadInput(f"{path}: 'classes' is {short(classes)}; a list of different labels was expected")
-    return tuple(_text(f"{path}: a class", label) for label in classes)
+    return tuple(as_text(f"{path}: a class", label, empty=False) for label in classes)
 
 
-def _segment(action: Action) -> list[float]:
+def _write_segment(action: Action) -> list[float]:
     return [float(action.start), float(action.end)]

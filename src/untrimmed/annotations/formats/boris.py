@@ -6,11 +6,11 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from untrimmed.annotations.formats.base import Annotations, Dropped, Row
-from untrimmed.annotations.formats.content import Content, Hints, media_name
-from untrimmed.annotations.formats.json_parts import list_at, number_at, positive_or_none, table_at, text_at
-from untrimmed.annotations.formats.labels import lanes, tidy
-from untrimmed.annotations.formats.pairing import EITHER, POINT, Event, paired
+from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Row
+from untrimmed.annotations.formats.content import Content, media_name
+from untrimmed.annotations.formats.events import EITHER, POINT, Event, pair_events
+from untrimmed.annotations.formats.json_parts import as_list, as_number, as_object, as_text, to_positive
+from untrimmed.annotations.formats.labels import assign_lanes, tidy_label
 from untrimmed.io import BadInput, read_json, write_json
 from untrimmed.timeline import Timeline, classes_of
 
@@ -18,47 +18,51 @@ FIRST = "1"
 """The player whose files are the videos; further ones show the same from elsewhere."""
 
 
-class Part(NamedTuple):
-    """One file of an observation, which begins where the one before it ends; seconds."""
+class MediaPart(NamedTuple):
+    """One file of an observation, which begins where the previous one ends; seconds."""
 
     video: str
     begin: float
     length: float | None
 
 
-class Observed(NamedTuple):
+class Observation(NamedTuple):
     """One observation: its files, put end to end, and its events on their common clock."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[MediaPart, ...]
     events: tuple[Event, ...]
 
-    def at(self, time: float) -> Part:
-        """The file that is on at that time; the first for what comes before it."""
-        return max((part for part in self.parts if part.begin <= time), key=_begin, default=self.parts[0])
+    def find_part(self, time: float) -> MediaPart:
+        """Return the file that plays at that time in seconds; the first file for an earlier time."""
+        return next((part for part in reversed(self.parts) if part.begin <= time), self.parts[0])
 
 
 def read_boris(path: Path, hints: Hints) -> Content:
-    """The state events of all observations, paired by subject, behaviour and modifiers; point events are dropped.
+    """Read the state events of all observations, paired by subject, behaviour and modifiers; points are dropped.
 
     A video is called as the file in the first player, and an observation without one (live) as itself. Raises
     BadInput where the structure is broken, and where two observations are of one video.
     """
-    project = table_at(f"{path}: the project", read_json(path))
-    points = _points(path, project)
+    project = as_object(f"{path}: the project", read_json(path))
+    points = _find_points(path, project)
     rows: dict[str, list[Row]] = {}
     durations: dict[str, float] = {}
     dropped: list[Dropped] = []
     owner: dict[str, str] = {}
-    for name, observation in table_at(f"{path}: 'observations'", project.get("observations")).items():
+    for name, item in as_object(f"{path}: 'observations'", project.get("observations")).items():
         place = f"{path}: observation {name!r}"
-        observed = _observed(place, name, table_at(place, observation), points)
-        pairs = paired(name, observed.events)
-        dropped += [replace(row, video=observed.at(row.start).video) for row in pairs.dropped]
-        for part in observed.parts:
-            if other := owner.get(part.video):
-                raise BadInput(f"{place} is of video {part.video!r}, and so is {other!r}; leave one of them out")
+        observation = _read_observation(place, name, as_object(place, item), points)
+        pairs = pair_events(name, observation.events)
+        dropped += [replace(row, video=observation.find_part(row.start).video) for row in pairs.dropped]
+        for part in observation.parts:
+            if first := owner.get(part.video):
+                raise BadInput(f"{place} is of video {part.video!r}, and so is {first!r}; leave one of them out")
             owner[part.video] = name
-            rows[part.video] = [_moved(row, part.begin) for row in pairs.rows if observed.at(row.start) == part]
+            rows[part.video] = [
+                row._replace(start=row.start - part.begin, end=row.end - part.begin)
+                for row in pairs.rows
+                if observation.find_part(row.start) == part
+            ]
             if part.length:
                 durations[part.video] = part.length
     return Content(rows, durations, dropped=tuple(dropped))
@@ -67,23 +71,20 @@ def read_boris(path: Path, hints: Hints) -> Content:
 def write_boris(path: Path, annotations: Annotations, fps: float | None) -> None:
     """Write a project of one observation a video; actions of one label that overlap get subjects of their own."""
     timelines = annotations.timelines
-    behaviours = {str(number): _behaviour(label) for number, label in enumerate(classes_of(timelines.values()))}
-    subjects: set[str] = set()
-    observations = {}
-    for video, timeline in timelines.items():
-        events = _events(timeline)
-        subjects |= {event[1] for event in events}
-        observations[video] = _observation(video, timeline.duration, events)
-    names = enumerate(sorted(subjects - {""}))
+    behaviours = {str(number): _write_behaviour(label) for number, label in enumerate(classes_of(timelines.values()))}
+    events = {video: _write_events(timeline) for video, timeline in timelines.items()}
+    subjects = sorted({subject for listed in events.values() for _, subject, *_ in listed if subject})
     project = {
         "time_format": "hh:mm:ss",
         "project_date": "1970-01-01T00:00:00",
         "project_name": "",
         "project_description": "",
         "project_format_version": "7.0",
-        "subjects_conf": {str(number): {"key": "", "name": name, "description": ""} for number, name in names},
+        "subjects_conf": {str(n): {"key": "", "name": name, "description": ""} for n, name in enumerate(subjects)},
         "behaviors_conf": behaviours,
-        "observations": observations,
+        "observations": {
+            video: _write_observation(video, t.duration, events[video]) for video, t in timelines.items()
+        },
         "behavioral_categories": [],
         "independent_variables": {},
         "coding_map": {},
@@ -93,73 +94,64 @@ def write_boris(path: Path, annotations: Annotations, fps: float | None) -> None
     write_json(path, project)
 
 
-def _points(path: Path, project: Mapping[str, Any]) -> set[str]:
-    """The behaviours that have no length."""
-    behaviours = table_at(f"{path}: 'behaviors_conf'", project.get("behaviors_conf")).values()
-    defined = [table_at(f"{path}: a behaviour", behaviour) for behaviour in behaviours]
-    return {str(one.get("code")) for one in defined if "point" in str(one.get("type", "")).lower()}
+def _find_points(path: Path, project: Mapping[str, Any]) -> set[str]:
+    """Find the behaviours that have no length."""
+    behaviours = as_object(f"{path}: 'behaviors_conf'", project.get("behaviors_conf")).values()
+    behaviours = [as_object(f"{path}: a behaviour", behaviour) for behaviour in behaviours]
+    return {str(item.get("code")) for item in behaviours if "point" in str(item.get("type", "")).lower()}
 
 
-def _observed(place: str, name: str, observation: Mapping[str, Any], points: set[str]) -> Observed:
-    players = table_at(f"{place}: 'file'", observation.get("file") or {})
-    media = [text_at(f"{place}: a file", file) for file in list_at(f"{place}: its files", players.get(FIRST) or [])]
-    info = table_at(f"{place}: 'media_info'", observation.get("media_info") or {})
-    lengths = table_at(f"{place}: 'length'", info.get("length") or {})
-    known = tuple(positive_or_none(lengths.get(file)) for file in media)
+def _read_observation(place: str, name: str, item: Mapping[str, Any], points: set[str]) -> Observation:
+    players = as_object(f"{place}: 'file'", item.get("file") or {})
+    listed = as_list(f"{place}: its files", players.get(FIRST) or [])
+    files = [as_text(f"{place}: a file", file) for file in listed]
+    info = as_object(f"{place}: 'media_info'", item.get("media_info") or {})
+    lengths = as_object(f"{place}: 'length'", info.get("length") or {})
     # BORIS adds both to every time that it logs.
-    offset = number_at(f"{place}: 'time offset'", observation.get("time offset") or 0.0)
-    if observation.get("media_creation_date_as_offset") and media:
-        created = table_at(f"{place}: 'media_creation_time'", info.get("media_creation_time") or {})
-        offset += number_at(f"{place}: the time of creation of {media[0]!r}", created.get(media[0]))
-    listed = list_at(f"{place}: 'events'", observation.get("events"))
-    events = tuple(_event(f"{place}: event {n}", event, offset, points) for n, event in enumerate(listed))
-    return Observed(_parts(place, media, known) if media else (Part(name, 0.0, None),), events)
+    offset = as_number(f"{place}: 'time offset'", item.get("time offset") or 0.0)
+    if item.get("media_creation_date_as_offset") and files:
+        created = as_object(f"{place}: 'media_creation_time'", info.get("media_creation_time") or {})
+        offset += as_number(f"{place}: the time of creation of {files[0]!r}", created.get(files[0]))
+    listed = as_list(f"{place}: 'events'", item.get("events"))
+    events = tuple(_read_event(f"{place}: event {n}", event, offset, points) for n, event in enumerate(listed))
+    parts = _build_parts(place, files, [to_positive(lengths.get(file)) for file in files])
+    return Observation(parts or (MediaPart(name, 0.0, None),), events)
 
 
-def _event(place: str, event: Any, offset: float, points: set[str]) -> Event:
-    cells = list_at(place, event)
+def _read_event(place: str, event: Any, offset: float, points: set[str]) -> Event:
+    cells = as_list(place, event)
     if len(cells) < 3:
         raise BadInput(f"{place} has {len(cells)} cells; a time, a subject and a behaviour were expected")
-    code = text_at(f"{place}: its behaviour", cells[2])
-    kind = POINT if code in points else EITHER
-    return Event(
-        number_at(f"{place}: its time", cells[0]) - offset, tidy(code), kind, (str(cells[1]), str(cells[3:4]))
-    )
+    code = as_text(f"{place}: its behaviour", cells[2])
+    time = as_number(f"{place}: its time", cells[0]) - offset
+    return Event(time, tidy_label(code), POINT if code in points else EITHER, (str(cells[1]), str(cells[3:4])))
 
 
-def _parts(place: str, files: Sequence[str], lengths: Sequence[float | None]) -> tuple[Part, ...]:
+def _build_parts(place: str, files: Sequence[str], lengths: Sequence[float | None]) -> tuple[MediaPart, ...]:
     if not all(lengths[:-1]):
         raise BadInput(f"{place} has several files of which one has no length; open it in BORIS, and save it")
     begins = accumulate((length or 0.0 for length in lengths[:-1]), initial=0.0)
-    together = zip(files, begins, lengths, strict=True)
-    return tuple(Part(media_name(file), begin, length) for file, begin, length in together)
+    parts = zip(files, begins, lengths, strict=False)
+    return tuple(MediaPart(media_name(file), begin, length) for file, begin, length in parts)
 
 
-def _begin(part: Part) -> float:
-    return part.begin
-
-
-def _moved(row: Row, begin: float) -> Row:
-    return row._replace(start=row.start - begin, end=row.end - begin) if begin else row
-
-
-def _behaviour(label: str) -> dict[str, str]:
+def _write_behaviour(label: str) -> dict[str, str]:
     empty = dict.fromkeys(("key", "description", "color", "category", "modifiers", "excluded", "coding map"), "")
     return {"type": "State event", "code": label, **empty}
 
 
-def _events(timeline: Timeline) -> list[list[Any]]:
-    """Starts and stops by time, at one time the stops first: time, subject, behaviour, modifier, comment, frame."""
+def _write_events(timeline: Timeline) -> list[list[Any]]:
+    """List starts and stops by time, stops first: time, subject, behaviour, modifier, comment, frame."""
     edges = []
     for label in timeline.labels:
-        same = (Row(float(a.start), float(a.end), label) for a in timeline.actions if a.label == label)
-        for number, lane in enumerate(lanes(same)):
+        rows = (Row(float(a.start), float(a.end), label) for a in timeline.actions if a.label == label)
+        for number, lane in enumerate(assign_lanes(rows)):
             subject = f"subject {number + 1}" if number else ""
             edges += [(row.start, 1, subject, label) for row in lane] + [(row.end, 0, subject, label) for row in lane]
     return [[time, subject, label, "", "", "NA"] for time, _, subject, label in sorted(edges)]
 
 
-def _observation(video: str, duration: float, events: list[list[Any]]) -> dict[str, Any]:
+def _write_observation(video: str, duration: float, events: list[list[Any]]) -> dict[str, Any]:
     players = {str(number): [video] if number == 1 else [] for number in range(1, 9)}
     info = {"length": {video: float(duration)}, "fps": {}, "hasVideo": {video: True}, "hasAudio": {video: False}}
     return {

@@ -1,15 +1,15 @@
 """Charades' CSV: a line a video, with a list of actions like `c092 11.90 21.20;c147 0.00 12.60`."""
 
-import csv
-import io
+import math
 from pathlib import Path
 
-from untrimmed.annotations.formats.base import Annotations, Row
-from untrimmed.annotations.formats.content import Content, Hints
-from untrimmed.annotations.formats.delimited import read_table
-from untrimmed.annotations.formats.labels import tidy
-from untrimmed.annotations.formats.text import number_in
-from untrimmed.io import BadInput, write_text
+from untrimmed.annotations.annotations import Annotations, Hints, Row
+from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.csv_table import read_table, write_table
+from untrimmed.annotations.formats.labels import tidy_label
+from untrimmed.annotations.formats.text import parse_number
+from untrimmed.io import BadInput
+from untrimmed.timeline import Timeline
 
 COLUMNS = (
     *("id", "subject", "scene", "quality", "relevance", "verified", "script", "objects"),
@@ -18,7 +18,7 @@ COLUMNS = (
 
 
 def read_charades(path: Path, hints: Hints) -> Content:
-    """The actions of each video; labels are the codes of classes, as the file has them.
+    """Read the actions of each video; labels are the codes of classes, as the file has them.
 
     Raises BadInput where a column is missing, for a video on two lines, and for an action that is not of that form.
     """
@@ -30,31 +30,30 @@ def read_charades(path: Path, hints: Hints) -> Content:
     durations: dict[str, float] = {}
     for number, cells in table.lines:
         line = dict(zip(table.columns, cells, strict=True))
-        video, length = line["id"].strip(), number_in(line.get("length", ""))
+        video, length = line["id"].strip(), parse_number(line.get("length", ""))
         if not video or video in rows:
             raise BadInput(f"{path}: line {number} has the id {video!r}; every line needs one of its own")
-        rows[video] = [_row(path, number, item) for item in line["actions"].split(";") if item.strip()]
-        if length and 0 < length < float("inf"):
+        rows[video] = [_read_action(path, number, item) for item in line["actions"].split(";") if item.strip()]
+        if length and 0 < length < math.inf:
             durations[video] = length
     return Content(rows, durations)
 
 
 def write_charades(path: Path, annotations: Annotations, fps: float | None) -> None:
     """Write a line a video, times and lengths with all digits."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for video, timeline in annotations.timelines.items():
-        actions = ";".join(f"{a.label} {float(a.start)!r} {float(a.end)!r}" for a in timeline.actions)
-        writer.writerow((video, *[""] * 8, actions, float(timeline.duration)))
-    write_text(path, table.getvalue())
+    timelines = annotations.timelines.items()
+    write_table(path, COLUMNS, ((v, *[""] * 8, _list_actions(t), float(t.duration)) for v, t in timelines))
 
 
-def _row(path: Path, number: int, item: str) -> Row:
+def _list_actions(timeline: Timeline) -> str:
+    return ";".join(f"{a.label} {float(a.start)!r} {float(a.end)!r}" for a in timeline.actions)
+
+
+def _read_action(path: Path, number: int, item: str) -> Row:
     words = item.rsplit(None, 2)
-    start, end = (number_in(word) for word in words[1:]) if len(words) == 3 else (None, None)
+    start, end = map(parse_number, words[1:]) if len(words) == 3 else (None, None)
     if start is None or end is None:
         raise BadInput(
             f"{path}: line {number} has the action {item[:40]!r}; a class, a start and an end were expected"
         )
-    return Row(start, end, tidy(words[0]))
+    return Row(start, end, tidy_label(words[0]))

@@ -39,9 +39,9 @@ _PREFERENCE = (SECONDS, "", MILLISECONDS, FRAMES)
 
 @dataclass(frozen=True)
 class Column:
-    """A column by its place and name; `unit` is empty where its name states none."""
+    """A column by its index and name; `unit` is empty where its name states none."""
 
-    place: int
+    index: int
     name: str
     unit: str = ""
 
@@ -70,102 +70,100 @@ class Columns:
     subjects: tuple[Column, ...]
 
     def __str__(self) -> str:
-        told = []
-        for item in fields(self):
-            value = getattr(self, item.name)
+        meanings = []
+        for meaning in fields(self):
+            value = getattr(self, meaning.name)
             columns = value if isinstance(value, tuple) else (value,) if value else ()
-            told += [f"{item.name.replace('_', ' ')} {' and '.join(map(str, columns))}"] if columns else []
-        return ", ".join(told)
+            if columns:
+                meanings.append(f"{meaning.name.replace('_', ' ')} {' and '.join(map(str, columns))}")
+        return ", ".join(meanings)
 
     @property
-    def of_events(self) -> bool:
+    def holds_events(self) -> bool:
         """Whether each line is one moment."""
         return self.end is None and self.length is None and self.time is not None and self.status is not None
 
 
 def guess_columns(path: Path, names: Sequence[str], label: str | None = None) -> Columns:
-    """The meaning of columns by their names; `label` names those of the label, joined by `+`.
+    """Guess the meaning of columns by their names; `label` names those of the label, joined by `+`.
 
     Raises BadInput where there is no label or no time, with the names that there are.
     """
-    listed = ", ".join(names)
-    labels = _asked(path, names, label) if label else _first(names, LABELS)
-    time = _timed(names, ("",), needed="time")
-    status = _one(names, STATUS)
-    start, end = _timed(names, STARTS), _timed(names, ENDS)
+    labels = _find_label(path, names, label) if label else _find_columns(names, LABELS)
+    start, end = _find_time(names, STARTS), _find_time(names, ENDS)
     if end is None and start and "onset" in start.name.lower():
-        end = _timed(names, ("offset",))
-    lengths = _timed(names, LENGTHS)
-    found = Columns(
+        end = _find_time(names, ("offset",))
+    length = _find_time(names, LENGTHS)
+    columns = Columns(
         label=labels,
-        video=_one(names, VIDEOS),
+        video=_find_column(names, VIDEOS),
         start=start,
         end=end,
-        time=time if start is None else None,
-        status=status if start is None else None,
-        length=lengths if end is None else None,
-        score=_one(names, SCORES),
-        video_length=_timed(names, VIDEO_LENGTHS),
-        subset=_one(names, SUBSETS),
-        fps=_one(names, RATES),
-        subjects=tuple(column for name in SUBJECTS for column in _first(names, (name,))) if start is None else (),
+        time=_find_time(names, ("",), needed="time") if start is None else None,
+        status=_find_column(names, STATUS) if start is None else None,
+        length=length if end is None else None,
+        score=_find_column(names, SCORES),
+        video_length=_find_time(names, VIDEO_LENGTHS),
+        subset=_find_column(names, SUBSETS),
+        fps=_find_column(names, RATES),
+        subjects=tuple(c for name in SUBJECTS for c in _find_columns(names, (name,))) if start is None else (),
     )
+    listed = ", ".join(names)
     if not labels:
         raise BadInput(f"{path}: has no column that is surely the label, of {listed}; name it with --label")
-    if not found.of_events and (start is None or (end is None and lengths is None)):
+    if not columns.holds_events and (start is None or (end is None and length is None)):
         raise BadInput(f"{path}: has no columns for start and end, of {listed}; call them 'start' and 'end'")
-    return found
+    return columns
 
 
-def find_lengths(path: Path, names: Sequence[str]) -> tuple[Column, Column]:
-    """The columns of the video and of its length in seconds; BadInput where one of them is missing."""
-    video = _one(names, VIDEOS)
-    length = _timed(names, VIDEO_LENGTHS) or _timed(names, LENGTHS) or _timed(names, ("",))
+def find_durations(path: Path, names: Sequence[str]) -> tuple[Column, Column]:
+    """Find the columns of the video and of its length in seconds. Raises BadInput where one of them is missing."""
+    video = _find_column(names, VIDEOS)
+    length = _find_time(names, VIDEO_LENGTHS) or _find_time(names, LENGTHS) or _find_time(names, ("",))
     if video is None or length is None or length.unit == FRAMES:
-        listed = ", ".join(names)
-        raise BadInput(f"{path}: has no columns for video and duration, of {listed}; call them so")
+        raise BadInput(f"{path}: has no columns for video and duration, of {', '.join(names)}; call them so")
     return video, length
 
 
-def _words(name: str) -> list[str]:
-    parted = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
-    return re.findall(r"[^\W_]+", parted.lower())
+def _split_words(name: str) -> list[str]:
+    return re.findall(r"[^\W_]+", re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name).lower())
 
 
-def _asked(path: Path, names: Sequence[str], label: str) -> tuple[Column, ...]:
-    wanted = [label] if label in names else label.split("+")
-    for name in wanted:
+def _find_label(path: Path, names: Sequence[str], label: str) -> tuple[Column, ...]:
+    """Find the columns that a user named."""
+    labels = [label] if label in names else label.split("+")
+    for name in labels:
         if name not in names:
             raise BadInput(f"{path}: has no column {name!r} for the label, of {', '.join(names)}; name one of them")
-    return tuple(Column(names.index(name), name) for name in wanted)
+    return tuple(Column(names.index(name), name) for name in labels)
 
 
-def _first(names: Sequence[str], known: Sequence[str]) -> tuple[Column, ...]:
-    column = _one(names, known)
+def _find_columns(names: Sequence[str], candidates: Sequence[str]) -> tuple[Column, ...]:
+    column = _find_column(names, candidates)
     return (column,) if column else ()
 
 
-def _one(names: Sequence[str], known: Sequence[str]) -> Column | None:
-    """The column whose name stands earliest in `known`."""
-    plain = ["_".join(_words(name)) for name in names]
-    return next((Column(plain.index(name), names[plain.index(name)]) for name in known if name in plain), None)
+def _find_column(names: Sequence[str], candidates: Sequence[str]) -> Column | None:
+    """Find the column whose name stands earliest in `candidates`."""
+    plain = ["_".join(_split_words(name)) for name in names]
+    indices = (plain.index(name) for name in candidates if name in plain)
+    return next((Column(index, names[index]) for index in indices), None)
 
 
-def _timed(names: Sequence[str], known: Sequence[str], needed: str = "") -> Column | None:
-    """A column of time, whose name is in `known` once units and words like `time` are left out; seconds first."""
-    found = list(_stripped(names, needed))
+def _find_time(names: Sequence[str], candidates: Sequence[str], needed: str = "") -> Column | None:
+    """Find a column of time whose name, without units and words like `time`, is in `candidates`; seconds first."""
+    columns = list(_strip_units(names, needed))
     for unit in _PREFERENCE:
-        for name in known:
-            for column, rest in found:
-                if column.unit == unit and rest == name:
+        for candidate in candidates:
+            for column, name in columns:
+                if column.unit == unit and name == candidate:
                     return column
     return None
 
 
-def _stripped(names: Sequence[str], needed: str) -> Iterator[tuple[Column, str]]:
-    for place, name in enumerate(names):
-        words = _words(name)
-        unit = next((_UNITS[word] for word in words if word in _UNITS), "")
+def _strip_units(names: Sequence[str], needed: str) -> Iterator[tuple[Column, str]]:
+    for index, name in enumerate(names):
+        words = _split_words(name)
         if needed in words or not needed:
-            rest = "_".join(word for word in words if word not in _UNITS and word not in _TIMES)
-            yield Column(place, name, unit), rest
+            unit = next((_UNITS[word] for word in words if word in _UNITS), "")
+            yield Column(index, name, unit), "_".join(w for w in words if w not in _UNITS and w not in _TIMES)

@@ -1,37 +1,33 @@
-"""What the reader of one file found before anything is judged, and how that becomes annotations."""
+"""What the reader of one file hands over before anything is checked, and how that becomes annotations."""
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 from urllib.parse import unquote
 
-from untrimmed.annotations.formats.base import Annotations, Dropped, Row, collect, judge, last_end
+from untrimmed.annotations.annotations import (
+    Annotations,
+    Dropped,
+    Hints,
+    Row,
+    build_timelines,
+    find_last_end,
+    split_usable,
+)
 from untrimmed.io import BadInput, missing
-from untrimmed.video.sampling import ENDINGS
+from untrimmed.video.containers import VIDEO_ENDINGS
 
-MEDIA = (*ENDINGS, ".aac", ".flac", ".m4a", ".mp3", ".mpe", ".mts", ".ogg", ".ogv", ".opus", ".wav")
+MEDIA = (*VIDEO_ENDINGS, ".aac", ".flac", ".m4a", ".mp3", ".mpe", ".mts", ".ogg", ".ogv", ".opus", ".wav")
 """What the name of a recording ends with, and the name of a video here does not."""
-
-
-class Hints(NamedTuple):
-    """What a user may say of a file: frames a second, the columns of the label, and seconds by video.
-
-    `label` joins several columns by `+`, as in `verb+noun`. `durations` is asked where a file states no length.
-    """
-
-    fps: float | None = None
-    label: str | None = None
-    durations: Mapping[str, float] = {}
 
 
 @dataclass(frozen=True)
 class Content:
     """Rows by video as a file has them, lengths in seconds and subsets where it states them.
 
-    `dropped` never became a row, such as an event without an end; `notes` say what was guessed or left aside.
+    `dropped` never became a row, such as an event without an end; `notes` say what was guessed or skipped.
     """
 
     rows: Mapping[str, Sequence[Row]]
@@ -41,22 +37,21 @@ class Content:
     notes: tuple[str, ...] = ()
 
 
-ReadFile = Callable[[Path, Hints], Content]
+def read_files(
+    read: Callable[[Path, Hints], Content], endings: Sequence[str], path: Path, hints: Hints
+) -> Annotations:
+    """Read a file, or all files of a folder with one of the endings, each of other videos.
 
-
-def read_files(read: ReadFile, endings: Sequence[str], path: Path, hints: Hints) -> Annotations:
-    """The annotations in a file, or in all files of a folder that end so, each of other videos.
-
-    Raises BadInput where two files are of one video, and as `annotate` does.
+    Raises BadInput where two files are of one video, and as `build_annotations` does.
     """
-    contents = {file: read(file, hints) for file in files_of(path, endings)}
+    contents = {file: read(file, hints) for file in list_files(path, endings)}
     owner: dict[str, Path] = {}
     for file, content in contents.items():
         for video in content.rows:
-            if (other := owner.setdefault(video, file)) != file:
-                raise BadInput(f"{file}: is of video {video!r}, and so is {other.name}; leave one of them out")
-    counted = Counter(note for content in contents.values() for note in content.notes)
-    notes = (note if count == 1 else f"{note} (so in {count} files)" for note, count in counted.items())
+            if (first := owner.setdefault(video, file)) != file:
+                raise BadInput(f"{file}: is of video {video!r}, and so is {first.name}; leave one of them out")
+    counts = Counter(note for content in contents.values() for note in content.notes)
+    notes = (note if count == 1 else f"{note} (so in {count} files)" for note, count in counts.items())
     merged = Content(
         {video: rows for content in contents.values() for video, rows in content.rows.items()},
         {video: length for content in contents.values() for video, length in content.durations.items()},
@@ -64,74 +59,67 @@ def read_files(read: ReadFile, endings: Sequence[str], path: Path, hints: Hints)
         tuple(row for content in contents.values() for row in content.dropped),
         tuple(notes),
     )
-    return annotate(path, merged, hints)
+    return build_annotations(path, merged, hints)
 
 
-def files_of(path: Path, endings: Sequence[str]) -> list[Path]:
-    """A file itself, or the files of a folder that end so, sorted; hidden ones are passed over."""
-    path = Path(path)
+def list_files(path: Path, endings: Sequence[str]) -> list[Path]:
+    """List a file itself, or the files of a folder with one of the endings, sorted and without hidden ones."""
     if not path.exists():
         raise missing(path, "file or folder of annotations")
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.iterdir() if file.suffix.lower() in endings and file.name[0] != ".")
-    if not found:
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in endings and file.name[0] != ".")
+    if not files:
         raise BadInput(f"{path}: holds no file that ends in {' or '.join(endings)}; name the file or another folder")
-    return found
+    return files
 
 
-def annotate(path: Path, content: Content, hints: Hints) -> Annotations:
-    """Judge what was read. A video of unknown length ends with its last action, and without one it is left out.
+def build_annotations(path: Path, content: Content, hints: Hints) -> Annotations:
+    """Build annotations from the usable rows; of a video of unknown length, up to the end of its last action.
 
-    Both are noted. Raises BadInput where no video is left.
+    A video without length and action is dropped. Both are noted. Raises BadInput where no video remains.
     """
-    rows = {video: tuple(its_rows) for video, its_rows in content.rows.items()}
-    asked = {video: content.durations.get(video) or hints.durations.get(video) for video in rows}
-    known = {video: length for video, length in asked.items() if length}
-    bare = [video for video in rows if video not in known and last_end(rows[video]) is None]
-    usable = {video: its_rows for video, its_rows in rows.items() if video not in bare}
-    lost = tuple(row for video in bare for row in judge(video, rows[video]).dropped)
+    rows = {video: tuple(video_rows) for video, video_rows in content.rows.items()}
+    stated = {video: content.durations.get(video) or hints.durations.get(video) for video in rows}
+    durations = {video: length for video, length in stated.items() if length}
+    empty = [video for video in rows if video not in durations and find_last_end(rows[video]) is None]
+    usable = {video: video_rows for video, video_rows in rows.items() if video not in empty}
+    dropped = (*content.dropped, *(row for video in empty for row in split_usable(video, rows[video]).dropped))
     if not usable:
-        dropped = (*content.dropped, *lost)
         reason = f"; the first of {len(dropped)} dropped is {dropped[0]}" if dropped else ""
         raise BadInput(f"{path}: has no action that can be used{reason}; add one, or give the videos' lengths")
-    timelines, dropped = collect(path, usable, known)
-    notes = (*content.notes, *_guessed_lengths(bare, [video for video in usable if video not in known]))
+    timelines, unusable = build_timelines(path, usable, durations)
+    notes = [*content.notes]
+    if guessed := [video for video in usable if video not in durations]:
+        notes.append(f"{count_videos(guessed)} of unknown length: taken to end with the last action")
+    if empty:
+        notes.append(f"{count_videos(empty)} of unknown length and without any action: left out")
     subsets = {video: subset for video, subset in content.subsets.items() if video in timelines}
-    return Annotations(timelines, subsets, (*content.dropped, *lost, *dropped), rows, notes=notes)
+    return Annotations(timelines, subsets, (*dropped, *unusable), rows, notes=tuple(notes))
 
 
-def _guessed_lengths(bare: Sequence[str], guessed: Sequence[str]) -> Iterable[str]:
-    if guessed:
-        yield f"{videos_of(guessed)} of unknown length: taken to end with the last action"
-    if bare:
-        yield f"{videos_of(bare)} of unknown length and without any action: left out"
-
-
-def videos_of(names: Sequence[str]) -> str:
-    """How many, and the first: `3 videos (the first is 'clip')`."""
+def count_videos(names: Sequence[str]) -> str:
+    """Say how many videos there are, and the first: `3 videos (the first is 'clip')`."""
     return f"video {names[0]!r}" if len(names) == 1 else f"{len(names)} videos (the first is {names[0]!r})"
 
 
 def media_name(location: str) -> str:
-    """The name of the video in a path or address of a recording: its last part, without a recording's ending."""
-    name = location
+    """Return the video's name from the path or address of a recording: the last part, without a media ending."""
     if "://" in location:
-        path = re.sub(r"[?#].*", "", location.partition("://")[2])
-        name = unquote(path)
-    name = PurePosixPath(name.replace("\\", "/")).name
+        location = unquote(re.sub(r"[?#].*", "", location.partition("://")[2]))
+    name = PurePosixPath(location.replace("\\", "/")).name
     return name[: -len(PurePosixPath(name).suffix)] if is_media(name) else name
 
 
 def is_media(name: str) -> bool:
-    """Whether a name ends as a recording's does."""
+    """Say whether a name ends as a recording's does."""
     return PurePosixPath(name).suffix.lower() in MEDIA
 
 
-def short_names(path: Path, locations: Iterable[str]) -> dict[str, str]:
-    """The name of the video for each of several locations; one that is no recording's stays as it is.
+def shorten_names(path: Path, locations: Iterable[str]) -> dict[str, str]:
+    """Return the video's name for each of several locations; one that is no recording's stays as it is.
 
-    Raises BadInput where two would be called alike.
+    Raises BadInput where two would get the same name.
     """
     owner: dict[str, str] = {}
     for location in dict.fromkeys(locations):

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element
+from xml.sax.saxutils import quoteattr
 
-from untrimmed.annotations.formats.base import Row
-from untrimmed.annotations.formats.content import Content, Hints, media_name
-from untrimmed.annotations.formats.json_parts import positive_or_none
-from untrimmed.annotations.formats.labels import ticks, tidy
-from untrimmed.annotations.formats.xml_text import attribute, read_xml, written
+from untrimmed.annotations.annotations import Hints, Row
+from untrimmed.annotations.formats.content import Content, media_name
+from untrimmed.annotations.formats.json_parts import to_positive
+from untrimmed.annotations.formats.labels import round_to_ticks, tidy_label
+from untrimmed.annotations.formats.xml import escape_text, read_xml
 from untrimmed.io import BadInput, write_text
 from untrimmed.timeline import Timeline
 
@@ -18,7 +19,7 @@ RATES = ("fps", "frame_rate", "framerate", "frameRate")
 
 
 def read_cvat(path: Path, hints: Hints) -> Content:
-    """A segment for each run of frames in which a track is seen, from its first frame to the end of its last.
+    """Read a segment for each run of frames in which a track is seen, from its first frame to the end of its last.
 
     The video is called as the task's source, else as the task, else as the file; its length is that of the task.
     Raises BadInput where nobody states frames a second, for a project of several tasks, and for images.
@@ -28,57 +29,58 @@ def read_cvat(path: Path, hints: Hints) -> Content:
         raise BadInput(f"{path}: is CVAT for images; export the task as 'CVAT for video 1.1'")
     if len(root.findall("meta/project/tasks/task")) > 1:
         raise BadInput(f"{path}: is a project of several tasks; export each task by itself")
-    rate = hints.fps or _stated_rate(root)
+    rate = hints.fps or _find_rate(root)
     if rate is None:
         raise BadInput(f"{path}: counts in frames and states no rate; give frames a second, as in --fps 25")
-    step = _step(root)
+    step = _find_step(root)
     rows = [
-        Row(start / rate, end / rate, tidy(track.get("label", "")))
+        Row(start / rate, end / rate, tidy_label(track.get("label", "")))
         for number, track in enumerate(root.iterfind("track"))
-        for start, end in _runs(f"{path}: track {track.get('id', number)!r}", track, step)
+        for start, end in _find_runs(f"{path}: track {track.get('id', number)!r}", track, step)
     ]
-    video = _video(root) or path.stem
-    frames = _frames(root, step)
+    video = _find_video(root) or path.stem
+    frames = _count_frames(root, step)
     return Content({video: rows}, {video: frames / rate} if frames else {}, notes=(f"frames at {rate:g} a second",))
 
 
 def write_cvat(path: Path, video: str, timeline: Timeline, fps: float | None) -> None:
     """Write one video's actions as tracks of boxes, on frames of `fps` a second."""
     if fps is None:
-        raise BadInput(f"{path}: CVAT counts in frames; give frames a second, as in --fps 25")
-    rows = ticks(timeline, fps)
+        raise BadInput(f"{video}: CVAT counts in frames; give frames a second, as in --fps 25")
+    rows = round_to_ticks(timeline, fps)
     size = max([round(timeline.duration * fps), 1, *(int(row.end) for row in rows)])
-    names = "".join(f"<label><name>{written(label)}</name><attributes/></label>\n" for label in timeline.labels)
+    names = "".join(f"<label><name>{escape_text(name)}</name><attributes/></label>\n" for name in timeline.labels)
+    source = escape_text(video)
     meta = [
-        f"<meta>\n<task>\n<id>1</id>\n<name>{written(video)}</name>\n<size>{size}</size>",
+        f"<meta>\n<task>\n<id>1</id>\n<name>{source}</name>\n<size>{size}</size>",
         "<mode>interpolation</mode>\n<overlap>0</overlap>",
         f"<start_frame>0</start_frame>\n<stop_frame>{size - 1}</stop_frame>\n<frame_filter></frame_filter>",
-        f"<labels>\n{names}</labels>\n</task>\n<source>{written(video)}</source>\n<fps>{fps!r}</fps>\n</meta>",
+        f"<labels>\n{names}</labels>\n</task>\n<source>{source}</source>\n<fps>{fps!r}</fps>\n</meta>",
     ]
-    tracks = [_track(number, row, size) for number, row in enumerate(rows)]
+    tracks = [_write_track(number, row, size) for number, row in enumerate(rows)]
     head = '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>'
     write_text(path, "\n".join([head, *meta, *tracks, "</annotations>", ""]))
 
 
-def _track(number: int, row: Row, size: int) -> str:
+def _write_track(number: int, row: Row, size: int) -> str:
     first, last = int(row.start), int(row.end) - 1
-    boxes = [_box(frame, outside=False) for frame in sorted({first, last})]
+    boxes = [_write_box(frame, outside=False) for frame in sorted({first, last})]
     if last + 1 < size:
-        boxes.append(_box(last + 1, outside=True))
-    label = attribute(row.label)
-    return "\n".join([f'<track id="{number}" label={label} source="manual">', *boxes, "</track>"])
+        boxes.append(_write_box(last + 1, outside=True))
+    return "\n".join([f'<track id="{number}" label={quoteattr(row.label)} source="manual">', *boxes, "</track>"])
 
 
-def _box(frame: int, outside: bool) -> str:
-    place = 'xtl="0.00" ytl="0.00" xbr="1.00" ybr="1.00" z_order="0"'
-    return f'<box frame="{frame}" outside="{outside:d}" occluded="0" keyframe="1" {place}></box>'
+def _write_box(frame: int, outside: bool) -> str:
+    corners = 'xtl="0.00" ytl="0.00" xbr="1.00" ybr="1.00" z_order="0"'
+    return f'<box frame="{frame}" outside="{outside:d}" occluded="0" keyframe="1" {corners}></box>'
 
 
-def _runs(place: str, track: Element, step: int) -> Iterator[tuple[int, int]]:
-    """First frame and the one after the last of every run of shapes that are not outside."""
-    seen = {_frame(place, shape): shape.get("outside") == "1" for shape in track if shape.get("frame") is not None}
+def _find_runs(place: str, track: Element, step: int) -> Iterator[tuple[int, int]]:
+    """Yield first frame and the one after the last of every run of shapes that are not outside."""
+    shapes = [shape for shape in track if shape.get("frame") is not None]
+    outsides = {_read_frame(place, shape): shape.get("outside") == "1" for shape in shapes}
     first = last = None
-    for frame, outside in sorted(seen.items()):
+    for frame, outside in sorted(outsides.items()):
         if not outside:
             first, last = frame if first is None else first, frame
         elif first is not None:
@@ -88,32 +90,32 @@ def _runs(place: str, track: Element, step: int) -> Iterator[tuple[int, int]]:
         yield first, last + step
 
 
-def _frame(place: str, shape: Element) -> int:
+def _read_frame(place: str, shape: Element) -> int:
     word = shape.get("frame", "")
     if not re.fullmatch(r"[0-9]{1,12}", word):
         raise BadInput(f"{place} has a shape in frame {word[:20]!r}; a whole number was expected")
     return int(word)
 
 
-def _stated_rate(root: Element) -> float | None:
+def _find_rate(root: Element) -> float | None:
     texts = (item.text for item in root.iterfind("meta//*") if item.tag in RATES)
-    return next(filter(None, map(positive_or_none, texts)), None)
+    return next(filter(None, map(to_positive, texts)), None)
 
 
-def _step(root: Element) -> int:
-    """Every how many frames of the video the task shows one."""
+def _find_step(root: Element) -> int:
+    """Find every how many frames of the video the task shows one."""
     text = next((item.text or "" for item in root.iterfind("meta//frame_filter")), "")
-    found = re.search(r"step=([1-9]\d{0,5})", text)
-    return int(found[1]) if found else 1
+    match = re.search(r"step=([1-9]\d{0,5})", text)
+    return int(match[1]) if match else 1
 
 
-def _frames(root: Element, step: int) -> float | None:
-    """How many frames of the video the task reaches."""
-    stop = positive_or_none(root.findtext("meta//stop_frame"))
-    size = positive_or_none(root.findtext("meta//size"))
+def _count_frames(root: Element, step: int) -> float | None:
+    """Count the frames of the video up to the task's end."""
+    stop = to_positive(root.findtext("meta//stop_frame"))
+    size = to_positive(root.findtext("meta//size"))
     return stop + 1 if stop is not None else size * step if size is not None else None
 
 
-def _video(root: Element) -> str:
+def _find_video(root: Element) -> str:
     texts = (root.findtext(place) for place in ("meta/source", "meta/task/source", "meta//task/name"))
     return media_name(next((text.strip() for text in texts if text and text.strip()), ""))

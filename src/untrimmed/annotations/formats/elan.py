@@ -1,15 +1,17 @@
 """ELAN's `.eaf`: one video a file, tiers of annotations between slots of time in milliseconds."""
 
+import math
 from collections import Counter
 from pathlib import Path
 from urllib.parse import quote
 from xml.etree.ElementTree import Element
+from xml.sax.saxutils import quoteattr
 
-from untrimmed.annotations.formats.base import Dropped, Row
-from untrimmed.annotations.formats.content import Content, Hints, media_name
-from untrimmed.annotations.formats.json_parts import number_or_none, positive_or_none
-from untrimmed.annotations.formats.labels import lanes, ticks, tidy
-from untrimmed.annotations.formats.xml_text import attribute, read_xml, written
+from untrimmed.annotations.annotations import Dropped, Hints, Row
+from untrimmed.annotations.formats.content import Content, media_name
+from untrimmed.annotations.formats.json_parts import to_number, to_positive
+from untrimmed.annotations.formats.labels import assign_lanes, round_to_ticks, tidy_label
+from untrimmed.annotations.formats.xml import escape_text, read_xml
 from untrimmed.io import write_text
 from untrimmed.timeline import Timeline
 
@@ -25,59 +27,59 @@ xsi:noNamespaceSchemaLocation="http://www.mpi.nl/tools/elan/EAFv3.0.xsd">"""
 
 
 def read_eaf(path: Path, hints: Hints) -> Content:
-    """The annotations of all tiers that have times of their own; one without a value is called as its tier.
+    """Read the annotations of all tiers that have times of their own; one without a value is called as its tier.
 
     The video is the first that the file links, else the file's own name. Tiers that only refer to others
-    (translations, parts of words) are left aside with a note, and annotations between slots without a time dropped.
+    (translations, parts of words) are skipped with a note, and annotations between slots without a time dropped.
     """
     root = read_xml(path, "ANNOTATION_DOCUMENT", "a file of ELAN")
-    links = [
-        m.get("MEDIA_URL") or m.get("RELATIVE_MEDIA_URL") or "" for m in root.iterfind("HEADER/MEDIA_DESCRIPTOR")
-    ]
+    media = root.iterfind("HEADER/MEDIA_DESCRIPTOR")
+    links = (item.get("MEDIA_URL") or item.get("RELATIVE_MEDIA_URL") for item in media)
     video = media_name(next(filter(None, links), "")) or path.stem
-    times = {
-        s.get("TIME_SLOT_ID"): number_or_none(s.get("TIME_VALUE")) for s in root.iterfind("TIME_ORDER/TIME_SLOT")
-    }
+    slots = root.iterfind("TIME_ORDER/TIME_SLOT")
+    times = {slot.get("TIME_SLOT_ID"): to_number(slot.get("TIME_VALUE")) for slot in slots}
     rows: list[Row] = []
     dropped: list[Dropped] = []
     for tier in root.iterfind("TIER"):
         for item in tier.iterfind("ANNOTATION/ALIGNABLE_ANNOTATION"):
             start, end = (times.get(item.get(name)) for name in ("TIME_SLOT_REF1", "TIME_SLOT_REF2"))
-            label = tidy((item.findtext("ANNOTATION_VALUE") or "").strip() or tier.get("TIER_ID", ""))
+            label = tidy_label(_read_value(item) or tier.get("TIER_ID", ""))
             if start is None or end is None:
-                nowhere = float("nan")
-                dropped.append(Dropped(video, nowhere, nowhere, label, "lies between slots without a time"))
+                dropped.append(Dropped(video, math.nan, math.nan, label, "lies between slots without a time"))
             else:
                 rows.append(Row(start / RATE, end / RATE, label))
-    lengths = (p.text for p in root.iterfind("HEADER/PROPERTY") if p.get("NAME") == DURATION)
-    length = positive_or_none(next(lengths, None))
+    lengths = (item.text for item in root.iterfind("HEADER/PROPERTY") if item.get("NAME") == DURATION)
+    length = to_positive(next(lengths, None))
     durations = {video: length} if length else {}
-    return Content({video: rows}, durations, dropped=tuple(dropped), notes=_notes(root))
+    return Content({video: rows}, durations, dropped=tuple(dropped), notes=_list_notes(root))
 
 
-def _notes(root: Element) -> tuple[str, ...]:
+def _list_notes(root: Element) -> tuple[str, ...]:
     referring: Counter[str] = Counter()
     nameless: Counter[str] = Counter()
     for tier in root.iterfind("TIER"):
         name = tier.get("TIER_ID", "")
         referring[name] += len(tier.findall("ANNOTATION/REF_ANNOTATION"))
-        values = (item.findtext("ANNOTATION_VALUE") for item in tier.iterfind("ANNOTATION/ALIGNABLE_ANNOTATION"))
-        nameless[name] += sum(not (value or "").strip() for value in values)
-    aside = [name for name, count in referring.items() if count]
-    called = [name for name, count in nameless.items() if count]
-    notes = [f"tiers without times of their own are left aside: {', '.join(aside)}"] if aside else []
-    if called:
-        notes.append(f"annotations without a value are labelled by their tier: {', '.join(called)}")
-    return tuple(notes)
+        nameless[name] += sum(not _read_value(item) for item in tier.iterfind("ANNOTATION/ALIGNABLE_ANNOTATION"))
+    sentences = {
+        "tiers without times of their own are left aside": referring,
+        "annotations without a value are labelled by their tier": nameless,
+    }
+    tiers = {sentence: [name for name, count in counts.items() if count] for sentence, counts in sentences.items()}
+    return tuple(f"{sentence}: {', '.join(names)}" for sentence, names in tiers.items() if names)
+
+
+def _read_value(item: Element) -> str:
+    return (item.findtext("ANNOTATION_VALUE") or "").strip()
 
 
 def write_eaf(path: Path, video: str, timeline: Timeline, fps: float | None) -> None:
     """Write one video's actions, rounded to milliseconds; what overlaps goes to further tiers."""
-    tiers = lanes(ticks(timeline, RATE))
+    tiers = assign_lanes(round_to_ticks(timeline, RATE))
     link = f"file:///{quote(video, safe='')}"
     header = [
         '<HEADER MEDIA_FILE="" TIME_UNITS="milliseconds">',
-        f'<MEDIA_DESCRIPTOR MEDIA_URL={attribute(link)} MIME_TYPE="video/*"/>',
+        f'<MEDIA_DESCRIPTOR MEDIA_URL={quoteattr(link)} MIME_TYPE="video/*"/>',
         f'<PROPERTY NAME="{DURATION}">{float(timeline.duration)!r}</PROPERTY>',
         f'<PROPERTY NAME="lastUsedAnnotationId">{len(timeline.actions)}</PROPERTY>',
         "</HEADER>",
@@ -88,21 +90,21 @@ def write_eaf(path: Path, video: str, timeline: Timeline, fps: float | None) -> 
         name = "actions" if number == 1 else f"actions {number}"
         body.append(f'<TIER LINGUISTIC_TYPE_REF="default-lt" TIER_ID="{name}">')
         for row in lane:
-            place = len(slots) // 2 + 1
-            slots += [_slot(2 * place - 1, row.start), _slot(2 * place, row.end)]
-            body.append(_annotation(place, row.label))
+            first, second = len(slots) + 1, len(slots) + 2
+            slots += [_write_slot(first, row.start), _write_slot(second, row.end)]
+            body.append(_write_annotation(first, second, row.label))
         body.append("</TIER>")
     foot = ['<LINGUISTIC_TYPE GRAPHIC_REFERENCES="false" LINGUISTIC_TYPE_ID="default-lt" TIME_ALIGNABLE="true"/>']
     lines = [_HEAD, *header, "<TIME_ORDER>", *slots, "</TIME_ORDER>", *body, *foot, "</ANNOTATION_DOCUMENT>", ""]
     write_text(path, "\n".join(lines))
 
 
-def _slot(number: int, milliseconds: float) -> str:
+def _write_slot(number: int, milliseconds: float) -> str:
     return f'<TIME_SLOT TIME_SLOT_ID="ts{number}" TIME_VALUE="{milliseconds:.0f}"/>'
 
 
-def _annotation(number: int, label: str) -> str:
-    slots = f'TIME_SLOT_REF1="ts{2 * number - 1}" TIME_SLOT_REF2="ts{2 * number}"'
-    value = f"<ANNOTATION_VALUE>{written(label)}</ANNOTATION_VALUE>"
-    aligned = f'<ALIGNABLE_ANNOTATION ANNOTATION_ID="a{number}" {slots}>{value}</ALIGNABLE_ANNOTATION>'
+def _write_annotation(first: int, second: int, label: str) -> str:
+    slots = f'TIME_SLOT_REF1="ts{first}" TIME_SLOT_REF2="ts{second}"'
+    value = f"<ANNOTATION_VALUE>{escape_text(label)}</ANNOTATION_VALUE>"
+    aligned = f'<ALIGNABLE_ANNOTATION ANNOTATION_ID="a{second // 2}" {slots}>{value}</ALIGNABLE_ANNOTATION>'
     return f"<ANNOTATION>{aligned}</ANNOTATION>"

@@ -1,14 +1,13 @@
 """EPIC-KITCHENS' CSV: a line a narrated action, with verb and noun."""
 
-import csv
-import io
+from collections.abc import Iterator
 from pathlib import Path
 
-from untrimmed.annotations.formats.base import Annotations
-from untrimmed.annotations.formats.content import Content, Hints
+from untrimmed.annotations.annotations import Annotations, Hints
+from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.csv_table import write_table
 from untrimmed.annotations.formats.tables import read_tabular
-from untrimmed.annotations.formats.text import clock
-from untrimmed.io import write_text
+from untrimmed.annotations.formats.text import format_clock
 from untrimmed.timeline import classes_of
 
 COLUMNS = (
@@ -21,7 +20,7 @@ LABEL = "verb+noun"
 
 
 def read_epic(path: Path, hints: Hints) -> Content:
-    """The actions, labelled by verb and noun unless `hints.label` names another column, such as `narration`."""
+    """Read the actions, labelled by verb and noun unless `hints.label` names another column, such as `narration`."""
     return read_tabular(path, hints if hints.label else hints._replace(label=LABEL))
 
 
@@ -30,18 +29,18 @@ def write_epic(path: Path, annotations: Annotations, fps: float | None) -> None:
 
     Classes are numbered in alphabetical order. Frames are counted only where `fps` is given.
     """
+    write_table(path, COLUMNS, _build_lines(annotations, fps))
+
+
+def _build_lines(annotations: Annotations, fps: float | None) -> Iterator[tuple[object, ...]]:
     timelines = annotations.timelines
     numbers = {label: number for number, label in enumerate(classes_of(timelines.values()))}
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(COLUMNS)
     for video, timeline in timelines.items():
         person = video.partition("_")[0]
         for number, action in enumerate(timeline.actions):
             # A time that is rounded away would leave an action without length.
             end = max(action.end, round(action.start, 3) + 0.001)
-            times = clock(action.start), clock(action.start), clock(end)
+            times = format_clock(action.start), format_clock(action.start), format_clock(end)
             frames = (round(action.start * fps), round(end * fps)) if fps else ("", "")
-            named = action.label, action.label, numbers[action.label], "", "", "[]", "[]"
-            writer.writerow((f"{video}_{number}", person, video, *times, *frames, *named))
-    write_text(path, table.getvalue())
+            words = action.label, action.label, numbers[action.label], "", "", "[]", "[]"
+            yield (f"{video}_{number}", person, video, *times, *frames, *words)

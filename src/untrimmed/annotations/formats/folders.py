@@ -3,23 +3,48 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from untrimmed.annotations.annotations import Annotations
 from untrimmed.io import BadInput
+from untrimmed.timeline import Timeline
 
 LONGEST = 240
 """Bytes: what every file system takes for a name."""
 
 
-@contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """A new folder beside `path` to fill, which becomes `path` on success and vanishes on any failure.
+def write_files(
+    write: Callable[[Path, str, Timeline, float | None], None],
+    ending: str,
+    path: Path,
+    annotations: Annotations,
+    fps: float | None,
+) -> None:
+    """Write a new folder with a file a video; or one file, for one video, where `path` has the ending.
 
-    Raises BadInput where something is there already, but for an empty folder.
+    Raises BadInput where one file would have to hold several videos, and as `fill_folder` and `build_file_path` do.
     """
-    path = Path(path)
+    timelines = annotations.timelines
+    if path.suffix.lower() != ending.lower():
+        with fill_folder(path) as folder:
+            files = {video: build_file_path(folder, video, ending, "video") for video in timelines}
+            for video, timeline in timelines.items():
+                write(files[video], video, timeline, fps)
+        return
+    if len(timelines) != 1:
+        raise BadInput(f"{path}: holds one video, not {len(timelines)}; give the name of a new folder instead")
+    for video, timeline in timelines.items():
+        write(path, video, timeline, fps)
+
+
+@contextmanager
+def fill_folder(path: Path) -> Iterator[Path]:
+    """Open a new folder beside `path` to fill, which becomes `path` on success and vanishes on any failure.
+
+    Raises BadInput where something is there already, except for an empty folder.
+    """
     try:
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):
             raise BadInput(f"{path}: is there already; give a new folder, or remove it first")
@@ -29,20 +54,20 @@ def whole_folder(path: Path) -> Iterator[Path]:
         raise BadInput(f"{path}: cannot be written ({error.strerror}); choose another place") from None
     try:
         # A temporary folder is for its owner only; one inside it has the usual permissions.
-        filled = temporary / "filled"
-        filled.mkdir()
-        yield filled
+        inner = temporary / "inner"
+        inner.mkdir()
+        yield inner
         if path.exists():
             path.rmdir()
-        os.replace(filled, path)
+        os.replace(inner, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def file_in(folder: Path, name: str, ending: str, what: str) -> Path:
-    """The file of that name directly in `folder`; BadInput for a name that would lie elsewhere or nowhere.
+def build_file_path(folder: Path, name: str, ending: str, what: str) -> Path:
+    """Build the path of a file directly in `folder`. Raises BadInput for a name that would lie elsewhere or nowhere.
 
-    `what` says what is called so, `video` or `label`.
+    `what` says what has the name, `video` or `label`.
     """
     reason = None
     if any(letter in "/\\" or ord(letter) < 32 for letter in name):

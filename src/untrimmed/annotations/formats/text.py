@@ -10,31 +10,31 @@ _CLOCK = re.compile(r"(?:(\d{1,9}):)?(\d{1,9}):(\d+(?:[.,]\d*)?)")
 
 
 def read_any_text(path: Path) -> str:
-    """The content of a file in UTF-8 or, with a byte order mark, UTF-16; line ends are newlines."""
+    """Read a file in UTF-8 or, with a byte order mark, UTF-16; line ends become newlines."""
     content = read_bytes(path)
     if not content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return plain_lines(read_text(path))
+        return unify_newlines(read_text(path))
     try:
-        return plain_lines(content.decode("utf-16"))
+        return unify_newlines(content.decode("utf-16"))
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: byte {error.start} is not UTF-16 text; save it as UTF-8") from None
 
 
-def plain_lines(text: str) -> str:
-    """Text whose lines all end with a newline alone."""
+def unify_newlines(text: str) -> str:
+    """End every line of a text with a newline alone."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def seconds_in(text: str) -> float | None:
-    """Seconds in `12.5`, `12,5`, `1:02.5` or `00:01:02.500`; None for anything else."""
-    if found := _CLOCK.fullmatch(text.strip()):
-        hours, minutes, seconds = found.groups()
+def parse_seconds(text: str) -> float | None:
+    """Parse seconds in `12.5`, `12,5`, `1:02.5` or `00:01:02.500`; None for anything else."""
+    if match := _CLOCK.fullmatch(text.strip()):
+        hours, minutes, seconds = match.groups()
         return 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds.replace(",", "."))
-    return number_in(text)
+    return parse_number(text)
 
 
-def number_in(text: str) -> float | None:
-    """The number in a text, with a point or, where there is one alone, a comma; None for anything else."""
+def parse_number(text: str) -> float | None:
+    """Parse a number with a point or, where there is one alone, a comma; None for anything else."""
     text = text.strip()
     if text.count(",") == 1 and "." not in text:
         text = text.replace(",", ".")
@@ -44,14 +44,9 @@ def number_in(text: str) -> float | None:
         return None
 
 
-def clock(seconds: float, mark: str = ".") -> str:
-    """Seconds as `hh:mm:ss.mmm`, rounded to milliseconds."""
-    return clock_of(round(seconds * 1000), mark)
-
-
-def clock_of(milliseconds: int, mark: str = ".") -> str:
-    """Milliseconds as `hh:mm:ss.mmm`."""
-    seconds, milliseconds = divmod(milliseconds, 1000)
-    minutes, seconds = divmod(seconds, 60)
+def format_clock(seconds: float, mark: str = ".") -> str:
+    """Write seconds as `hh:mm:ss.mmm`, rounded to milliseconds."""
+    whole, milliseconds = divmod(round(seconds * 1000), 1000)
+    minutes, whole = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{seconds:02d}{mark}{milliseconds:03d}"
+    return f"{hours:02d}:{minutes:02d}:{whole:02d}{mark}{milliseconds:03d}"

@@ -4,17 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from untrimmed.annotations.formats.base import Annotations, Dropped, Row
-from untrimmed.annotations.formats.content import Content, Hints, short_names
-from untrimmed.annotations.formats.json_parts import (
-    list_at,
-    number_at,
-    number_or_none,
-    positive_or_none,
-    table_at,
-    text_at,
-)
-from untrimmed.annotations.formats.labels import tidy
+from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Row
+from untrimmed.annotations.formats.content import Content, shorten_names
+from untrimmed.annotations.formats.json_parts import as_list, as_number, as_object, as_text, to_number, to_positive
+from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.io import BadInput, read_json, write_json
 from untrimmed.timeline import classes_of
 
@@ -28,45 +21,45 @@ TEXT, CHECKBOX, SELECT = 1, 2, 4
 
 
 class Attribute(NamedTuple):
-    """What may be said of a segment or a file: its name, whether it is of segments, and what its options mean."""
+    """An attribute of segments or files: its name, whether it is of segments, and what its options mean."""
 
     name: str
     temporal: bool
-    several: bool
+    multiple: bool
     options: Mapping[str, str]
 
-    def labels(self, value: str) -> list[str]:
-        """What a value says; of a checkbox, maybe several things."""
-        chosen = value.split(",") if self.several else [value]
-        return [self.options.get(one, one) for one in chosen if one.strip()]
+    def list_labels(self, value: str) -> list[str]:
+        """List the labels of a value; that of a checkbox may have several."""
+        options = value.split(",") if self.multiple else [value]
+        return [self.options.get(option, option) for option in options if option.strip()]
 
 
 def read_via(path: Path, hints: Hints) -> Content:
-    """The segments of a project, labelled by the first of their attributes that has a value.
+    """Read the segments of a project, labelled by the first of their attributes that has a value.
 
-    Regions in single frames are left aside with a note. Raises BadInput where the structure is broken.
+    Regions in single frames are skipped with a note. Raises BadInput where the structure is broken.
     """
-    project = table_at(f"{path}: the project", read_json(path))
-    attributes = _attributes(path, project)
-    videos = _videos(path, project)
+    project = as_object(f"{path}: the project", read_json(path))
+    attributes = _read_attributes(path, project)
+    videos = _read_videos(path, project)
     rows: dict[str, list[Row]] = {video: [] for video in videos.values()}
     durations: dict[str, float] = {}
     dropped: list[Dropped] = []
     regions = 0
-    for name, item in table_at(f"{path}: 'metadata'", project.get("metadata")).items():
+    for name, item in as_object(f"{path}: 'metadata'", project.get("metadata")).items():
         place = f"{path}: metadata {name!r}"
-        view = str(table_at(place, item).get("vid"))
+        view = str(as_object(place, item).get("vid"))
         if view not in videos:
             raise BadInput(f"{place} is of view {view!r}, which the project lacks; open and save it in VIA")
-        values = {k: str(v) for k, v in table_at(f"{place}: 'av'", item.get("av") or {}).items()}
-        times = [number_at(f"{place}: a time", time) for time in list_at(f"{place}: 'z'", item.get("z"))]
+        values = {k: str(v) for k, v in as_object(f"{place}: 'av'", item.get("av") or {}).items()}
+        times = [as_number(f"{place}: a time", time) for time in as_list(f"{place}: 'z'", item.get("z"))]
         video = videos[view]
-        if not times and (length := positive_or_none(_value(attributes, values, DURATION))):
+        if not times and (length := to_positive(_find_value(attributes, values, DURATION))):
             durations[video] = length
         elif len(times) == 2 and not item.get("xy"):
-            (start, end), labels = times, _labels(attributes, values)
-            score = number_or_none(_value(attributes, values, SCORE))
-            rows[video] += [Row(start, end, tidy(label), 1.0 if score is None else score) for label in labels]
+            (start, end), labels = times, _find_labels(attributes, values)
+            score = to_number(_find_value(attributes, values, SCORE))
+            rows[video] += [Row(start, end, tidy_label(label), 1.0 if score is None else score) for label in labels]
             if not labels:
                 dropped.append(Dropped(video, start, end, "", "has no label"))
         elif times:
@@ -83,20 +76,19 @@ def write_via(path: Path, annotations: Annotations, fps: float | None) -> None:
     numbers = {label: number for number, label in options.items()}
     scored = any(action.score != 1 for timeline in timelines.values() for action in timeline.actions)
     attribute = {
-        "1": _attribute(SEGMENTS, "FILE1_Z2_XY0", SELECT, options),
-        "2": _attribute(DURATION, "FILE1_Z0_XY0", TEXT, {}),
+        "1": _write_attribute(SEGMENTS, "FILE1_Z2_XY0", SELECT, options),
+        "2": _write_attribute(DURATION, "FILE1_Z0_XY0", TEXT, {}),
     }
     if scored:
-        attribute["3"] = _attribute(SCORE, "FILE1_Z2_XY0", TEXT, {})
+        attribute["3"] = _write_attribute(SCORE, "FILE1_Z2_XY0", TEXT, {})
     files, views, metadata = {}, {}, {}
-    for place, (video, timeline) in enumerate(timelines.items(), start=1):
-        key = str(place)
+    for key, (video, timeline) in zip(map(str, range(1, len(timelines) + 1)), timelines.items(), strict=True):
         files[key] = {"fid": key, "fname": video, "type": 4, "loc": 1, "src": ""}
         views[key] = {"fid_list": [key]}
-        metadata[f"{key}_duration"] = _metadata(key, [], {"2": repr(float(timeline.duration))})
+        metadata[f"{key}_duration"] = _write_metadata(key, [], {"2": repr(float(timeline.duration))})
         for number, action in enumerate(timeline.actions):
-            said = {"1": numbers[action.label]} | ({"3": repr(float(action.score))} if scored else {})
-            metadata[f"{key}_{number}"] = _metadata(key, [float(action.start), float(action.end)], said)
+            values = {"1": numbers[action.label]} | ({"3": repr(float(action.score))} if scored else {})
+            metadata[f"{key}_{number}"] = _write_metadata(key, [float(action.start), float(action.end)], values)
     project = {
         "pid": "__VIA_PROJECT_ID__",
         "rev": "__VIA_PROJECT_REV_ID__",
@@ -121,50 +113,56 @@ def write_via(path: Path, annotations: Annotations, fps: float | None) -> None:
     write_json(path, {"project": project, "config": config, **parts})
 
 
-def _attributes(path: Path, project: Mapping[str, Any]) -> dict[str, Attribute]:
-    found = {}
-    for number, item in table_at(f"{path}: 'attribute'", project.get("attribute") or {}).items():
+def _read_attributes(path: Path, project: Mapping[str, Any]) -> dict[str, Attribute]:
+    attributes = {}
+    for number, item in as_object(f"{path}: 'attribute'", project.get("attribute") or {}).items():
         place = f"{path}: attribute {number!r}"
-        options = table_at(f"{place}: 'options'", table_at(place, item).get("options") or {})
-        named = {key: text_at(f"{place}: an option", value) for key, value in options.items()}
-        name = text_at(f"{place}: its name", item.get("aname", number))
+        options = as_object(f"{place}: 'options'", as_object(place, item).get("options") or {})
+        options = {key: as_text(f"{place}: an option", value) for key, value in options.items()}
+        name = as_text(f"{place}: its name", item.get("aname", number))
         temporal = "_Z2_" in str(item.get("anchor_id", "_Z2_"))
-        found[number] = Attribute(name, temporal, item.get("type") == CHECKBOX, named)
-    return found
+        attributes[number] = Attribute(name, temporal, item.get("type") == CHECKBOX, options)
+    return attributes
 
 
-def _videos(path: Path, project: Mapping[str, Any]) -> dict[str, str]:
-    """The video of each view."""
-    files = table_at(f"{path}: 'file'", project.get("file"))
-    first = {}
-    for view, item in table_at(f"{path}: 'view'", project.get("view")).items():
-        listed = list_at(
-            f"{path}: view {view!r}: 'fid_list'", table_at(f"{path}: view {view!r}", item).get("fid_list")
-        )
-        if listed:
-            file = table_at(f"{path}: file {listed[0]!r}", files.get(str(listed[0])))
-            first[view] = text_at(f"{path}: the name of file {listed[0]!r}", file.get("fname") or file.get("src"))
-    names = short_names(path, first.values())
-    return {view: names[file] for view, file in first.items()}
+def _read_videos(path: Path, project: Mapping[str, Any]) -> dict[str, str]:
+    """Read the video of each view."""
+    files = as_object(f"{path}: 'file'", project.get("file"))
+    locations = {}
+    for view, item in as_object(f"{path}: 'view'", project.get("view")).items():
+        place = f"{path}: view {view!r}"
+        keys = as_list(f"{place}: 'fid_list'", as_object(place, item).get("fid_list"))
+        if keys:
+            place = f"file {keys[0]!r}"
+            file = as_object(f"{path}: {place}", files.get(str(keys[0])))
+            locations[view] = as_text(f"{path}: the name of {place}", file.get("fname") or file.get("src"))
+    names = shorten_names(path, locations.values())
+    return {view: names[location] for view, location in locations.items()}
 
 
-def _labels(attributes: Mapping[str, Attribute], values: Mapping[str, str]) -> list[str]:
-    """The labels of the first attribute of segments that has some; an unknown attribute counts as one of text."""
+def _find_labels(attributes: Mapping[str, Attribute], values: Mapping[str, str]) -> list[str]:
+    """Find the labels of the first attribute of segments that has some; an unknown one counts as text."""
     for number, value in values.items():
         attribute = attributes.get(number, Attribute(number, True, False, {}))
-        if attribute.temporal and attribute.name != SCORE and (labels := attribute.labels(value)):
+        if attribute.temporal and attribute.name != SCORE and (labels := attribute.list_labels(value)):
             return labels
     return []
 
 
-def _value(attributes: Mapping[str, Attribute], values: Mapping[str, str], name: str) -> str | None:
+def _find_value(attributes: Mapping[str, Attribute], values: Mapping[str, str], name: str) -> str | None:
     return next((v for n, v in values.items() if n in attributes and attributes[n].name == name), None)
 
 
-def _attribute(name: str, anchor: str, kind: int, options: Mapping[str, str]) -> dict[str, Any]:
-    shared = {"aname": name, "anchor_id": anchor, "type": kind, "desc": ""}
-    return {**shared, "options": dict(options), "default_option_id": ""}
+def _write_attribute(name: str, anchor: str, kind: int, options: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "aname": name,
+        "anchor_id": anchor,
+        "type": kind,
+        "desc": "",
+        "options": dict(options),
+        "default_option_id": "",
+    }
 
 
-def _metadata(view: str, times: list[float], values: Mapping[str, str]) -> dict[str, Any]:
+def _write_metadata(view: str, times: list[float], values: Mapping[str, str]) -> dict[str, Any]:
     return {"vid": view, "flg": 0, "z": times, "xy": [], "av": dict(values)}

@@ -4,10 +4,11 @@ import html
 import re
 from pathlib import Path
 
-from untrimmed.annotations.formats.content import Content, Hints
-from untrimmed.annotations.formats.cues import read_cues, rows_of
-from untrimmed.annotations.formats.labels import ticks, tidy
-from untrimmed.annotations.formats.text import clock_of, read_any_text
+from untrimmed.annotations.annotations import Hints
+from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.labels import round_to_ticks, tidy_label
+from untrimmed.annotations.formats.srt import read_cues
+from untrimmed.annotations.formats.text import format_clock, read_any_text
 from untrimmed.io import BadInput, write_text
 from untrimmed.timeline import Timeline
 
@@ -16,19 +17,18 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": "&#10;"}
 
 
 def read_vtt(path: Path, hints: Hints) -> Content:
-    """The cues of a file, which gives the video its name; tags such as `<v Anna>` are taken out of their text."""
+    """Read the cues of a file, which gives the video its name; tags such as `<v Anna>` are removed."""
     text = read_any_text(path)
     if not re.match(r"WEBVTT(?:[ \t\n]|$)", text):
         raise BadInput(f"{path}: does not begin with WEBVTT; a file of WebVTT was expected")
-    rows = rows_of(list(read_cues(path, text)))
-    bare = (row._replace(label=html.unescape(_TAG.sub("", row.label)).strip()) for row in rows)
-    return Content({path.stem: [row._replace(label=tidy(row.label)) for row in bare if row.label]})
+    rows = (row._replace(label=html.unescape(_TAG.sub("", row.label)).strip()) for row in read_cues(path, text))
+    return Content({path.stem: [row._replace(label=tidy_label(row.label)) for row in rows if row.label]})
 
 
 def write_vtt(path: Path, video: str, timeline: Timeline, fps: float | None) -> None:
     """Write one video's actions; whatever means something to WebVTT is escaped, line ends too."""
     blocks = ["WEBVTT\n"]
-    for row in ticks(timeline, 1000):
-        times = f"{clock_of(int(row.start))} --> {clock_of(int(row.end))}"
+    for row in round_to_ticks(timeline, 1000):
+        times = f"{format_clock(row.start / 1000)} --> {format_clock(row.end / 1000)}"
         blocks.append(f"{times}\n{row.label.translate(_ESCAPES)}\n")
     write_text(path, "\n".join(blocks))

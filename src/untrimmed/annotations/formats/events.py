@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from untrimmed.annotations.formats.base import Dropped, Row
+from untrimmed.annotations.annotations import Dropped, Row
 
 START, STOP, EITHER, POINT = "start", "stop", "either", "point"
 """What an event is: where a file does not tell starts from stops, they alternate."""
@@ -18,14 +18,14 @@ class Event(NamedTuple):
     key: tuple[str, ...] = ()
 
 
-class Paired(NamedTuple):
-    """Rows in the order of their ends, and the events that are half of none."""
+class EventPairs(NamedTuple):
+    """Rows in the order of their ends, and the events that have no partner."""
 
     rows: tuple[Row, ...]
     dropped: tuple[Dropped, ...]
 
 
-def paired(video: str, events: Iterable[Event]) -> Paired:
+def pair_events(video: str, events: Iterable[Event]) -> EventPairs:
     """Pair the events of one video: a start with the next stop of the same label and key."""
     rows: list[Row] = []
     dropped: list[Dropped] = []
@@ -39,8 +39,8 @@ def paired(video: str, events: Iterable[Event]) -> Paired:
         if event.kind == POINT:
             drop(event, "is a point event")
         elif event.kind == STOP or (event.kind == EITHER and key in open_since):
-            if begun := open_since.pop(key, None):
-                rows.append(Row(begun.time, event.time, event.label))
+            if start := open_since.pop(key, None):
+                rows.append(Row(start.time, event.time, event.label))
             else:
                 drop(event, "stops without a start")
         else:
@@ -49,4 +49,4 @@ def paired(video: str, events: Iterable[Event]) -> Paired:
             open_since[key] = event
     for event in open_since.values():
         drop(event, "starts and never stops")
-    return Paired(tuple(rows), tuple(dropped))
+    return EventPairs(tuple(rows), tuple(dropped))

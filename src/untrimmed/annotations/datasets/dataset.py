@@ -1,0 +1,111 @@
+"""What a data set is: classes, the ground truth of each video, splits, and the protocol of its evaluation."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from untrimmed.annotations.annotations import Annotations, Dropped
+from untrimmed.annotations.formats.activitynet import read_activitynet
+from untrimmed.io import BadInput, missing
+from untrimmed.timeline import Action, Timeline, classes_of
+
+WHOLE = "all"
+"""The one split of annotations that name no subset."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Annotated videos. `classes` are in the order of the indices that a model gives them.
+
+    `protocol` names how it is usually evaluated: `activitynet` (tIoU .5:.05:.95), `thumos14` (.3:.1:.7) or `segments`
+    (.1, .3, .5, .7). `dropped` are annotations that `ground_truth` could not hold, see `refuse_dropped`; `ambiguous`
+    are stretches that THUMOS'14's own program ignores. Raises ValueError where a split names a video without ground
+    truth.
+    """
+
+    classes: tuple[str, ...]
+    ground_truth: Mapping[str, Timeline]
+    splits: Mapping[str, tuple[str, ...]]
+    protocol: str
+    dropped: tuple[Dropped, ...] = ()
+    ambiguous: Mapping[str, tuple[Action, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, videos in self.splits.items():
+            strangers = [video for video in videos if video not in self.ground_truth]
+            if strangers:
+                raise ValueError(
+                    f"split {name!r} has {len(strangers)} videos without ground truth, such as {strangers[0]!r}"
+                )
+
+    def split(self, *names: str) -> tuple[str, ...]:
+        """Return the videos of one split or of several together. Raises BadInput for an unknown name."""
+        for name in names:
+            if name not in self.splits:
+                raise BadInput(f"no split {name!r}; there are {', '.join(self.splits)}")
+        # dict.fromkeys keeps the order, and a video of two splits once
+        return tuple(dict.fromkeys(video for name in names for video in self.splits[name]))
+
+    def only(self, videos: Collection[str]) -> "Dataset":
+        """Return the data set without any video outside `videos`; splits may become empty, classes stay."""
+        return replace(
+            self,
+            ground_truth={video: timeline for video, timeline in self.ground_truth.items() if video in videos},
+            splits={name: tuple(v for v in members if v in videos) for name, members in self.splits.items()},
+            dropped=tuple(row for row in self.dropped if row.video in videos),
+            ambiguous={video: marks for video, marks in self.ambiguous.items() if video in videos},
+        )
+
+
+def refuse_dropped(path: Path, dropped: tuple[Dropped, ...]) -> None:
+    """Raise BadInput where annotations cannot be used, for a run that may not go on without them."""
+    if dropped:
+        raise BadInput(
+            f"{path}: {count_dropped(dropped)} cannot be used: {dropped[0]}; "
+            'fix the file, or set data.unusable = "drop"'
+        )
+
+
+def count_dropped(dropped: tuple[Dropped, ...]) -> str:
+    """Say how many annotations were dropped."""
+    return "1 annotation" if len(dropped) == 1 else f"{len(dropped)} annotations"
+
+
+def read_json_dataset(path: str | Path, protocol: str, classes: tuple[str, ...] = ()) -> Dataset:
+    """Read the data set in an annotation file, or in the `annotations.json` of a folder; splits are its subsets.
+
+    Without `classes`, they are the file's own list, or else its labels, sorted.
+    """
+    path = find_annotation_file(path)
+    return build_dataset(path, read_activitynet(path, classes=classes), protocol, classes)
+
+
+def build_dataset(path: Path, annotations: Annotations, protocol: str, classes: tuple[str, ...] = ()) -> Dataset:
+    """Build a data set from annotations; where no video has a subset, all are in the split `all`."""
+    classes = classes or annotations.classes or classes_of(annotations.timelines.values())
+    if not classes:
+        raise BadInput(
+            f"{path}: has no usable annotation in any of its {len(annotations.timelines)} videos; add some"
+        )
+    splits = build_splits(path, annotations.timelines, annotations.subsets)
+    return Dataset(classes, annotations.timelines, splits, protocol, annotations.dropped, annotations.ambiguous)
+
+
+def build_splits(path: Path, videos: Iterable[str], subsets: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """List the videos of each subset, in the file's order. Raises BadInput where only some videos have a subset."""
+    if not subsets:
+        return {WHOLE: tuple(videos)}
+    splits: dict[str, list[str]] = {}
+    for video in videos:
+        if video not in subsets:
+            raise BadInput(f"{path}: video {video!r} has no 'subset', but other videos have; give it one")
+        splits.setdefault(subsets[video], []).append(video)
+    return {name: tuple(splits[name]) for name in sorted(splits)}
+
+
+def find_annotation_file(path: str | Path) -> Path:
+    """Return a file itself, or the `annotations.json` in a folder."""
+    path = Path(path)
+    if not path.exists():
+        raise missing(path, "annotation file or folder")
+    return path / "annotations.json" if path.is_dir() else path

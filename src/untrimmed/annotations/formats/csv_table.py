@@ -1,0 +1,69 @@
+"""Delimited text: a first line that names the columns, cells separated by commas, semicolons or tabs."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from untrimmed.annotations.formats.text import read_any_text
+from untrimmed.io import BadInput, write_text
+
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+
+
+class TableLine(NamedTuple):
+    """One line of a table, by its number in the file, the first being 1."""
+
+    number: int
+    cells: tuple[str, ...]
+
+
+class DelimitedTable(NamedTuple):
+    """A table as it stands; every line has as many cells as there are columns."""
+
+    columns: tuple[str, ...]
+    lines: tuple[TableLine, ...]
+    delimiter: str
+
+
+def read_table(path: Path) -> DelimitedTable:
+    """Read the table in a file, with the delimiter that splits the first line into the most columns.
+
+    Raises BadInput for an empty file and for a line of fewer or more cells than columns.
+    """
+    text = read_any_text(path)
+    first = text.lstrip("\n").partition("\n")[0]
+    delimiter = max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([first], delimiter=delimiter), ())))
+    lines = _split_lines(path, text, delimiter)
+    if (heading := next(lines, None)) is None:
+        raise BadInput(f"{path}: is empty; a line that names columns was expected")
+    columns = tuple(" ".join(cell.split()) for cell in heading.cells)
+    return DelimitedTable(columns, tuple(_fit_width(path, line, len(columns)) for line in lines), delimiter)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], delimiter: str = ",") -> None:
+    """Write a table; cells are quoted where they need it."""
+    table = io.StringIO()
+    csv.writer(table, delimiter=delimiter, lineterminator="\n").writerows([columns, *rows])
+    write_text(path, table.getvalue())
+
+
+def _split_lines(path: Path, text: str, delimiter: str) -> Iterator[TableLine]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield TableLine(reader.line_num, tuple(cells))
+    except csv.Error as error:
+        raise BadInput(f"{path}: line {reader.line_num} cannot be parted into cells ({error}); fix it") from None
+
+
+def _fit_width(path: Path, line: TableLine, width: int) -> TableLine:
+    """Drop empty cells behind the last column. Raises BadInput for a line of another width."""
+    cells = line.cells
+    while len(cells) > width and not cells[-1].strip():
+        cells = cells[:-1]
+    if len(cells) != width:
+        raise BadInput(f"{path}: line {line.number} has {len(cells)} cells for {width} columns; fix it")
+    return line._replace(cells=cells)
