@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from untrimmed.models.anchors import to_segments
 from untrimmed.models.ctcn import CTCNConfig
 from untrimmed.models.matching import compute_tiou
-from untrimmed.project.window_checks import best_anchor_tiou
+from untrimmed.project.window_checks import compute_best_tiou
 
 CONFIGS = (
     CTCNConfig(length=256, levels=5, depth=15, width=0.1, concepts=2),
@@ -25,4 +25,4 @@ ANCHORS = tuple(to_segments(config.build(2, 1).anchors) for config in CONFIGS)
 def test_the_reach_of_anchors_is_that_of_the_model_s_own(number, start, width):
     segment = np.array([[start, min(start + width, 256)]])
     best = compute_tiou(ANCHORS[number], torch.from_numpy(segment).float()).max().item()
-    assert best_anchor_tiou(CONFIGS[number], segment)[0] == pytest.approx(best, abs=1e-4)
+    assert compute_best_tiou(CONFIGS[number], segment)[0] == pytest.approx(best, abs=1e-4)

@@ -1,7 +1,5 @@
 """Backgrounds for the demo's videos: a park, a beach, a room and a street, no two alike."""
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
@@ -72,12 +70,7 @@ def _draw_street(width: int, height: int, rng: np.random.Generator) -> Picture:
     return _add_texture(picture, kerb, rng, 8)
 
 
-BACKGROUNDS: tuple[Callable[[int, int, np.random.Generator], Picture], ...] = (
-    _draw_park,
-    _draw_beach,
-    _draw_room,
-    _draw_street,
-)
+BACKGROUNDS = (_draw_park, _draw_beach, _draw_room, _draw_street)
 
 
 def _draw_gradient(width: int, height: int, top: Colour, bottom: Colour, horizon: int) -> Picture:

@@ -19,7 +19,7 @@ ANNOTATIONS = "annotations.json"
 FEATURES = "features"
 
 
-class Initialized(NamedTuple):
+class InitResult(NamedTuple):
     """What the folder holds, what was proposed and written, and what to do next."""
 
     scan: FolderScan
@@ -41,7 +41,7 @@ def init_recipe(
     fps: float | None = None,
     label: str | None = None,
     force: bool = False,
-) -> Initialized:
+) -> InitResult:
     """Scan `folder`, propose a recipe, and write it to `out` with the annotations beside it.
 
     `format`, `fps` and `label` are those of the annotations, see `untrimmed.read_annotations`.
@@ -70,7 +70,7 @@ def init_recipe(
     commands = list_next_commands(read_recipe(out), str(out))
     classes = count_classes(scan.timelines, split)
     notes = (*scan.notes, *note_one_sided_classes(classes))
-    return Initialized(scan, split, classes, numbers, out, target, commands, notes)
+    return InitResult(scan, split, classes, numbers, out, target, commands, notes)
 
 
 def _find_written_annotations(out: Path) -> Path | None:

@@ -31,9 +31,10 @@ def check_windows(recipe: Recipe, ground_truth: Mapping[str, Timeline], videos: 
     if not actions or (grid is None and recipe.windows.mode == "slide"):
         return
     segments = np.array([_to_positions(recipe, grid, ground_truth[video], action) for video, action in actions])
+    lengths = segments[:, 1] - segments[:, 0]
     if recipe.windows.mode == "slide":
-        yield from _check_long(recipe, actions, segments)
-    yield from _check_short(recipe, actions, segments)
+        yield from _check_long(recipe, actions, lengths)
+    yield from _check_short(recipe, actions, lengths)
     if isinstance(recipe.model, CTCNConfig):
         yield from _check_anchors(recipe.model, actions, segments)
 
@@ -48,7 +49,7 @@ def find_grid(data: DataConfig) -> Grid | None:
         return None
 
 
-def best_anchor_tiou(config: CTCNConfig, segments: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, " n"]:
+def compute_best_tiou(config: CTCNConfig, segments: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, " n"]:
     """Compute the largest tIoU of each segment with any anchor; segments in snippets from the start of a window.
 
     Anchors are taken to go on beyond the window's end, as those of the next window do.
@@ -80,8 +81,8 @@ def _to_positions(recipe: Recipe, grid: Grid | None, timeline: Timeline, action:
     return float(grid.position(action.start)), float(grid.position(action.end))
 
 
-def _check_long(recipe: Recipe, actions: Actions, segments: np.ndarray) -> Iterator[Finding]:
-    length, lengths = recipe.model.length, segments[:, 1] - segments[:, 0]
+def _check_long(recipe: Recipe, actions: Actions, lengths: np.ndarray) -> Iterator[Finding]:
+    length = recipe.model.length
     long = lengths > length
     if long.any():
         lost = int((lengths > length / recipe.windows.coverage).sum())
@@ -95,8 +96,7 @@ def _check_long(recipe: Recipe, actions: Actions, segments: np.ndarray) -> Itera
         )
 
 
-def _check_short(recipe: Recipe, actions: Actions, segments: np.ndarray) -> Iterator[Finding]:
-    lengths = segments[:, 1] - segments[:, 0]
+def _check_short(recipe: Recipe, actions: Actions, lengths: np.ndarray) -> Iterator[Finding]:
     if (lengths < 1).any():
         remedy = "extract at a higher rate" if recipe.windows.mode == "slide" else 'raise model.length, or "slide"'
         sentence = f"{_format_share(lengths < 1)}; the shortest is {_describe(actions, lengths.argmin())}"
@@ -104,7 +104,7 @@ def _check_short(recipe: Recipe, actions: Actions, segments: np.ndarray) -> Iter
 
 
 def _check_anchors(config: CTCNConfig, actions: Actions, segments: np.ndarray) -> Iterator[Finding]:
-    best, lengths = best_anchor_tiou(config, segments), segments[:, 1] - segments[:, 0]
+    best, lengths = compute_best_tiou(config, segments), segments[:, 1] - segments[:, 0]
     unreached: Bool[np.ndarray, " n"] = best < config.match_tiou
     if not unreached.any():
         return
