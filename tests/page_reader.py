@@ -1,4 +1,4 @@
-"""What a browser finds in a page, and labels that try to do harm there."""
+"""What a browser finds in a page, and timelines and labels for pages, some of which try to do harm there."""
 
 import json
 import shutil
@@ -7,6 +7,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from hypothesis import strategies as st
+
+from untrimmed.timeline import Action, Timeline
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -14,12 +17,21 @@ HOSTILE = [
     "]]>&lt;\"'><img src=x onerror=alert(1)>",
     "__proto__",
     "a\x00\x1b\u2028b\ufffe",
-    "${document.title} $title $data",
+    "${document.title} $title {{ title }}{% endif %}{# #}",
     "跳高 🏃 e\u0301",
 ]
 
+LABELS = st.one_of(st.text(max_size=12), st.sampled_from(HOSTILE), st.sampled_from(["jump", "run"]))
 
 SVG = "{http://www.w3.org/2000/svg}"
+
+
+def two_rows(label: str = "jump") -> dict[str, Timeline]:
+    """Three actions, and four detections of which three are right."""
+    truth = (Action(1.0, 3.0, label), Action(3.5, 4.5, label), Action(5.0, 7.0, label))
+    right = (Action(1.1, 3.1, label, 0.9), Action(3.5, 4.5, label, 0.92))
+    detections = (*right, Action(8.0, 9.0, label, 0.95), Action(5.0, 7.0, "other", 0.7))
+    return {"truth": Timeline(10.0, truth), "detections": Timeline(10.0, detections)}
 
 
 class Page(HTMLParser):

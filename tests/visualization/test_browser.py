@@ -1,5 +1,6 @@
 """A real browser plays the report, filters and steps by keys, and corrects annotations in a review."""
 
+import base64
 import json
 import shutil
 import threading
@@ -16,9 +17,17 @@ from untrimmed.review.desk import Files, open_review
 from untrimmed.review.server import ReviewServer
 from untrimmed.timeline import Action, Timeline
 from untrimmed.video.writer import write_video
-from untrimmed.visualization.report import Panel, write_report
+from untrimmed.visualization.charts import draw_bars
+from untrimmed.visualization.page import Figure, Section, write_page
+from untrimmed.visualization.panels import Panel
+from untrimmed.visualization.report import write_report
+from untrimmed.visualization.sheet import Axis
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+UNDER_MOUSE = """
+const box = document.querySelector('.picture').getBoundingClientRect();
+return document.elementFromPoint(box.left + arguments[0], box.top + arguments[1]).textContent;
+"""
 HOSTILE = "</script><script>document.title='broken'</script><b>\"'"
 
 
@@ -233,6 +242,26 @@ def test_a_phone_shows_a_page_no_wider_than_itself(opened):
         opened.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_chart_has_the_colours_of_the_page_and_hints_where_the_mouse_rests(browser, tmp_path, theme):
+    chart = draw_bars("n", ["a", HOSTILE], [0.5, 1.0], Axis("AP"))
+    write_page(tmp_path / "p.html", "t", [Section("s", "", [Figure("c", chart)])])
+    scheme = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
+    try:
+        browser.driver.get((tmp_path / "p.html").as_uri())
+        image = "document.querySelector('.picture img')"
+        browser.wait(lambda: browser.run(f"return {image}.complete"), "the image")
+        address, width = browser.run(f"return [{image}.currentSrc, {image}.naturalWidth]")
+        assert base64.b64decode(address.split(",")[1]).decode() == getattr(chart, theme) and width > 0
+        for hint in chart.hints:
+            corners = np.array([point.split() for point in hint.path.strip("MZ").split("L")], float)
+            assert browser.run(UNDER_MOUSE, *corners.mean(axis=0).tolist()) == hint.text
+        assert not browser.faults()
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
 @pytest.mark.slow
 def test_a_thousand_videos_open_in_a_few_seconds(browser, tmp_path):
     rng = np.random.default_rng(0)
@@ -263,7 +292,9 @@ def review(browser, tmp_path) -> Iterator[Browser]:
     make_video(videos / "a.mp4")
     make_video(videos / "b.mp4")
     found = (Action(1.0, 3.0, "jump", 0.9), Action(4.0, 5.0, "run", 0.8), Action(7.0, 9.0, HOSTILE, 0.7))
-    write_activitynet_results(tmp_path / "r.json", {"a": Timeline(12.0, found), "b": Timeline(12.0, (Action(2, 3, "run", 0.9),))})
+    write_activitynet_results(
+        tmp_path / "r.json", {"a": Timeline(12.0, found), "b": Timeline(12.0, (Action(2, 3, "run", 0.9),))}
+    )
     shelves, session = open_review(Files(tmp_path / "r.json", videos), tmp_path / "out.json")
     server = ReviewServer("Review of r.json", shelves, session, videos)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

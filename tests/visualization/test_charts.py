@@ -25,7 +25,7 @@ from untrimmed.visualization.charts import (
     draw_stacks,
 )
 from untrimmed.visualization.confusion import draw_confusion_matrix
-from untrimmed.visualization.page import Figure, Hint, Picture, Section, Table, write_page
+from untrimmed.visualization.page import Chart, Figure, Hint, Section, Table, write_page
 from untrimmed.visualization.sheet import COLOURS, Axis
 from untrimmed.visualization.templates import csp_hash
 from untrimmed.visualization.text import replace_unprintable
@@ -40,11 +40,9 @@ KINDS = ("curves", "bars", "stacked", "grouped", "matrix", "shaded", "reliabilit
 
 
 @functools.cache
-def one_of_each(label: str = "jump") -> dict[str, Picture]:
+def one_of_each(label: str = "jump") -> dict[str, Chart]:
     return {
-        "curves": draw_curves(
-            label, [Series(label, [0, 0.5, 1], [1, 0.8, 0.2], marks=[(0.5, 0.8)])], X, Y, steps=True
-        ),
+        "curves": draw_curves(label, [Series(label, [0, 0.5, 1], [1, 0.8, 0.2], marks=[(0.5, 0.8)])], X, Y),
         "bars": draw_bars(
             label, [label, "b"], [0.2, 0.4], Axis(label), intervals=[(0.1, 0.3), (0.3, 0.5)], overall=0.3
         ),
@@ -54,13 +52,11 @@ def one_of_each(label: str = "jump") -> dict[str, Picture]:
         ),
         "matrix": draw_confusion_matrix(label, [label, "b"], np.array([[3, 1], [0, 2]])),
         "shaded": draw_confusion_matrix(label, [label] * 30, np.eye(30)),
-        "reliability": draw_reliability(
-            label, [0, 0.5, 1], [0.2, 0.7], [0.1, 0.9], [10, 5], intervals=[(0, 0.2), (0.8, 1)]
-        ),
+        "reliability": draw_reliability(label, [0, 0.5, 1], [0.2, 0.7], [0.1, 0.9], [10, 5]),
     }
 
 
-def hinted(picture: Picture) -> dict[str, ElementTree.Element]:
+def hinted(picture: Chart) -> dict[str, ElementTree.Element]:
     """What each hint of a picture belongs to."""
     groups = {group.get("id"): group for group in ElementTree.fromstring(picture.light).iter(f"{SVG}g")}
     return {hint.text: groups[f"hint-{i}"] for i, hint in enumerate(picture.hints)}
@@ -88,16 +84,7 @@ def outline(path: str) -> np.ndarray:
     return np.array(re.findall(r"(-?[\d.]+) (-?[\d.]+)", path), float)
 
 
-def band(picture: Picture) -> np.ndarray:
-    """The points around the first band of confidence, in pixels."""
-    root = ElementTree.fromstring(picture.light)
-    use = next(use for use in root.iter(f"{SVG}use") if style(use).get("fill-opacity") == "0.18")
-    return next(
-        outline(path.attrib["d"]) for path in root.iter(f"{SVG}path") if f"#{path.get('id')}" == use.get(HREF)
-    )
-
-
-def words(picture: Picture) -> list[str]:
+def words(picture: Chart) -> list[str]:
     return [text.text or "" for text in ElementTree.fromstring(picture.light).iter(f"{SVG}text")]
 
 
@@ -192,28 +179,30 @@ def test_intervals_and_the_overall_value_lie_on_the_scale_of_the_bars():
     assert np.allclose((np.stack(lines)[:, :, 0] - left) / scale, [[0.1, 0.4], [0.6, 1.0]], atol=0.002)
 
 
-def test_a_curve_goes_through_its_points_and_its_band_around_them():
-    line = Series("a", [0, 0.5, 1], [1, 0.8, 0.2], low=[0.9, 0.7, 0.1], high=[1, 0.9, 0.3])
-    picture = draw_curves("n", [line], X, Y)
-    drawn = points(hinted(picture)["a"])
+def test_a_curve_goes_through_its_points():
+    line = Series("a", [0, 0.5, 1], [1, 0.8, 0.2])
+    drawn = points(hinted(draw_curves("n", [line], X, Y))["a"])
     across = (drawn[:, 0] - drawn[0, 0]) / np.ptp(drawn[:, 0])
     up = 1 - (drawn[:, 1] - drawn[0, 1]) / 300
     assert np.allclose(across, line.x, atol=0.001) and np.allclose(up, line.y, atol=0.001)
-    assert np.ptp(band(picture)[:, 1]) == pytest.approx(0.9 * 300, abs=0.1)
 
 
-def test_with_steps_a_value_holds_from_the_point_before():
-    drawn = points(hinted(draw_curves("n", [Series("a", [0, 0.5, 1], [1, 0.8, 0.2])], X, Y, steps=True))["a"])
-    up = np.round(1 - (drawn[:, 1] - drawn[0, 1]) / 300, 2)
-    assert up.tolist() == [1, 0.8, 0.8, 0.2, 0.2]
-
-
-def test_a_band_of_many_points_is_thinned_and_keeps_its_peaks():
-    x = np.linspace(0, 1, 50_000)
-    high = np.full(50_000, 0.6)
-    high[33_333] = 0.9
-    picture = draw_curves("n", [Series("a", x, x * 0 + 0.5, x * 0 + 0.4, high)], X, Y)
-    assert np.ptp(band(picture)[:, 1]) == pytest.approx(0.5 * 300, abs=0.1) and len(picture.light) < 60_000
+def test_hints_lie_where_their_lines_bars_and_marks_are_drawn():
+    for kind in ("curves", "bars", "stacked", "grouped", "matrix"):
+        picture = one_of_each()[kind]
+        for hint, (text, group) in zip(picture.hints, hinted(picture).items(), strict=True):
+            if text.startswith("jump: 0.5"):  # a mark is drawn as the use of a circle
+                use = next(group.iter(f"{SVG}use"))
+                drawn = np.array([[float(use.attrib["x"]), float(use.attrib["y"])]])
+            else:
+                drawn = points(group)
+            corners = [
+                (box.min(axis=0), box.max(axis=0))
+                for box in (drawn, np.array(re.findall(r"(-?[\d.]+) (-?[\d.]+)", hint.path), float))
+            ]
+            assert np.allclose(*corners, atol=0.06), text
+            # A line that were closed would also lie between its ends.
+            assert hint.path.endswith("Z") == (hint.is_area or len(drawn) == 1), text
 
 
 def test_up_to_eight_lines_have_a_colour_each_and_more_are_grey_but_for_the_highlighted():
@@ -303,8 +292,6 @@ REFUSED: dict[str, tuple[Callable[[], str], str]] = {
     "nan": (lambda: draw_curves("n", [Series("a", [0, NAN], [1, 1])], X, Y), "2 finite numbers"),
     "no points": (lambda: draw_curves("n", [Series("a", [], [])], X, Y), "0 points of 'a'"),
     "no lines": (lambda: draw_curves("n", [], X, Y), "0 lines"),
-    "half a band": (lambda: draw_curves("n", [Series("a", [0], [1], low=[0])], X, Y), "one edge"),
-    "band": (lambda: draw_curves("n", [Series("a", [0], [1], low=[0], high=[1, 2])], X, Y), "high of 'a'"),
     "marks": (lambda: draw_curves("n", [Series("a", [0], [1], marks=[(0, NAN)])], X, Y), "pairs"),
     "highlighted": (
         lambda: draw_curves("n", [Series("a", [0], [1])], X, Y, highlighted=["b"]),
@@ -419,7 +406,7 @@ def test_a_page_is_one_file_that_loads_and_runs_nothing(tmp_path):
 def test_each_picture_has_an_image_for_light_and_for_dark_pages_and_words_for_a_screen_reader(tmp_path):
     write_page(tmp_path / "p.html", "t", sections()[1:])
     page = Page(tmp_path / "p.html")
-    pictures = [figure.picture for figure in sections()[1].figures]
+    pictures = [figure.chart for figure in sections()[1].figures]
     images = [a for tag, a in page.elements if tag == "img"]
     sources = [a for tag, a in page.elements if tag == "source"]
     assert [(a["alt"], int(a["width"]), int(a["height"])) for a in images] == [p[:3] for p in pictures]
@@ -449,7 +436,7 @@ def test_three_sections_need_no_list_of_contents(tmp_path):
 
 def test_only_what_is_too_wide_for_a_phone_scrolls_and_the_keyboard_reaches_it(tmp_path):
     narrow = Figure("narrow", draw_bars("n", ["a"], [1], Axis("x")))
-    wide = Figure("wide", draw_bars("n", ["a"], [1], Axis("x"), width=900))
+    wide = Figure("wide", draw_groups("n", {"g": dict.fromkeys("abcdefghijklmnopqrst", 1.0)}, Axis("y")))
     write_page(tmp_path / "p.html", "t", [Section("s", "", [narrow, wide])])
     rooms = [a for _, a in Page(tmp_path / "p.html").elements if a.get("class") == "room"]
     assert [a.get("tabindex") for a in rooms] == [None, "0"] and rooms[1]["aria-label"] == "wide"
@@ -466,7 +453,7 @@ def test_any_title_caption_and_note_is_text(tmp_path, label):
 
 
 def test_words_of_hints_and_pictures_are_text(tmp_path):
-    picture = Picture(HOSTILE[0], 10, 10, "<svg/>", "<svg/>", [Hint("M0 0", HOSTILE[0], False)])
+    picture = Chart(HOSTILE[0], 10, 10, "<svg/>", "<svg/>", [Hint("M0 0", HOSTILE[0], False)])
     write_page(tmp_path / "p.html", "t", [Section("s", "", [Figure("c", picture)])])
     page = Page(tmp_path / "p.html")
     assert "script" not in {tag for tag, _ in page.elements}

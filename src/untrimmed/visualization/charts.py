@@ -1,4 +1,4 @@
-"""Draws numbers as pictures for a page: curves, bars, stacks, groups and calibration."""
+"""Draws numbers as charts for a page: curves, bars, stacks, groups and calibration."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,73 +18,61 @@ from untrimmed.visualization.chart_checks import (
     check_pairs,
     check_shares,
 )
-from untrimmed.visualization.page import Picture
+from untrimmed.visualization.page import Chart
 from untrimmed.visualization.sheet import (
     COLOURS,
     DASHED,
-    LEGEND_LINE,
     TEXT,
     Axis,
     Box,
     LegendKey,
     Sheet,
-    arrange_legend,
-    draw_picture,
+    draw_chart,
     format_digits,
 )
 from untrimmed.visualization.text import fit_text, summarize_names, text_width
 
 # All lengths are in pixels.
 _WIDTH, _ABOVE, _BELOW, _LEFT, _RIGHT = 480, 32, 50, 46, 14
+_ACROSS = _WIDTH - _LEFT - _RIGHT  # from one end of an axis to the other
+_PITCH = 36  # from one bar of a group to the next
 
 
 class Series(NamedTuple):
-    """One curve; `low` and `high` are the edges of a band of confidence around `y`, `marks` are points `(x, y)`."""
+    """One curve; `marks` are points `(x, y)` on it."""
 
     name: str
     x: Numbers
     y: Numbers
-    low: Numbers | None = None
-    high: Numbers | None = None
     marks: Pairs = ()
 
 
 def draw_curves(
-    name: str,
-    series: Sequence[Series],
-    x: Axis,
-    y: Axis,
-    *,
-    steps: bool = False,
-    highlighted: Iterable[str] | None = None,
-    width: int = _WIDTH,
-    height: int = 300,
-) -> Picture:
-    """Draw lines over two axes; `height` is that of the plot without its legend.
+    name: str, series: Sequence[Series], x: Axis, y: Axis, *, highlighted: Iterable[str] | None = None
+) -> Chart:
+    """Draw lines over two axes.
 
-    With `steps` a value holds from the point before to its own, as interpolated precision does over recall.
     `highlighted` names the lines in colour, eight at most; the others are thin and grey. Without it all are in
     colour when there are up to eight, and none when there are more. Raises ValueError for lines without points,
     of unequal lengths, with numbers that are not finite, and for a highlighted name that no line has.
     """
     check_count(series, 1000, "lines")
+    height = 300
     names, curves = [line.name for line in series], [_check_series(line) for line in series]
     keys = _choose_keys(names, highlighted)
     grey = sum(name not in keys for name in names)
     grey_keys = [LegendKey(f"{'the other' if keys else 'all'} {grey}", line="-", alpha=0.3)] if grey else []
-    legend = arrange_legend([*keys.values(), *grey_keys], width - _LEFT)
 
     def draw(sheet: Sheet) -> None:
-        axes = sheet.add_axes(_LEFT, _ABOVE, width - _LEFT - _RIGHT, height)
+        axes = sheet.add_axes(_LEFT, _ABOVE, _ACROSS, height)
         # What is highlighted lies over what is not.
         for line in sorted(curves, key=lambda line: line.name in keys):
-            _draw_series(sheet, axes, line, keys.get(line.name), steps)
+            _draw_series(sheet, axes, line, keys.get(line.name))
         axes.margins(x=0)
         sheet.label_axes(axes, x, y)
-        sheet.draw_legend(legend, _LEFT, _ABOVE + height + _BELOW)
 
-    alt = f"{name}: {y.name} over {x.name}; {summarize_names(names)}"
-    return draw_picture(width, _ABOVE + height + _BELOW + len(legend) * LEGEND_LINE, alt, draw)
+    alt, legend = f"{name}: {y.name} over {x.name}; {summarize_names(names)}", [*keys.values(), *grey_keys]
+    return draw_chart(_WIDTH, _ABOVE + height + _BELOW, alt, draw, legend, _LEFT)
 
 
 def draw_bars(
@@ -95,8 +83,7 @@ def draw_bars(
     *,
     intervals: Pairs | None = None,
     overall: float | None = None,
-    width: int = _WIDTH,
-) -> Picture:
+) -> Chart:
     """Draw a horizontal bar for each of up to 200 names, in their order, with the value beside it.
 
     `intervals` are the ends of a line over each bar, such as a confidence interval; `overall` is a dashed line.
@@ -106,22 +93,22 @@ def draw_bars(
     lengths = check_numbers(values, "values", count)
     spans = None if intervals is None else check_pairs(intervals, count)
     pitch, size, above = (24, TEXT, 12) if count <= 30 else (18, TEXT - 1, 30)
-    left = min(max(text_width(label, size) for label in names) + 14, width * 0.42)
-    legend = [] if overall is None else [[_overall_key(overall)]]
+    gutter = min(max(text_width(label, size) for label in names) + 14, _WIDTH * 0.42)
+    legend = [] if overall is None else [_overall_key(overall)]
     ends = [0.0, *lengths, *(() if spans is None else spans.flat), overall or 0.0]
     low, high = min(ends) if x.low is None else x.low, (max(ends) or 1.0) if x.high is None else x.high
 
     def draw(sheet: Sheet) -> None:
-        axes = sheet.add_axes(left, above, width - left - 54, count * pitch)
+        axes = sheet.add_axes(gutter, above, _WIDTH - gutter - 54, count * pitch)
         for i, (label, value) in enumerate(zip(names, lengths, strict=True)):
             interval = "" if spans is None else " ({} to {})".format(*map(format_digits, spans[i]))
             hint = f"{label}: {format_digits(value)}{interval}"
             sheet.draw_bar(axes, Box(0, i - 0.38, value, 0.76), COLOURS[0], hint)
             middle = above + (i + 0.5) * pitch + size * 0.36
-            shortened = fit_text(label, size, left - 12)
-            sheet.write(left - 8, middle, shortened, fontsize=size, ha="right")
+            shortened = fit_text(label, size, gutter - 12)
+            sheet.write(gutter - 8, middle, shortened, fontsize=size, ha="right")
             soft = sheet.theme.soft
-            sheet.write(width - 4, middle, format_digits(value), fontsize=size, color=soft, ha="right")
+            sheet.write(_WIDTH - 4, middle, format_digits(value), fontsize=size, color=soft, ha="right")
         if spans is not None:
             ink = sheet.theme.ink
             axes.hlines(range(count), spans[:, 0], spans[:, 1], color=ink, alpha=0.75, linewidth=1.4)
@@ -131,21 +118,18 @@ def draw_bars(
         axes.set(yticks=[])
         # The end of many bars is out of sight from their beginning.
         axes.tick_params(labeltop=above > 12)
-        sheet.draw_legend(legend, 4, above + count * pitch + _BELOW)
 
-    height = above + count * pitch + _BELOW + len(legend) * LEGEND_LINE
-    return draw_picture(width, height, f"{name}: {x.name} of {summarize_names(names)}", draw)
+    alt = f"{name}: {x.name} of {summarize_names(names)}"
+    return draw_chart(_WIDTH, above + count * pitch + _BELOW, alt, draw, legend)
 
 
-def draw_stacks(
-    name: str, names: Sequence[str], parts: Mapping[str, Numbers], x: str, y: str, *, width: int = _WIDTH
-) -> Picture:
+def draw_stacks(name: str, names: Sequence[str], parts: Mapping[str, Numbers], x: str, y: str) -> Chart:
     """Draw a column for each name, made of parts that sum to 1, the first at the bottom: a false positive profile.
 
     `parts` has up to eight kinds, each with one share for each column; a column may be empty. Raises ValueError
     for shares that are negative or sum to something else, and for unequal lengths.
     """
-    count, height, across = check_count(names, 60, "columns"), 260, width - _LEFT - _RIGHT
+    count, height = check_count(names, 60, "columns"), 260
     check_count(parts, len(COLOURS), "parts")
     heights = np.stack([check_numbers(part, f"shares of {kind!r}", count) for kind, part in parts.items()])
     sums = heights.sum(axis=0)
@@ -153,23 +137,21 @@ def draw_stacks(
         raise ValueError(f"parts of the columns sum to {sums.tolist()}: must be shares that sum to 1")
     bases = np.cumsum(heights, axis=0) - heights
     keys = [LegendKey(kind, colour) for kind, colour in zip(parts, COLOURS, strict=False)]
-    legend = arrange_legend(keys, width - _LEFT)
 
     def draw(sheet: Sheet) -> None:
-        axes = sheet.add_axes(_LEFT, _ABOVE, across, height)
+        axes = sheet.add_axes(_LEFT, _ABOVE, _ACROSS, height)
         for key, part, base in zip(keys, heights, bases, strict=True):
             for i in np.flatnonzero(part).tolist():
                 hint = f"{names[i]}, {key.name}: {100 * part[i]:.1f}%"
                 sheet.draw_bar(axes, Box(i - 0.4, base[i], 0.8, part[i]), key.colour, hint)
         sheet.label_axes(axes, Axis(x, -0.5, count - 0.5), Axis(y, 0, 1))
-        labels = [fit_text(label, TEXT - 1, across / count) for label in names]
+        labels = [fit_text(label, TEXT - 1, _ACROSS / count) for label in names]
         axes.set_xticks(range(count), labels)
         axes.xaxis.grid(False)
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-        sheet.draw_legend(legend, _LEFT, _ABOVE + height + _BELOW)
 
     alt = f"{name}: {y} over {summarize_names(names)}; {summarize_names(list(parts))}"
-    return draw_picture(width, _ABOVE + height + _BELOW + len(legend) * LEGEND_LINE, alt, draw)
+    return draw_chart(_WIDTH, _ABOVE + height + _BELOW, alt, draw, keys, _LEFT)
 
 
 def draw_groups(
@@ -179,9 +161,8 @@ def draw_groups(
     *,
     overall: float | None = None,
     high_is_good: bool = True,
-    pitch: int = 36,
-) -> Picture:
-    """Draw a bar for each bin of each group, `pitch` pixels apart: a sensitivity analysis, or what is missed by bin.
+) -> Chart:
+    """Draw a bar for each bin of each group: a sensitivity analysis, or what is missed by bin.
 
     `overall` is a dashed line, and bars on the worse side of it are of another colour. NaN is a bin without
     instances: a dash instead of a bar. Raises ValueError for no groups, a group without bins, and values that are
@@ -194,11 +175,9 @@ def draw_groups(
         raise ValueError(f"values {values}: must be at least 0, or NaN for an empty bin")
     # One place is left free between two groups.
     places = np.concatenate([np.arange(float(n)) + sum(counts[:i]) + i for i, n in enumerate(counts)])
-    room, height, top = (places[-1] + 1.6) * pitch, 220, max([0.0, overall or 0.0, *(v for v in values if v >= 0)])
-    better_and_worse = [LegendKey("better", COLOURS[0]), LegendKey("worse", COLOURS[1])]
-    legend = arrange_legend(
-        [] if overall is None else [_overall_key(overall), *better_and_worse], max(room, 300 - _LEFT)
-    )
+    room, height, top = (places[-1] + 1.6) * _PITCH, 220, max([0.0, overall or 0.0, *(v for v in values if v >= 0)])
+    sides = [LegendKey("better", COLOURS[0]), LegendKey("worse", COLOURS[1])]
+    legend = [] if overall is None else [_overall_key(overall), *sides]
 
     def draw(sheet: Sheet) -> None:
         axes = sheet.add_axes(_LEFT, _ABOVE, room, height)
@@ -211,24 +190,13 @@ def draw_groups(
             _draw_group_bar(sheet, axes, place, value, hint, COLOURS[worse])
         if overall is not None:
             sheet.draw_overall(axes, overall, upright=False)
-        _write_group_names(sheet, groups, places, pitch, _ABOVE + height)
-        sheet.draw_legend(legend, _LEFT, _ABOVE + height + _BELOW)
+        _write_group_names(sheet, groups, places, _ABOVE + height)
 
-    total = _ABOVE + height + _BELOW + len(legend) * LEGEND_LINE
     alt = f"{name}: {y.name} for {summarize_names(list(groups))}"
-    return draw_picture(max(_LEFT + room + _RIGHT, 300), total, alt, draw)
+    return draw_chart(max(_LEFT + room + _RIGHT, 300), _ABOVE + height + _BELOW, alt, draw, legend, _LEFT)
 
 
-def draw_reliability(
-    name: str,
-    edges: Numbers,
-    scores: Numbers,
-    precisions: Numbers,
-    counts: Numbers,
-    *,
-    intervals: Pairs | None = None,
-    width: int = _WIDTH,
-) -> Picture:
+def draw_reliability(name: str, edges: Numbers, scores: Numbers, precisions: Numbers, counts: Numbers) -> Chart:
     """Draw calibration: the observed precision over the mean score of each bin, and below its number of detections.
 
     Bin i reaches from `edges[i]` to `edges[i + 1]`; one without detections has any score and precision, NaN too.
@@ -237,21 +205,17 @@ def draw_reliability(
     """
     numbers = check_numbers(counts, "counts", check_count(counts, 1000, "bins"))
     borders = check_numbers(edges, "edges", len(numbers) + 1)
-    spans = None if intervals is None else check_pairs(intervals, len(numbers))
     if (np.diff(borders) <= 0).any() or (numbers < 0).any():
         raise ValueError(f"edges {borders.tolist()} must rise and counts {numbers.tolist()} must not be negative")
-    full = np.flatnonzero(numbers)
     score, precision = check_shares(scores, "scores", numbers), check_shares(precisions, "precisions", numbers)
-    side, height, low = width - _LEFT - _RIGHT, 300, 80
+    height, low = 300, 80
 
     def draw(sheet: Sheet) -> None:
-        axes = sheet.add_axes(_LEFT, _ABOVE, side, height)
+        axes = sheet.add_axes(_LEFT, _ABOVE, _ACROSS, height)
         axes.plot([0, 1], [0, 1], color=sheet.theme.ink, alpha=0.5, linestyle=DASHED, linewidth=1.4)
-        if spans is not None:
-            axes.vlines(score, spans[full, 0], spans[full, 1], color=COLOURS[0], alpha=0.6, linewidth=1.6)
         axes.plot(score, precision, color=COLOURS[0], linewidth=1.6)
-        below = sheet.add_axes(_LEFT, _ABOVE + height + 46, side, low)
-        for i, x, y in zip(full, score, precision, strict=True):
+        below = sheet.add_axes(_LEFT, _ABOVE + height + 46, _ACROSS, low)
+        for i, x, y in zip(np.flatnonzero(numbers), score, precision, strict=True):
             hint = f"{format_digits(numbers[i])} detections from {borders[i]:g} to {borders[i + 1]:g}"
             point = f"score {format_digits(x)}, precision {format_digits(y)}"
             sheet.draw_mark(axes, x, y, COLOURS[0], f"{point}, {hint}")
@@ -262,17 +226,13 @@ def draw_reliability(
         sheet.label_axes(below, Axis("score", 0, 1), Axis("detections", 0, highest), most=(5, 3))
 
     alt = f"{name}: observed precision over score, {format_digits(numbers.sum())} detections"
-    return draw_picture(width, _ABOVE + height + 46 + low + _BELOW, alt, draw)
+    return draw_chart(_WIDTH, _ABOVE + height + 46 + low + _BELOW, alt, draw)
 
 
 def _check_series(line: Series) -> Series:
     x = check_numbers(line.x, f"x of {line.name!r}", check_count(line.x, 10_000_000, f"points of {line.name!r}"))
     y = check_numbers(line.y, f"y of {line.name!r}", len(x))
-    if (line.low is None) != (line.high is None):
-        raise ValueError(f"the band of {line.name!r} has one edge: give low and high, or neither")
-    low = None if line.low is None else check_numbers(line.low, f"low of {line.name!r}", len(x))
-    high = None if line.high is None else check_numbers(line.high, f"high of {line.name!r}", len(x))
-    return Series(line.name, x, y, low, high, check_pairs(line.marks, len(line.marks)))
+    return Series(line.name, x, y, check_pairs(line.marks, len(line.marks)))
 
 
 def _choose_keys(names: Sequence[str], highlighted: Iterable[str] | None) -> dict[str, LegendKey]:
@@ -288,33 +248,13 @@ def _choose_keys(names: Sequence[str], highlighted: Iterable[str] | None) -> dic
     return {name: LegendKey(name, COLOURS[i], "-" if i < 4 else DASHED) for i, name in enumerate(coloured)}
 
 
-def _draw_series(sheet: Sheet, axes: Axes, line: Series, key: LegendKey | None, steps: bool) -> None:
-    x, y, low, high = _to_steps(line) if steps else line[1:5]
+def _draw_series(sheet: Sheet, axes: Axes, line: Series, key: LegendKey | None) -> None:
     if key is None:
-        sheet.draw_line(axes, x, y, line.name, color=sheet.theme.ink, alpha=0.3, linewidth=1)
+        sheet.draw_line(axes, line.x, line.y, line.name, color=sheet.theme.ink, alpha=0.3, linewidth=1)
         return
-    if low is not None and high is not None:
-        axes.fill_between(*_thin_band(x, low, high), color=key.colour, alpha=0.18, linewidth=0)
-    sheet.draw_line(axes, x, y, line.name, color=key.colour, linestyle=key.line, linewidth=2)
-    for mark_x, mark_y in line.marks:
-        hint = f"{line.name}: {format_digits(mark_x)}, {format_digits(mark_y)}"
-        sheet.draw_mark(axes, mark_x, mark_y, key.colour, hint)
-
-
-def _to_steps(line: Series) -> list[np.ndarray | None]:
-    """Double the points of a line, so that each value begins at the point before: x, y, low, high."""
-    x = np.repeat(np.asarray(line.x), 2)[:-1]
-    return [x, *(None if y is None else np.repeat(np.asarray(y), 2)[1:] for y in (line.y, line.low, line.high))]
-
-
-def _thin_band(x: Any, low: Any, high: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Keep the widest of a band in each half pixel, since matplotlib thins out lines but no bands."""
-    if len(x) < 2 * _WIDTH or (np.diff(x) < 0).any() or x[0] == x[-1]:
-        return x, low, high
-    columns = np.ceil((x - x[0]) / (x[-1] - x[0]) * 2 * _WIDTH)
-    firsts = np.flatnonzero(np.diff(columns, prepend=-1))
-    lasts = np.append(firsts[1:], len(x)) - 1
-    return x[lasts], np.minimum.reduceat(low, firsts), np.maximum.reduceat(high, firsts)
+    sheet.draw_line(axes, line.x, line.y, line.name, color=key.colour, linestyle=key.line, linewidth=2)
+    for x, y in line.marks:
+        sheet.draw_mark(axes, x, y, key.colour, f"{line.name}: {format_digits(x)}, {format_digits(y)}")
 
 
 def _overall_key(value: float) -> LegendKey:
@@ -333,18 +273,14 @@ def _draw_group_bar(sheet: Sheet, axes: Axes, x: float, value: float, hint: str,
 
 
 def _write_group_names(
-    sheet: Sheet,
-    groups: Mapping[str, Mapping[str, float]],
-    places: Float[np.ndarray, " bars"],
-    pitch: int,
-    bottom: float,
+    sheet: Sheet, groups: Mapping[str, Mapping[str, float]], places: Float[np.ndarray, " bars"], bottom: float
 ) -> None:
     first = 0
     for group, bins in groups.items():
-        middles = _LEFT + (places[first : first + len(bins)] + 0.8) * pitch
+        middles = _LEFT + (places[first : first + len(bins)] + 0.8) * _PITCH
         first += len(bins)
         for x, label in zip(middles, bins, strict=True):
-            shortened = fit_text(label, TEXT - 1, pitch)
+            shortened = fit_text(label, TEXT - 1, _PITCH)
             sheet.write(x, bottom + 17, shortened, fontsize=TEXT - 1, ha="center")
-        shortened = fit_text(group, TEXT, (len(bins) + 0.8) * pitch)
+        shortened = fit_text(group, TEXT, (len(bins) + 0.8) * _PITCH)
         sheet.write(middles.mean(), bottom + 39, shortened, color=sheet.theme.soft, ha="center")

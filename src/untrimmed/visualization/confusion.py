@@ -5,22 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 
 from untrimmed.visualization.chart_checks import MOST_CLASSES, check_count
-from untrimmed.visualization.colours import parse_colour
-from untrimmed.visualization.page import Picture
-from untrimmed.visualization.sheet import (
-    COLOURS,
-    LEGEND_LINE,
-    TEXT,
-    Box,
-    LegendKey,
-    Sheet,
-    draw_picture,
-    format_digits,
-)
+from untrimmed.visualization.page import Chart
+from untrimmed.visualization.sheet import COLOURS, TEXT, Box, LegendKey, Sheet, draw_chart, format_digits
 from untrimmed.visualization.text import fit_text, summarize_names, text_width
 
 _MOST_WITH_NUMBERS = 25
@@ -29,10 +20,8 @@ _STRONGEST = 0.8
 _ABOVE = 26  # pixels
 
 
-def draw_confusion_matrix(
-    name: str, labels: Sequence[str], counts: np.ndarray, *, rows: str = "annotated", columns: str = "detected"
-) -> Picture:
-    """Draw a confusion matrix, `counts[row, column]`, for up to 200 labels.
+def draw_confusion_matrix(name: str, labels: Sequence[str], counts: np.ndarray) -> Chart:
+    """Draw a confusion matrix, `counts[annotated, detected]`, for up to 200 labels.
 
     A cell is as strong as the root of its share of its row, so that a rare confusion is seen too. Up to 25 labels
     there are numbers in the cells; of many labels only some are written. Raises ValueError for counts that are
@@ -47,7 +36,7 @@ def draw_confusion_matrix(
     cell = 34.0 if size <= _MOST_WITH_NUMBERS else max(4.0, 600 / size)
     gutter = min(max(text_width(label, TEXT - 1) for label in labels) + 12, 150)
     side, apart = cell * size, math.ceil(14 / cell)
-    words = {1: "1%", 10: "10%", 50: "50%", 100: f"100% of {rows}"}
+    words = {1: "1%", 10: "10%", 50: "50%", 100: "100% of annotated"}
     keys = [LegendKey(text, COLOURS[0], alpha=_opacity(percent / 100)) for percent, text in words.items()]
 
     def draw(sheet: Sheet) -> None:
@@ -56,15 +45,16 @@ def draw_confusion_matrix(
         if size <= _MOST_WITH_NUMBERS:
             _draw_cells(sheet, axes, labels, counts, shares)
         else:
-            axes.imshow(_shade(shares), interpolation="none", extent=(0, size, size, 0), aspect="auto")
+            image = np.tile(to_rgba(COLOURS[0]), (size, size, 1))
+            image[..., 3] = _opacity(shares)
+            axes.imshow(image, interpolation="none", extent=(0, size, size, 0), aspect="auto")
         few_written = f"; one label of {apart} is written" if apart > 1 else ""
-        sheet.write(4, 14, f"{rows} (down), {columns} (across){few_written}", color=sheet.theme.soft)
+        sheet.write(4, 14, f"annotated (down), detected (across){few_written}", color=sheet.theme.soft)
         for i in range(0, size, apart):
             _write_label(sheet, labels[i], (i + 0.5) * cell, gutter, _ABOVE + side)
-        sheet.draw_legend([keys], 4, _ABOVE + side + gutter)
 
-    alt = f"{name}: {rows} against {columns}; {summarize_names(labels)}"
-    return draw_picture(max(gutter + side + 8, 370), _ABOVE + side + gutter + LEGEND_LINE, alt, draw)
+    alt = f"{name}: annotated against detected; {summarize_names(labels)}"
+    return draw_chart(max(gutter + side + 8, 370), _ABOVE + side + gutter, alt, draw, keys)
 
 
 def _draw_cells(
@@ -85,12 +75,6 @@ def _draw_cells(
 
 def _opacity(share: Any) -> Any:
     return _STRONGEST * share**0.5
-
-
-def _shade(shares: Float[np.ndarray, "size size"]) -> UInt8[np.ndarray, "size size 4"]:
-    opacity = np.round(255 * _opacity(shares))
-    colour = np.broadcast_to(np.array(parse_colour(COLOURS[0]), float), (*shares.shape, 3))
-    return np.concatenate([colour, opacity[..., None]], axis=2).astype(np.uint8)
 
 
 def _write_label(sheet: Sheet, label: str, middle: float, gutter: float, bottom: float) -> None:

@@ -25,28 +25,26 @@ def grouping_svg(first: Kernel, second: Kernel, merged: Kernel | None, tiou: flo
     Places and widths are in any one unit. `tiou` is the overlap above which kernels merge. Raises ValueError where
     the boxes do not meet.
     """
-    intersection = _Span(max(first.start, second.start), min(first.end, second.end))
-    union = _Span(min(first.start, second.start), max(first.end, second.end))
-    if intersection.length <= 0:
+    intersection = max(first.start, second.start), min(first.end, second.end)
+    union = min(first.start, second.start), max(first.end, second.end)
+    if intersection[0] >= intersection[1]:
         raise ValueError(f"boxes {first.start:g}-{first.end:g} and {second.start:g}-{second.end:g} do not meet")
-    overlap = intersection.length / union.length
+    overlap = (intersection[1] - intersection[0]) / (union[1] - union[0])
     decision = "above" if overlap > tiou else "not above"
     verdict = f"H / L = {overlap:.2f}, {decision} {tiou:g}: {'merged into one' if merged else 'both stay alone'}"
     scale = _Scale.around([first, second, *([merged] if merged else [])])
-    body = [*_draw_pair(scale, first, second), *_draw_measures(scale, intersection, union)]
-    body.append(_draw_text(_WIDTH / 2, 282, verdict, "middle", weight=600))
-    body += _draw_merged(scale, merged) if merged else []
+    body = [
+        *_draw_pair(scale, first, second),
+        _draw_measure(scale, "H, what both cover", intersection, 222),
+        _draw_measure(scale, "L, what either covers", union, 246),
+        _draw_text(_WIDTH / 2, 282, verdict, "middle", weight=600),
+    ]
+    if merged:
+        body.append(_draw_kernel(scale, "merged", merged, 304 + _CURVE, 314 + _CURVE))
+        words = f"merged: sigma = L / 2 = {merged.sigma:.3g}, centre {merged.centre:.3g} halfway between both"
+        body.append(_draw_text(_WIDTH / 2, 354 + _CURVE, words, "middle"))
     about = [build_element("title", "Gaussian kernel grouping"), build_element("desc", verdict)]
     return build_svg(_WIDTH, 476 if merged else 306, verdict, body, about=about, style=STYLE + _STYLE)
-
-
-class _Span(NamedTuple):
-    start: float
-    end: float
-
-    @property
-    def length(self) -> float:
-        return self.end - self.start
 
 
 class _Scale(NamedTuple):
@@ -79,19 +77,13 @@ def _draw_pair(scale: _Scale, first: Kernel, second: Kernel) -> Iterator[str]:
         yield _draw_text(scale.x(kernel.centre) + shift, 44, words, anchor)
 
 
-def _draw_measures(scale: _Scale, intersection: _Span, union: _Span) -> Iterator[str]:
-    for words, span, y in (("H, what both cover", intersection, 222), ("L, what either covers", union, 246)):
-        start, end = scale.x(span.start), scale.x(span.end)
-        yield f'<path class="untrimmed-drop" d="M{start:.1f} 156V{y}M{end:.1f} 156V{y}"/>'
-        yield f'<path class="untrimmed-measure" d="M{start:.1f} {y - 5}v10m0 -5H{end:.1f}m0 -5v10"/>'
-        yield _draw_text(scale.beside, y + 4, f"{words} = {span.length:.3g}")
-
-
-def _draw_merged(scale: _Scale, merged: Kernel) -> Iterator[str]:
-    base = 304 + _CURVE
-    yield _draw_kernel(scale, "merged", merged, base, base + 10)
-    words = f"merged: sigma = L / 2 = {merged.sigma:.3g}, centre {merged.centre:.3g} halfway between both"
-    yield _draw_text(_WIDTH / 2, base + 50, words, "middle")
+def _draw_measure(scale: _Scale, words: str, span: tuple[float, float], y: int) -> str:
+    start, end = map(scale.x, span)
+    return (
+        f'<path class="untrimmed-drop" d="M{start:.1f} 156V{y}M{end:.1f} 156V{y}"/>\n'
+        f'<path class="untrimmed-measure" d="M{start:.1f} {y - 5}v10m0 -5H{end:.1f}m0 -5v10"/>\n'
+        + _draw_text(scale.beside, y + 4, f"{words} = {span[1] - span[0]:.3g}")
+    )
 
 
 def _draw_kernel(scale: _Scale, kind: str, kernel: Kernel, base: float, top: float) -> str:

@@ -11,14 +11,7 @@ import numpy as np
 
 from untrimmed.timeline import Timeline, classes_of, tiou
 from untrimmed.visualization.svg import build_element, build_svg
-from untrimmed.visualization.timelines import (
-    GROUND_TRUTH,
-    MARGIN,
-    TEXT,
-    RowDrawing,
-    assign_lanes,
-    count_actions,
-)
+from untrimmed.visualization.timelines import GROUND_TRUTH, MARGIN, TEXT, RowDrawing, count_actions, pack_lanes
 
 _OWN, _MERGED = "kernels", "merged"  # the rows of kernels: one a cell, and those that grouping made of several
 
@@ -111,7 +104,7 @@ def choose_layer(layers: Sequence[KernelLayer], rows: Mapping[str, Timeline]) ->
     segments = np.array([[action.start, action.end] for action in actions], float).reshape(-1, 2)
     weights = np.array([action.score for action in actions], float)
     boxes = [np.array([[k.start, k.end] for k in layer.kernels], float).reshape(-1, 2) for layer in layers]
-    fits = [float(weights @ tiou(segments, segment_boxes).max(1, initial=0.0)) for segment_boxes in boxes]
+    fits = [float(weights @ tiou(segments, layer_boxes).max(1, initial=0.0)) for layer_boxes in boxes]
     good = [layer for layer, fit in zip(layers, fits, strict=True) if fit >= _NEARLY * max(fits)]
     return max(good, key=lambda layer: layer.number)
 
@@ -154,12 +147,13 @@ def _draw_kernels(drawing: RowDrawing, name: str, kernels: Sequence[Kernel], lay
     """Draw curves, and under them their boxes in lanes; the surer on top."""
     ranked = sorted(kernels, key=lambda kernel: -kernel.score)
     spans = [(drawing.x(kernel.start), drawing.x(kernel.end)) for kernel in ranked]
-    lanes = assign_lanes(spans)
+    lanes = pack_lanes(spans)
     count = max(lanes, default=0) + 1
     lane_height = max(_LOWEST_BOX, min(_TALLEST_BOX, _BOXES / count))
-    top, base = drawing.top, drawing.top + (_CURVE if layer.learned else 3)
-    height, width = base - top + lane_height * count + 5, drawing.right - drawing.left
-    drawing.draw_track(name, height, 18)
+    above, width = _CURVE if layer.learned else 3.0, drawing.right - drawing.left
+    height = above + lane_height * count + 5
+    top = drawing.add_row(name, height, 18)
+    base = top + above
     # A picture in the picture cuts off what reaches out of the video, and needs no name for it.
     box = f'x="{drawing.left:.2f}" y="{top:.2f}" width="{width:.2f}" height="{height:.2f}"'
     drawing.body.append(f'<svg {box} viewBox="{drawing.left:.2f} {top:.2f} {width:.2f} {height:.2f}">')
@@ -178,7 +172,6 @@ def _draw_kernels(drawing: RowDrawing, name: str, kernels: Sequence[Kernel], lay
         place |= {"height": lane_height - 1, "rx": min(2.0, (lane_height - 1) / 3)}
         drawing.body.append(build_element("rect", **place, fill="currentColor") + "</g>")
     drawing.body.append("</svg>")
-    drawing.finish_row(height)
 
 
 def draw_curve(path: str, opacity: float, thickness: float) -> str:

@@ -1,4 +1,4 @@
-"""One HTML file of sections with text, pictures and tables, that loads nothing and runs nothing."""
+"""Writes pages of sections with text, charts and tables, that load nothing and run nothing."""
 
 import re
 from collections.abc import Sequence
@@ -8,9 +8,6 @@ from typing import NamedTuple
 
 from untrimmed.io import write_text
 from untrimmed.visualization.templates import csp_hash, read_style, render
-
-# A picture wider than this is not shrunk to the width of a phone, but scrolls.
-_WIDE = 600  # pixels
 
 
 @dataclass(frozen=True)
@@ -42,15 +39,15 @@ class Table:
 
 
 class Hint(NamedTuple):
-    """Text that is shown where the mouse rests on a path, or on the area within it, in pixels of a picture."""
+    """Text that is shown where the mouse rests on a path, or on the area within it, in pixels of a chart."""
 
     path: str
     text: str
     is_area: bool
 
 
-class Picture(NamedTuple):
-    """A picture of `width` by `height` pixels as two SVG files, for light pages and for dark ones.
+class Chart(NamedTuple):
+    """A chart of `width` by `height` pixels as two SVG files, for light pages and for dark ones.
 
     A page embeds them as images, in which no script runs and nothing is loaded. `alt` is for a screen reader.
     """
@@ -64,21 +61,16 @@ class Picture(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A picture under its caption, with a note below."""
+    """A chart under its caption, with a note below."""
 
     caption: str
-    picture: Picture
+    chart: Chart
     note: str = ""
-
-    @property
-    def is_wide(self) -> bool:
-        """Whether the picture would be too small to read on a phone."""
-        return self.picture.width > _WIDE
 
 
 @dataclass(frozen=True)
 class Section:
-    """A title, paragraphs parted by empty lines, pictures, then tables."""
+    """A title, paragraphs parted by empty lines, charts, then tables."""
 
     title: str
     text: str = ""

@@ -1,4 +1,4 @@
-"""One HTML file that plays videos above their timelines and shows tables, with no network."""
+"""Writes the report: one HTML file that plays videos above their timelines, with no network."""
 
 import base64
 import os
@@ -20,18 +20,6 @@ _SCRIPTS = ("agreement.js", "picture.js", "player.js", "kernels.js", "curve.js",
 _EDITOR_SCRIPTS = ("edits.js", "editor.js")
 # The first scripts that do anything.
 _START = ("page.js", "keys.js")
-_LEGEND = {
-    "matched": "✓ matched, found",
-    "partly": "◐ found by some of the detectors",
-    "false": "✗ false: no true action of its class that it overlaps enough",
-    "missed": "○ missed",
-}
-_REVIEW_LEGEND = {
-    "accepted": "✓ annotation",
-    "open": "? suggested",
-    "covered": "= suggested, and annotated already",
-    "rejected": "✗ rejected; an added detector's: not annotated",
-}
 _CHUNK = 3 * 2**18  # bytes; a multiple of 3, so that the base64 of chunks joins without padding
 
 
@@ -77,9 +65,7 @@ def write_report(
     loads = "img-src data: blob:; connect-src data:; media-src 'self' file: blob:"
     values = _page_values(title, data, notes, (*_SCRIPTS, *_START), loads)
     with whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.writelines(
-            generate("report.html", **values, tables=tables, legend=_LEGEND, videos=list(videos.values()))
-        )
+        stream.writelines(generate("report.html", **values, tables=tables, videos=list(videos.values())))
 
 
 def render_served_page(title: str, data: Mapping[str, Any], notes: Sequence[str] = ()) -> ServedPage:
@@ -89,7 +75,7 @@ def render_served_page(title: str, data: Mapping[str, Any], notes: Sequence[str]
     """
     loads = "img-src 'self'; connect-src 'self'; media-src 'self'"
     values = _page_values(title, data, notes, (*_SCRIPTS, *_EDITOR_SCRIPTS, *_START), loads)
-    page = "".join(generate("report.html", **values, tables=(), legend=_REVIEW_LEGEND, videos=()))
+    page = "".join(generate("report.html", **values, tables=(), videos=()))
     return ServedPage(page, values["policy"] + "; frame-ancestors 'none'")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from io import StringIO
 from typing import Any, NamedTuple
 
-import matplotlib
+import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -15,7 +15,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from matplotlib.transforms import Affine2D
 
-from untrimmed.visualization.page import Hint, Picture
+from untrimmed.visualization.page import Chart, Hint
 from untrimmed.visualization.text import fit_text, replace_unprintable, text_width
 
 # The first four are Okabe and Ito's ("Color Universal Design", 2008) that stand out from white and from near black;
@@ -24,11 +24,9 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7b3ff2", "#d00f48", "#e
 
 # All lengths are in pixels.
 TEXT = 13
-"""The size of letters."""
-LEGEND_LINE = 22
-"""The height of a row of a legend."""
+"""The size of letters, as in `chart.mplstyle`."""
 DASHED = (0, (4, 3))
-_SWATCH = 26
+_LEGEND_LINE, _SWATCH = 22, 26
 # The letters are the browser's; quoted in `font`, `system-ui` would be a font of that name.
 _FONT_STYLE = (
     "text {font-family: system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif !important}"
@@ -36,7 +34,7 @@ _FONT_STYLE = (
 
 
 class Theme(NamedTuple):
-    """Colours of a page: of words and lines, of softer words, and of the card below the picture."""
+    """Colours of a page: of words and lines, of softer words, and of the card below the chart."""
 
     ink: str
     soft: str
@@ -88,10 +86,10 @@ class Sheet:
         self._pixels = Affine2D().scale(1, -1).translate(0, height)
         self._hints: list[tuple[Patch | Line2D, str]] = []
 
-    def add_axes(self, left: float, top: float, width: float, height: float) -> Axes:
-        """Add axes with grid lines whose inside has this corner and this size."""
-        low = self.height - top - height
-        box = (left / self.width, low / self.height, width / self.width, height / self.height)
+    def add_axes(self, x: float, y: float, width: float, height: float) -> Axes:
+        """Add axes with grid lines whose inside has this upper left corner and this size."""
+        low = self.height - y - height
+        box = (x / self.width, low / self.height, width / self.width, height / self.height)
         axes = self._figure.add_axes(box)
         axes.patch.set_visible(False)
         for spine in axes.spines.values():
@@ -135,10 +133,10 @@ class Sheet:
         line = axes.axvline(value, **style) if upright else axes.axhline(value, **style)
         self._hint(line, f"overall {format_digits(value)}")
 
-    def draw_legend(self, rows: Sequence[Sequence[LegendKey]], left: float, top: float) -> None:
-        """Draw rows of entries, as `arrange_legend` lays them."""
+    def draw_legend(self, rows: Sequence[Sequence[LegendKey]], indent: float, top: float) -> None:
+        """Draw rows of entries, as `_arrange_legend` lays them."""
         for i, row in enumerate(rows):
-            x, y = left, top + i * LEGEND_LINE + 11
+            x, y = indent, top + i * _LEGEND_LINE + 11
             for key in row:
                 self._draw_swatch(key, x, y)
                 self.write(x + _SWATCH, y + 4.5, _legend_text(key))
@@ -160,8 +158,10 @@ class Sheet:
         hints = []
         for artist, text in self._hints:
             (outline,) = artist.get_path().to_polygons(artist.get_transform(), closed_only=False)
-            points = (f"{x:.1f} {self.height - y:.1f}" for x, y in np.asarray(outline))
-            hints.append(Hint(f"M{'L'.join(points)}Z", text, isinstance(artist, Rectangle)))
+            points = [f"{x:.1f} {self.height - y:.1f}" for x, y in np.asarray(outline)]
+            # A point on its own is only drawn where its path is closed.
+            is_area = isinstance(artist, Rectangle)
+            hints.append(Hint(f"M{'L'.join(points)}{'Z' if is_area or len(points) == 1 else ''}", text, is_area))
         return hints
 
     def _draw_swatch(self, key: LegendKey, x: float, y: float) -> None:
@@ -177,23 +177,33 @@ class Sheet:
         self._hints.append((artist, text))
 
 
-def draw_picture(width: float, height: float, alt: str, draw: Callable[[Sheet], None]) -> Picture:
-    """Draw a chart on a sheet for light pages and on one for dark pages.
+def draw_chart(
+    width: float,
+    height: float,
+    alt: str,
+    draw: Callable[[Sheet], None],
+    legend: Sequence[LegendKey] = (),
+    indent: float = 4,
+) -> Chart:
+    """Draw a chart on a sheet for light pages and on one for dark pages, with a legend below it.
 
     matplotlib's settings are the same on every machine meanwhile, and as they were afterwards.
     """
-    sheets = [Sheet(round(width), round(height), theme) for theme in _THEMES]
+    rows = _arrange_legend(legend, width - indent)
+    sheets = [Sheet(round(width), round(height + len(rows) * _LEGEND_LINE), theme) for theme in _THEMES]
     svgs = []
     for sheet in sheets:
-        with matplotlib.rc_context():
-            matplotlib.rcdefaults()
-            matplotlib.rcParams.update(_settings(sheet.theme))
+        ink, soft = sheet.theme.ink, sheet.theme.soft
+        colours = {"text.color": ink, "axes.edgecolor": ink, "grid.color": ink}
+        colours |= {"xtick.color": soft, "ytick.color": soft}
+        with matplotlib.style.context(["default", "untrimmed.visualization.chart", colours]):
             draw(sheet)
+            sheet.draw_legend(rows, indent, height)
             svgs.append(sheet.write_svg())
-    return Picture(alt, sheets[0].width, sheets[0].height, svgs[0], svgs[1], sheets[0].trace_hints())
+    return Chart(alt, sheets[0].width, sheets[0].height, svgs[0], svgs[1], sheets[0].trace_hints())
 
 
-def arrange_legend(keys: Sequence[LegendKey], width: float) -> list[list[LegendKey]]:
+def _arrange_legend(keys: Sequence[LegendKey], width: float) -> list[list[LegendKey]]:
     """Arrange the entries of a legend in rows that are no wider than `width`."""
     rows: list[list[LegendKey]] = []
     used = width
@@ -217,33 +227,3 @@ def _legend_text(key: LegendKey) -> str:
 
 def _legend_width(key: LegendKey) -> float:
     return _SWATCH + text_width(_legend_text(key), TEXT) + 14
-
-
-def _settings(theme: Theme) -> Any:
-    return {
-        "svg.fonttype": "none",  # text stays text
-        "svg.hashsalt": "untrimmed",
-        "text.parse_math": False,  # a dollar in a class name is a dollar
-        "text.color": theme.ink,
-        "font.size": TEXT,
-        "font.sans-serif": ["DejaVu Sans"],  # matplotlib's own; a long list would be written into every text
-        "axes.edgecolor": theme.ink,
-        "axes.formatter.useoffset": False,
-        "axes.formatter.limits": (-4, 7),
-        "axes.axisbelow": True,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": True,
-        "grid.color": theme.ink,
-        "grid.alpha": 0.14,
-        "grid.linewidth": 1,
-        "lines.solid_capstyle": "round",
-        "xtick.color": theme.soft,
-        "ytick.color": theme.soft,
-        "xtick.labelsize": TEXT - 1,
-        "ytick.labelsize": TEXT - 1,
-        "xtick.major.size": 0,
-        "ytick.major.size": 0,
-        "xtick.major.pad": 6,
-        "ytick.major.pad": 6,
-    }

@@ -34,12 +34,12 @@ def choose_still_times(panel: Panel, most: int = _MOST) -> list[tuple[float, str
     """Choose the seconds and labels of stills: the middles of a video's true actions, or of its surest detections."""
     rows = [panel.rows[GROUND_TRUTH]] if GROUND_TRUTH in panel.rows else list(panel.rows.values())[:1]
     ranked = sorted((action for row in rows for action in row), key=lambda action: -action.score)
-    shown: list[Action] = []
+    apart: list[Action] = []
     for action in ranked:
         # Detections lie over each other; one picture of the same moment is enough.
-        if all(action.end <= surer.start or surer.end <= action.start for surer in shown):
-            shown.append(action)
-    middles = sorted(((action.start + action.end) / 2, action.label) for action in shown)
+        if all(action.end <= surer.start or surer.end <= action.start for surer in apart):
+            apart.append(action)
+    middles = sorted(((action.start + action.end) / 2, action.label) for action in apart)
     return [(time, label) for time, label in middles if time < panel.duration][:: max(1, -(-len(middles) // most))]
 
 

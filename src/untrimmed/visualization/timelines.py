@@ -26,11 +26,7 @@ _MOST_IN_NOTEBOOK = 20
 
 
 def timeline_svg(
-    duration: float,
-    rows: Mapping[str, Timeline],
-    *,
-    width: int = 960,
-    colours: Mapping[str, str] | None = None,
+    duration: float, rows: Mapping[str, Timeline], *, width: int = 960, colours: Mapping[str, str] | None = None
 ) -> str:
     """Draw one standalone SVG, `width` pixels wide: a row for each timeline of a video of `duration` seconds.
 
@@ -81,30 +77,31 @@ class RowDrawing:
         """The pixel of a time."""
         return self.left + (self.right - self.left) * (seconds / self._extent)
 
-    def draw_track(self, name: str, height: float, baseline: float) -> None:
-        """Draw the track of the next row and its name, whose letters stand `baseline` pixels below its top."""
-        track = {"x": self.left, "y": self.top, "width": self.right - self.left, "height": height, "rx": 5}
-        text = {"x": MARGIN, "y": self.top + baseline, "font_size": TEXT + 1, "font_weight": 500}
+    def add_row(self, name: str, height: float, baseline: float) -> float:
+        """Draw the track of the next row and its name, whose letters stand `baseline` pixels below its top.
+
+        Returns the row's top.
+        """
+        top = self.top
+        track = {"x": self.left, "y": top, "width": self.right - self.left, "height": height, "rx": 5}
+        text = {"x": MARGIN, "y": top + baseline, "font_size": TEXT + 1, "font_weight": 500}
         self.body.append(build_element("rect", class_="untrimmed-track", **track))
         fitting = fit_text(name, TEXT + 1, self.left - MARGIN - 10)
         self.body.append(build_element("text", fitting, class_="untrimmed-text", **text))
-
-    def finish_row(self, height: float) -> None:
-        """Begin the next row below one of this height."""
         self.top += height + _ROW_GAP
+        return top
 
     def draw_actions(self, name: str, timeline: Timeline) -> None:
         """Draw a row with a bar for each action."""
         ranked = sorted(timeline.actions, key=lambda action: -action.score)
         spans = [self._span(action) for action in ranked]
-        lanes = assign_lanes(spans)
+        lanes = pack_lanes(spans)
         count = max(lanes, default=0) + 1
         lane_height = max(_LOWEST_LANE, min(_TALLEST_LANE, _ROW_HEIGHT / count))
         height = count * lane_height + 6.0
-        self.draw_track(name, height, min(height / 2, 14) + 4)
+        top = self.add_row(name, height, min(height / 2, 14) + 4)
         for action, span, lane in zip(ranked, spans, lanes, strict=True):
-            self._draw_bar(action, span, self.top + 3 + lane * lane_height, lane_height)
-        self.finish_row(height)
+            self._draw_bar(action, span, top + 3 + lane * lane_height, lane_height)
 
     def draw_time_axis(self) -> None:
         """Draw grid lines under all rows, and their times below."""
@@ -174,7 +171,7 @@ def count_actions(rows: Mapping[str, Timeline]) -> str:
     return ", ".join(f"{replace_unprintable(name)}: {len(timeline)} actions" for name, timeline in rows.items())
 
 
-def assign_lanes(spans: Sequence[tuple[float, float]]) -> list[int]:
+def pack_lanes(spans: Sequence[tuple[float, float]]) -> list[int]:
     """Assign a lane from 0 to every `(start, end)`, so that none in a lane overlap; the earlier, the lower."""
     lanes: list[list[tuple[float, float]]] = []
     assigned = []
