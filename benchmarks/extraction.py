@@ -5,7 +5,7 @@
 
 The loop takes every frame through OpenCV, brings it to RGB and 224 x 224, and gives the network one frame at a time,
 as the usual extraction scripts do; `at 5 fps` is the same loop on the frames that are wanted alone, which it still
-has to decode one by one. Both have the same EfficientNet-Lite0 with folded batch norms; the network has one thread.
+has to decode one by one. Both have the same EfficientNet-Lite0 with fused batch norms; the network has one thread.
 Each figure is one run over the whole video, in seconds of processors (which a busy machine changes little) and of the
 clock; shares are of decoding, flow and network one after another.
 """
@@ -22,11 +22,12 @@ import numpy as np
 import torch
 
 from untrimmed.extraction.backbones import efficientnet_lite
-from untrimmed.extraction.lite import Lite
-from untrimmed.extraction.one_video import extract_video
-from untrimmed.extraction.settings import ExtractConfig, settled
+from untrimmed.extraction.lite_extractor import LiteExtractor
+from untrimmed.extraction.settings import ExtractConfig, resolve_config
+from untrimmed.extraction.video import extract_video
 from untrimmed.io import write_json
-from untrimmed.video.sampling import probe, write_video
+from untrimmed.video.probe import probe_video
+from untrimmed.video.writer import write_video
 
 FPS = 5.0
 
@@ -43,10 +44,10 @@ def main() -> None:
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
         video = args.video or rendered(Path(folder) / "film.mp4", args.minutes)
-        info = probe(video)
+        info = probe_video(video)
         print(f"{info.duration:.0f} s, {info.width} x {info.height}, {info.fps:g} frames a second")
-        network = efficientnet_lite.pretrained()
-        efficientnet_lite.embed(network, [np.zeros((224, 224, 3), np.uint8)] * 16)
+        network = efficientnet_lite.load_efficientnet_lite0()
+        efficientnet_lite.embed_pictures(network, [np.zeros((224, 224, 3), np.uint8)] * 16)
         ways: dict[str, Callable[[], object]] = {
             "ours, RGB": lambda: extract_video(video, ExtractConfig(fps=FPS, flow=False)),
             "ours, RGB and DIS flow": lambda: extract_video(video, ExtractConfig(fps=FPS)),
@@ -95,9 +96,9 @@ def loop(video: Path, network: torch.nn.Module, rate: float, fps: float) -> np.n
 def parts(video: Path) -> dict[str, float]:
     """Seconds of decoding, of flow and of the network, one after another."""
     spent = {"decoding": 0.0, "flow": 0.0, "network": 0.0}
-    alone = Lite(settled(ExtractConfig(fps=FPS, flow=False), [video]))
-    moving = Lite(settled(ExtractConfig(fps=FPS), [video]))
-    batches = moving.batches(video)
+    alone = LiteExtractor(resolve_config(ExtractConfig(fps=FPS, flow=False), [video]))
+    moving = LiteExtractor(resolve_config(ExtractConfig(fps=FPS), [video]))
+    batches = moving.read_batches(video)
     while True:
         start = time.process_time()
         batch = next(batches, None)
@@ -105,11 +106,11 @@ def parts(video: Path) -> dict[str, float]:
         if batch is None:
             return spent
         start = time.process_time()
-        list(alone.vectors([batch]))
+        list(alone.compute_features([batch]))
         middle = time.process_time()
         spent["network"] += middle - start
         for moment in batch:
-            moving.motion(moment)
+            moving.describe_motion(moment)
         spent["flow"] += time.process_time() - middle
 
 

@@ -3,13 +3,12 @@
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from films import contents, film
+from films import contents, endless_film, film, wait_until
 from untrimmed.extraction.settings import ExtractConfig
 from untrimmed.extraction.videos import extract
 from untrimmed.io import BadInput
@@ -36,14 +35,14 @@ def two_workers(monkeypatch):
 
 
 def test_a_cluster_gives_the_same_bytes_though_a_worker_dies_on_the_way(tmp_path):
-    videos = [film(tmp_path / "long.mp4", 20), tmp_path / "broken.mp4", film(tmp_path / "b.mp4", seed=1)]
+    videos = [endless_film(tmp_path / "endless.mp4"), tmp_path / "broken.mp4", film(tmp_path / "b.mp4", seed=1)]
     videos[1].write_text("not a video")
     killed: list[int] = []
-    killer = Thread(target=kill_the_worker_of_the_long_one, args=(tmp_path / "out", killed))
+    killer = Thread(target=kill_the_busy_worker, args=(tmp_path / "out", videos[0], killed))
     killer.start()
     spread = extract(videos, tmp_path / "out", CONFIG, cluster="local")
     killer.join()
-    assert killed
+    assert len(killed) == 1
     alone = extract(videos, tmp_path / "alone", CONFIG)
     assert spread == alone and spread.done == (videos[0], videos[2])
     assert contents(tmp_path / "out") == contents(tmp_path / "alone")
@@ -62,17 +61,23 @@ def test_without_the_package_it_says_how_to_get_it(tmp_path, monkeypatch):
         extract([film(tmp_path / "a.mp4")], tmp_path / "out", CONFIG, cluster="local")
 
 
-def kill_the_worker_of_the_long_one(out: Path, killed: list[int]) -> None:
-    """Waits until the short one is done; the process that still works has the long one."""
-    end = time.monotonic() + 120
-    while not (out / "b.npy").exists() and time.monotonic() < end:
-        time.sleep(0.05)
+def kill_the_busy_worker(out: Path, video: Path, killed: list[int]) -> None:
+    """Wait until the others are done, give the endless video an end, and kill the process that still works."""
+    wait_until((out / "b.npy").exists)
+    wait_until(busy_workers)
+    film(video)
+    for process in busy_workers():
+        killed.append(process)
+        os.kill(process, signal.SIGKILL)
+
+
+def busy_workers() -> list[int]:
+    """The processes of Ray that run a task now."""
+    busy = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            busy = (process / "cmdline").read_bytes().startswith(b"ray::attempt")
+            if (process / "cmdline").read_bytes().startswith(b"ray::try_extract"):
+                busy.append(int(process.name))
         except OSError:
             continue
-        if busy:
-            killed.append(int(process.name))
-            os.kill(killed[-1], signal.SIGKILL)
-            return
+    return busy

@@ -1,4 +1,4 @@
-"""Published networks on videos: what they are shown, when, and that their weights are told apart."""
+"""Published networks on videos: their inputs, the times of these, and the hashes of their weights."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -12,17 +12,16 @@ from safetensors.torch import save_file
 from films import contents, film
 from untrimmed.extraction import settings as settings_module
 from untrimmed.extraction.backbones import zoo
-from untrimmed.extraction.backbones.preprocessing import clip_of
-from untrimmed.extraction.settings import ExtractConfig, config_of, settled, source_of
-from untrimmed.extraction.video import Rows, extract_video, extractor_of
+from untrimmed.extraction.backbones.preprocessing import preprocess_clip
+from untrimmed.extraction.settings import ExtractConfig, build_source, resolve_config, restore_config
+from untrimmed.extraction.video import create_extractor, extract_video, join_chunks
 from untrimmed.extraction.videos import extract
-from untrimmed.features.folder import FeatureFolder
+from untrimmed.features.streams import read_features
 from untrimmed.io import BadInput, read_json
-from untrimmed.video.clips import clips, stacks
-from untrimmed.video.flow import displacement
-from untrimmed.video.flow_images import quantised
+from untrimmed.video.clips import sample_clips, sample_stacks
+from untrimmed.video.flow import compute_dis_flow, quantise_flow
 from untrimmed.video.live import Connection
-from untrimmed.video.sampling import write_video
+from untrimmed.video.writer import write_video
 
 TSN = ("tsn-bn-inception-rgb", "tsn-bn-inception-flow")
 
@@ -30,14 +29,14 @@ TSN = ("tsn-bn-inception-rgb", "tsn-bn-inception-flow")
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> dict[str, Path]:
     """Weights of each network, random, by its name."""
-    folder, made = tmp_path_factory.mktemp("weights"), {}
+    folder, weights = tmp_path_factory.mktemp("weights"), {}
     for seed, name in enumerate((*TSN, "i3d-rgb", "i3d-flow")):
         torch.manual_seed(seed)
-        backbone = zoo.backbone(name)
+        backbone = zoo.find_backbone(name)
         network = backbone.network(backbone.preprocessing.channels, 7)
-        made[name] = folder / f"{name}.safetensors"
-        save_file({key: value.contiguous() for key, value in network.state_dict().items()}, made[name])
-    return made
+        weights[name] = folder / f"{name}.safetensors"
+        save_file({key: value.contiguous() for key, value in network.state_dict().items()}, weights[name])
+    return weights
 
 
 def settings(files: dict[str, Path], *names: str, **changes) -> ExtractConfig:
@@ -51,13 +50,17 @@ def test_two_streams_stand_side_by_side_each_of_its_own_pictures(tmp_path, files
     assert features.values.shape == (5, 2048)
     assert features.source.backbone == "+".join(TSN) and features.source.streams == ("rgb", "dis-fast-flow")
     assert (features.grid.step, features.grid.span, features.grid.start) == (0.2, 0.2, 0.0)
-    rgb, flow = (zoo.load(zoo.backbone(name), files[name]) for name in TSN)
-    for row, stack in zip(features.values, stacks(file, 5.0, 6, 256), strict=True):
+    rgb, flow = (zoo.load_backbone(zoo.find_backbone(name), files[name]) for name in TSN)
+    for row, stack in zip(features.values, sample_stacks(file, 5.0, 6, 256), strict=True):
         images = [frame.image for frame in stack.frames]
-        seen = zoo.embed(rgb, clip_of(zoo.backbone(TSN[0]).preprocessing, images[2][None])[None])[0]
-        moves = np.stack([displacement(a, b, "dis-fast") for a, b in pairwise(images)])
-        moved = zoo.embed(flow, clip_of(zoo.backbone(TSN[1]).preprocessing, quantised(moves))[None])[0]
-        assert np.allclose(row, [*seen, *moved], atol=1e-3)
+        rgb_features = zoo.embed_clips(
+            rgb, preprocess_clip(zoo.find_backbone(TSN[0]).preprocessing, images[2][None])[None]
+        )[0]
+        flows = np.stack([compute_dis_flow(a, b, "dis-fast") for a, b in pairwise(images)])
+        flow_features = zoo.embed_clips(
+            flow, preprocess_clip(zoo.find_backbone(TSN[1]).preprocessing, quantise_flow(flows))[None]
+        )[0]
+        assert np.allclose(row, [*rgb_features, *flow_features], atol=1e-3)
 
 
 @pytest.mark.slow
@@ -66,33 +69,35 @@ def test_clips_of_both_streams_begin_at_one_frame(tmp_path, files):
     config = settings(files, "i3d-rgb", "i3d-flow", stride=8)
     both = extract_video(file, config)
     assert (both.source.fps, both.source.stride, both.source.window) == (25.0, 8, 16)
-    rgb = zoo.load(zoo.backbone("i3d-rgb"), files["i3d-rgb"])
-    first = next(clips(file, 17, 8, 25.0, 256)).frames
-    seen = clip_of(zoo.backbone("i3d-rgb").preprocessing, np.stack([frame.image for frame in first[:16]]))
-    assert np.allclose(both.values[0, :1024], zoo.embed(rgb, seen[None])[0], atol=1e-3)
-    flow = zoo.load(zoo.backbone("i3d-flow"), files["i3d-flow"])
-    moves = np.stack([displacement(a.image, b.image, "dis-fast") for a, b in pairwise(first)])
-    seen = clip_of(zoo.backbone("i3d-flow").preprocessing, quantised(moves))
-    assert np.allclose(both.values[0, 1024:], zoo.embed(flow, seen[None])[0], atol=1e-3)
+    rgb = zoo.load_backbone(zoo.find_backbone("i3d-rgb"), files["i3d-rgb"])
+    first = next(sample_clips(file, 17, 8, 25.0, 256)).frames
+    inputs = preprocess_clip(
+        zoo.find_backbone("i3d-rgb").preprocessing, np.stack([frame.image for frame in first[:16]])
+    )
+    assert np.allclose(both.values[0, :1024], zoo.embed_clips(rgb, inputs[None])[0], atol=1e-3)
+    flow = zoo.load_backbone(zoo.find_backbone("i3d-flow"), files["i3d-flow"])
+    flows = np.stack([compute_dis_flow(a.image, b.image, "dis-fast") for a, b in pairwise(first)])
+    inputs = preprocess_clip(zoo.find_backbone("i3d-flow").preprocessing, quantise_flow(flows))
+    assert np.allclose(both.values[0, 1024:], zoo.embed_clips(flow, inputs[None])[0], atol=1e-3)
 
 
 @pytest.mark.parametrize(("names", "changes"), [(TSN, {}), (("i3d-rgb", "i3d-flow"), {"stride": 8})])
 @pytest.mark.parametrize("seconds", [0.3, 2.0])
 def test_frames_that_arrive_give_the_features_of_their_file(tmp_path, files, monkeypatch, names, changes, seconds):
     # What networks are given stands for what they make of it.
-    monkeypatch.setattr(zoo, "embed", lambda network, clips: clips.flatten(1)[:, ::97].numpy())
+    monkeypatch.setattr(zoo, "embed_clips", lambda network, clips: clips.flatten(1)[:, ::97].numpy())
     file = film(tmp_path / "a.mp4", seconds)
-    config = settled(settings(files, *names, **changes), [file])
-    extractor = extractor_of(config)
-    connection = Connection(str(file), extractor.pictures(), extractor.arriving)
-    found = np.concatenate(list(extractor.vectors(seen for seen, _ in connection.batches(3))))
-    wanted = extract_video(file, config).values
-    assert found.shape == wanted.shape and np.allclose(found, wanted, atol=1e-3)
+    config = resolve_config(settings(files, *names, **changes), [file])
+    extractor = create_extractor(config)
+    connection = Connection(str(file), extractor.create_pictures(), extractor.stream_snippets)
+    actual = np.concatenate(list(extractor.compute_features(inputs for inputs, _ in connection.batches(3))))
+    expected = extract_video(file, config).values
+    assert actual.shape == expected.shape and np.allclose(actual, expected, atol=1e-3)
 
 
-def test_tv_l1_is_what_networks_of_flow_get_unless_told_otherwise(files):
-    assert settled(settings(files, *TSN, flow_method=None), []).flow_method == "tvl1"
-    assert source_of(settled(settings(files, *TSN, flow_method=None), [])).streams == ("rgb", "tvl1-flow")
+def test_networks_of_flow_get_tv_l1_by_default(files):
+    assert resolve_config(settings(files, *TSN, flow_method=None), []).flow_method == "tvl1"
+    assert build_source(resolve_config(settings(files, *TSN, flow_method=None), [])).streams == ("rgb", "tvl1-flow")
 
 
 @pytest.mark.slow
@@ -109,14 +114,14 @@ def test_clips_have_the_rate_of_the_first_video_and_a_folder_keeps_its_own(tmp_p
     pictures = np.random.default_rng(0).integers(0, 255, (20, 64, 64, 3), np.uint8)
     write_video(slow, pictures, 10)
     write_video(fast, pictures, 20)
-    monkeypatch.setattr(zoo, "embed", lambda network, clips: np.zeros((len(clips), 1024), np.float32))
+    monkeypatch.setattr(zoo, "embed_clips", lambda network, clips: np.zeros((len(clips), 1024), np.float32))
     config = settings(files, "i3d-rgb")
     extract([slow], tmp_path / "out", config)
-    folder = FeatureFolder(tmp_path / "out")
+    folder = read_features(tmp_path / "out")
     assert folder.source.fps == 10.0
     # The second alone would have 20; in this folder it is seen 10 times a second.
     assert not extract([fast], tmp_path / "out", config).failed
-    assert len(FeatureFolder(tmp_path / "out")["a"]) == 1
+    assert len(read_features(tmp_path / "out")["a"]) == 1
     with pytest.raises(BadInput, match="choose another folder"):
         extract([fast], tmp_path / "out", replace(config, fps=20.0))
 
@@ -131,7 +136,7 @@ def test_a_manifest_says_which_weights_and_which_file(tmp_path, files):
     assert (entry["dtype"], entry["snippets"]) == ("float16", 2)
 
 
-def test_a_video_that_has_changed_is_not_passed_over_in_silence(tmp_path):
+def test_a_video_that_has_changed_is_reported(tmp_path):
     file = film(tmp_path / "a.mp4")
     extract([file], tmp_path / "out", ExtractConfig(flow=False))
     before = contents(tmp_path / "out")
@@ -142,21 +147,21 @@ def test_a_video_that_has_changed_is_not_passed_over_in_silence(tmp_path):
 
 
 def test_other_weights_are_another_source(tmp_path, files):
-    source = source_of(settled(settings(files, *TSN), []))
-    assert config_of(source, [files[name] for name in TSN]) == settled(settings(files, *TSN), [])
+    source = build_source(resolve_config(settings(files, *TSN), []))
+    assert restore_config(source, [files[name] for name in TSN]) == resolve_config(settings(files, *TSN), [])
     with pytest.raises(BadInput, match=r"has the hash .* give the same file"):
-        config_of(source, [files[TSN[1]], files[TSN[0]]])
+        restore_config(source, [files[TSN[1]], files[TSN[0]]])
     with pytest.raises(BadInput, match="need 2 files of weights, not 0"):
-        config_of(source)
+        restore_config(source)
 
 
 def test_weights_are_hashed_again_when_their_file_changes(tmp_path, monkeypatch):
     file, hashed = tmp_path / "weights.pt", []
-    monkeypatch.setattr(settings_module, "weights_hash", lambda path: hashed.append(path) or str(len(hashed)))
+    monkeypatch.setattr(settings_module, "hash_file", lambda path: hashed.append(path) or str(len(hashed)))
     file.write_bytes(b"one")
-    assert [settings_module.stamp_of("i3d-rgb", file) for _ in range(3)] == ["1", "1", "1"]
+    assert [settings_module.hash_weights("i3d-rgb", file) for _ in range(3)] == ["1", "1", "1"]
     file.write_bytes(b"another")
-    assert settings_module.stamp_of("i3d-rgb", file) == "2"
+    assert settings_module.hash_weights("i3d-rgb", file) == "2"
 
 
 @pytest.mark.parametrize(
@@ -174,9 +179,9 @@ def test_weights_are_hashed_again_when_their_file_changes(tmp_path, monkeypatch)
     ],
 )
 def test_settings_that_do_not_fit_are_refused(files, names, changes, words):
-    known = {**files, **dict.fromkeys(("efficientnet-lite0", "vgg", "c3d"), Path("a"))}
+    weights = {**files, **dict.fromkeys(("efficientnet-lite0", "vgg", "c3d"), Path("a"))}
     with pytest.raises(BadInput, match=words):
-        settled(settings(known, *names, **changes), [])
+        resolve_config(settings(weights, *names, **changes), [])
 
 
 def test_absent_weights_are_one_sentence(tmp_path):
@@ -185,10 +190,9 @@ def test_absent_weights_are_one_sentence(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_many_rows_are_kept_in_a_file(monkeypatch):
-    monkeypatch.setattr("untrimmed.extraction.video._SPILL", 1000)
-    rows, chunks = Rows(), [np.random.default_rng(i).random((9, 16), np.float32) for i in range(5)]
-    for chunk in chunks:
-        rows.append(chunk)
-    joined = rows.joined()
-    assert isinstance(joined, np.memmap) and np.array_equal(joined, np.concatenate(chunks))
+@pytest.mark.parametrize("spill", [1000, 10**6])
+def test_many_features_are_joined_in_a_file(monkeypatch, spill):
+    monkeypatch.setattr("untrimmed.extraction.video._SPILL", spill)
+    chunks = [np.random.default_rng(i).random((9, 16), np.float32) for i in range(5)]
+    joined = join_chunks(iter(chunks))
+    assert isinstance(joined, np.memmap) == (spill == 1000) and np.array_equal(joined, np.concatenate(chunks))

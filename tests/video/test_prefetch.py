@@ -1,4 +1,4 @@
-"""Items that a thread makes in advance: their order, what goes wrong, and the end."""
+"""Items that a thread produces in advance: their order, errors, and the end."""
 
 import threading
 import time
@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from untrimmed.video.prefetch import ahead
+from untrimmed.video.prefetch import prefetch
 
 
 @given(st.lists(st.integers()), st.integers(1, 4))
-def test_the_items_come_in_their_order(items, count):
-    assert list(ahead((item for item in items), count)) == items
+def test_items_keep_their_order(items, count):
+    assert list(prefetch((item for item in items), count)) == items
 
 
-def test_what_goes_wrong_comes_after_the_items_before_it():
+def test_an_error_comes_after_the_items_before_it():
     def items():
         yield 1
         yield 2
@@ -23,24 +23,24 @@ def test_what_goes_wrong_comes_after_the_items_before_it():
 
     seen = []
     with pytest.raises(ValueError, match="the third"):
-        for item in ahead(items(), 3):
+        for item in prefetch(items(), 3):
             seen.append(item)
     assert seen == [1, 2]
 
 
-def test_no_more_than_that_many_are_made_in_advance():
-    made = []
+def test_no_more_than_that_many_are_produced_in_advance():
+    produced = []
 
     def items():
         for number in range(100):
-            made.append(number)
+            produced.append(number)
             yield number
 
-    early = ahead(items(), 2)
+    early = prefetch(items(), 2)
     next(early)
     time.sleep(0.3)
     # One is taken, two wait, and one more is at the door.
-    assert len(made) <= 4
+    assert len(produced) <= 4
     early.close()
 
 
@@ -54,13 +54,13 @@ def test_closing_closes_the_items_and_ends_the_thread():
         finally:
             closed.append(True)
 
-    early = ahead(items(), 1)
+    early = prefetch(items(), 1)
     next(early)
     early.close()
     assert closed == [True] and threading.active_count() == before
 
 
-def test_the_next_item_is_made_while_one_is_looked_at():
+def test_the_next_item_is_produced_while_one_is_looked_at():
     second = threading.Event()
 
     def items():
@@ -68,6 +68,24 @@ def test_the_next_item_is_made_while_one_is_looked_at():
         second.set()
         yield 2
 
-    for _ in ahead(items(), 1):
-        assert second.wait(10)
+    for _ in prefetch(items(), 1):
+        assert second.wait(600)
         break
+
+
+def test_closing_waits_for_no_item_where_that_may_never_come():
+    released = threading.Event()
+    guard = threading.Timer(20, released.set)
+    guard.start()
+
+    def items():
+        yield 0
+        released.wait()
+        yield 1
+
+    early = prefetch(items(), 1, join=False)
+    next(early)
+    early.close()
+    assert not released.is_set()
+    released.set()
+    guard.cancel()

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from untrimmed.cli.app import Device, JsonOut, Quiet, Weights, app, command
-from untrimmed.cli.printing import show_table, shown
+from untrimmed.cli.printing import format_number, progress_bar, show_table
 
 
 @command(app)
@@ -46,7 +46,6 @@ def extract(
     """
     from untrimmed.extraction.settings import LITE, ExtractConfig
     from untrimmed.extraction.videos import extract as extract_videos
-    from untrimmed.extraction.videos import find_videos
     from untrimmed.models.device import pick_device
 
     config = ExtractConfig(
@@ -60,11 +59,13 @@ def extract(
         device=pick_device(device),
         allow_truncated=allow_truncated,
     )
-    done = extract_videos(find_videos(videos), out, config, workers=workers, quiet=quiet, cluster=cluster)
-    print(f"{len(done.done)} extracted, {len(done.skipped)} there already, {len(done.failed)} failed: {out}")
-    for reason in done.failed.values():
+    with progress_bar(quiet) as progress:
+        extracted = extract_videos(videos, out, config, workers=workers, cluster=cluster, progress=progress)
+    done, skipped, failed = map(len, extracted)
+    print(f"{done} extracted, {skipped} there already, {failed} failed: {out}")
+    for reason in extracted.failed.values():
         print(f"untrimmed: {reason}", file=sys.stderr)
-    if done.failed:
+    if failed:
         raise typer.Exit(2)
 
 
@@ -74,15 +75,17 @@ def backbones(json: JsonOut = None) -> None:
 
     Example: `untrimmed backbones`
     """
-    from untrimmed.extraction.settings import catalogue
+    from untrimmed.extraction.settings import list_backbones
     from untrimmed.io import write_json
 
-    rows = catalogue()
+    rows = list_backbones()
     if json:
         write_json(json, [row._asdict() for row in rows])
     header = ["backbone", "frames", "stride", "frames a second", "channels"]
     show_table(
-        "", header, [[shown(value) if isinstance(value, int) else value for value in row[:-1]] for row in rows]
+        "",
+        header,
+        [[format_number(value) if isinstance(value, int) else value for value in row[:-1]] for row in rows],
     )
     print("weights")
     for row in rows:

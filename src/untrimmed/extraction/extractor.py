@@ -1,32 +1,49 @@
-"""What makes features of a video: a half that decodes and a half that computes, so that they may overlap."""
+"""The interface of backbones: one half reads snippets of a video, the other computes their features."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
-from untrimmed.video.decoding import Shown
-from untrimmed.video.sampling import Pictures
+from untrimmed.extraction.settings import ExtractConfig
+from untrimmed.video.decoding import DecodedFrame
+from untrimmed.video.sampling import PictureConverter
 
 
 class Extractor(ABC):
-    """A backbone with its settings."""
+    """A backbone with its settings, which `resolve_config` has filled in.
+
+    The two halves are apart so that they may overlap: decoding in a thread, the network outside of it.
+    """
+
+    config: ExtractConfig
+    size: int | None
+    """Pixels of the shorter side at which frames are decoded; None keeps that of the file."""
+    batch_size: int
+    """Snippets that the network sees at a time."""
 
     @abstractmethod
-    def batches(self, path: Path) -> Generator[list[Any], None, None]:
-        """What is to be seen of a video, snippet by snippet in order. Raises BadInput for an unusable file."""
+    def read_snippets(self, path: Path) -> Iterator[Any]:
+        """Yield the network's input for each snippet of a video, in order. Raises BadInput for an unusable file."""
 
     @abstractmethod
-    def pictures(self) -> Pictures:
-        """What turns the frames of one video into pictures as large as the backbone needs them."""
+    def stream_snippets(self, frames: Iterator[DecodedFrame], pictures: PictureConverter) -> Iterator[Any]:
+        """Yield the input for each snippet while the frames of a video arrive; nothing where there are none."""
 
     @abstractmethod
-    def arriving(self, frames: Iterator[Shown], pictures: Pictures) -> Iterator[Any]:
-        """What is to be seen of a video while its frames still come, one snippet each; none of no frames."""
+    def compute_features(self, batches: Iterable[list[Any]]) -> Iterator[Float32[np.ndarray, "batch channels"]]:
+        """Yield the feature vectors of each batch of one video's snippets."""
 
-    @abstractmethod
-    def vectors(self, batches: Iterable[list[Any]]) -> Iterator[Float32[np.ndarray, "batch channels"]]:
-        """The feature vectors of the batches of one video."""
+    def read_batches(self, path: Path) -> Generator[list[Any], None, None]:
+        """Yield the snippets of a video `batch_size` at a time."""
+        snippets = self.read_snippets(path)
+        while batch := list(islice(snippets, self.batch_size)):
+            yield batch
+
+    def create_pictures(self) -> PictureConverter:
+        """Create the converter from the frames of one video to pictures of the size that the network needs."""
+        return PictureConverter(self.size)

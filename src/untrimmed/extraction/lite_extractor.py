@@ -1,8 +1,7 @@
-"""What EfficientNet-Lite0 sees of a video, a frame a snippet, and beside it a description of the motion there."""
+"""The default extractor: EfficientNet-Lite0 sees one frame a snippet; a descriptor of the optical flow follows."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,59 +9,45 @@ from jaxtyping import Float32
 
 from untrimmed.extraction.backbones import efficientnet_lite
 from untrimmed.extraction.extractor import Extractor
-from untrimmed.extraction.settings import LITE_FPS, ExtractConfig
-from untrimmed.video import sampling as video
-from untrimmed.video.decoding import Shown
-from untrimmed.video.flow import GAP, describe, displacement
-
-# Pixels of the shorter side at which frames are decoded: what the backbone sees, and about the size at which
-# dense inverse search was measured.
-SIZE = 224
+from untrimmed.extraction.settings import ExtractConfig
+from untrimmed.video.decoding import DecodedFrame
+from untrimmed.video.flow import GAP, compute_dis_flow, describe_flow
+from untrimmed.video.sampling import FramePair, PictureConverter, pair_frames, sample_pairs
 
 
-class Lite(Extractor):
+class LiteExtractor(Extractor):
     """The backbone that comes with the package."""
 
+    # What the network sees, and about the size at which dense inverse search was measured.
+    size = efficientnet_lite.SIZE
+
     def __init__(self, config: ExtractConfig) -> None:
-        self.config = config
-        self.network = _network(config.device)
+        self.config, self.batch_size = config, config.batch
+        self.network = _load_network(config.device)
+        # Without flow there is no second frame to wait for.
+        self._gap = GAP if config.flow else 0.0
 
-    def batches(self, path: Path) -> Generator[list[video.Moment], None, None]:
-        """The decoding half. Without flow there is no second frame to wait for."""
+    def read_snippets(self, path: Path) -> Iterator[FramePair]:
         config = self.config
-        found = video.moments(path, self._fps, self._gap, SIZE, allow_truncated=config.allow_truncated)
-        while batch := list(islice(found, config.batch)):
-            yield batch
+        return sample_pairs(path, config.resolved_fps, self._gap, self.size, allow_truncated=config.allow_truncated)
 
-    def pictures(self) -> video.Pictures:
-        return video.Pictures(SIZE)
+    def stream_snippets(self, frames: Iterator[DecodedFrame], pictures: PictureConverter) -> Iterator[FramePair]:
+        return map(pictures.convert_pair, pair_frames(frames, self.config.resolved_fps, self._gap))
 
-    def arriving(self, frames: Iterator[Shown], pictures: video.Pictures) -> Iterator[video.Moment]:
-        return map(pictures.moment, video.around(frames, self._fps, self._gap))
-
-    def vectors(self, batches: Iterable[list[video.Moment]]) -> Iterator[Float32[np.ndarray, "batch channels"]]:
-        """The computing half."""
-        for moments in batches:
-            seen = efficientnet_lite.embed(self.network, [moment.frame.image for moment in moments])
+    def compute_features(self, batches: Iterable[list[FramePair]]) -> Iterator[Float32[np.ndarray, "batch channels"]]:
+        for pairs in batches:
+            features = efficientnet_lite.embed_pictures(self.network, [pair.frame.image for pair in pairs])
             if self.config.flow:
-                seen = np.concatenate([seen, [self.motion(moment) for moment in moments]], axis=1)
-            yield seen
+                features = np.concatenate([features, [self.describe_motion(pair) for pair in pairs]], axis=1)
+            yield features
 
-    @property
-    def _fps(self) -> float:
-        return self.config.fps or LITE_FPS
-
-    @property
-    def _gap(self) -> float:
-        return GAP if self.config.flow else 0.0
-
-    def motion(self, moment: video.Moment) -> Float32[np.ndarray, " channels"]:
-        """The description of the motion at a snippet."""
+    def describe_motion(self, pair: FramePair) -> Float32[np.ndarray, " channels"]:
+        """Compute the descriptor of the optical flow at a snippet."""
         search = "dis-fast" if self.config.flow_method == "dis-fast" else "dis"
-        pixels = displacement(moment.before.image, moment.after.image, search)
-        return describe(pixels, moment.after.time - moment.before.time)
+        flow = compute_dis_flow(pair.earlier.image, pair.later.image, search)
+        return describe_flow(flow, pair.later.time - pair.earlier.time)
 
 
 @cache
-def _network(device: str) -> efficientnet_lite.EfficientNetLite0:
-    return efficientnet_lite.pretrained().to(device)
+def _load_network(device: str) -> efficientnet_lite.EfficientNetLite0:
+    return efficientnet_lite.load_efficientnet_lite0().to(device)

@@ -1,46 +1,34 @@
-"""How far the extraction of several videos is, in seconds of video, as a bar on standard error."""
+"""The progress of an extraction: the seconds of all videos that are done, out of the seconds that they last."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from untrimmed.io import BadInput
-from untrimmed.video import sampling as video
+from untrimmed.io import BadInput, Progress
+from untrimmed.video.probe import probe_video
 
 
-class Tally:
-    """Adds up the seconds that are done of several videos, and shows the share of all; nothing without a display."""
+class ExtractionProgress:
+    """Sums the seconds that are done of several videos, and reports them to a callback, if there is one."""
 
-    def __init__(self, videos: Sequence[Path], display: Progress | None) -> None:
-        self.display = display
-        self.lengths = {path: _length(path) for path in videos} if display else {}
-        self.done = dict.fromkeys(self.lengths, 0.0)
-        self.task = display.add_task("extracting", total=sum(self.lengths.values())) if display else None
+    def __init__(self, videos: Sequence[Path], progress: Progress | None) -> None:
+        self._progress = progress
+        # Opening each video takes time, which only a callback is worth.
+        self._durations = {path: _probe_duration(path) for path in videos} if progress else {}
+        self._seconds: dict[Path, float] = {}
 
-    def reached(self, path: Path, seconds: float) -> None:
-        if self.display and self.task is not None:
-            self.done[path] = seconds
-            self.display.update(self.task, completed=sum(self.done.values()))
+    def update(self, path: Path, seconds: float) -> None:
+        """Report that `seconds` of a video are done."""
+        self._seconds[path] = seconds
+        if self._progress:
+            self._progress("extracting", sum(self._seconds.values()), sum(self._durations.values()), "")
 
-    def finished(self, path: Path) -> None:
-        self.reached(path, self.lengths.get(path, 0.0))
-
-
-@contextmanager
-def tally(videos: Sequence[Path], quiet: bool) -> Iterator[Tally]:
-    if quiet:
-        yield Tally(videos, None)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as display:
-        yield Tally(videos, display)
+    def finish(self, path: Path) -> None:
+        """Report that a video is done, also one that failed."""
+        self.update(path, self._durations.get(path, 0.0))
 
 
-def _length(path: Path) -> float:
+def _probe_duration(path: Path) -> float:
     try:
-        return video.probe(path).duration
+        return probe_video(path).duration
     except BadInput:
-        return 0.0  # extraction will meet it again, and report it
+        return 0.0  # extraction meets the same fault, and reports it

@@ -1,10 +1,10 @@
-"""What published networks see of a video: clips, or the frames about single moments, as pictures and as flow."""
+"""The extractor of published networks: clips, or the frames about single moments, as RGB and as optical flow."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,164 +12,148 @@ from jaxtyping import Float32, UInt8
 from torch import nn
 
 from untrimmed.extraction.backbones import video_transformers, zoo
-from untrimmed.extraction.backbones.preprocessing import Preprocessing, Size, clip_of, scaled
+from untrimmed.extraction.backbones.preprocessing import PictureSize, Preprocessing, preprocess_clip, resize
 from untrimmed.extraction.extractor import Extractor
-from untrimmed.extraction.settings import ExtractConfig, FlowMethod, stamp_of
-from untrimmed.video.clips import Clip, clips, clips_of, stacks, stacks_of
-from untrimmed.video.decoding import Shown
-from untrimmed.video.flow import Search, displacement, grey
-from untrimmed.video.flow_images import quantised
-from untrimmed.video.sampling import Frame, Pictures
-from untrimmed.video.tvl1 import displacements
+from untrimmed.extraction.settings import ExtractConfig, FlowMethod, hash_weights
+from untrimmed.video.clips import FrameClip, cut_clips, cut_stacks, sample_clips, sample_stacks
+from untrimmed.video.decoding import DecodedFrame
+from untrimmed.video.flow import Search, compute_dis_flow, quantise_flow, to_grey
+from untrimmed.video.sampling import Frame, PictureConverter
+from untrimmed.video.tvl1 import compute_tvl1_flow
 
 # A batch has a quarter as many clips as single moments.
-_SHARE = 4
+_CLIP_SHARE = 4
 
 Picture = UInt8[np.ndarray, "height width channels"]
 
 
-@dataclass(frozen=True)
-class Stream:
-    """A network, where it is, and what it expects."""
+class Stream(NamedTuple):
+    """A network on its device, and the preprocessing that it needs."""
 
     network: nn.Module
     preprocessing: Preprocessing
 
-    def embed(self, pictures: Sequence[UInt8[np.ndarray, "time height width channels"]]) -> np.ndarray:
-        """A feature vector of each clip."""
-        return zoo.embed(self.network, torch.stack([clip_of(self.preprocessing, clip) for clip in pictures]))
 
-
-class Published(Extractor):
-    """The streams of settled settings, side by side."""
+class PublishedExtractor(Extractor):
+    """One or more published networks, whose features are concatenated."""
 
     def __init__(self, config: ExtractConfig) -> None:
         self.config = config
         self.streams = [
-            _stream(name, Path(weights), stamp_of(name, Path(weights)), config.device)
+            _load_stream(name, Path(weights), hash_weights(name, Path(weights)), config.device)
             for name, weights in zip(config.backbones, config.weights, strict=True)
         ]
+        preprocessings = [stream.preprocessing for stream in self.streams]
+        self._stacks = preprocessings[0].layout == "stack"
+        # A flow picture needs the frame after its own.
+        self._frames = max(each.frames + (each.stream == "flow") for each in preprocessings)
+        self.batch_size = max(1, config.batch // (1 if self._stacks else _CLIP_SHARE))
+        # Only pictures that all streams resize alike can be resized once, while they are decoded or just after.
+        sizes = {each.resize for each in preprocessings}
+        size = sizes.pop() if len(sizes) == 1 else None
+        self.size = size if isinstance(size, int) else None
+        self._fixed_size = size if isinstance(size, PictureSize) else None
 
-    def batches(self, path: Path) -> Generator[list[Clip], None, None]:
-        """The decoding half."""
-        found = self._squeezed(self._clips(path))
-        while batch := list(islice(found, max(1, self.config.batch // (1 if self._stacked else _SHARE)))):
-            yield batch
+    def read_snippets(self, path: Path) -> Iterator[FrameClip]:
+        config, truncated = self.config, self.config.allow_truncated
+        if self._stacks:
+            snippets = sample_stacks(path, config.resolved_fps, self._frames, self.size, allow_truncated=truncated)
+        else:
+            stride = config.stride or 1
+            snippets = sample_clips(path, self._frames, stride, config.fps, self.size, allow_truncated=truncated)
+        return self._resize(snippets)
 
-    def pictures(self) -> Pictures:
-        return Pictures(self._size)
+    def stream_snippets(self, frames: Iterator[DecodedFrame], pictures: PictureConverter) -> Iterator[FrameClip]:
+        fps = self.config.resolved_fps
+        if self._stacks:
+            return self._resize(cut_stacks(frames, fps, self._frames, pictures))
+        return self._resize(cut_clips(frames, self._frames, self.config.stride or 1, fps, pictures))
 
-    def arriving(self, frames: Iterator[Shown], pictures: Pictures) -> Iterator[Clip]:
-        rate = _open_rate(self.config)
-        if self._stacked:
-            return self._squeezed(stacks_of(frames, rate, self._frames, pictures))
-        return self._squeezed(clips_of(frames, self._frames, self.config.stride or 1, rate, pictures))
-
-    def vectors(self, batches: Iterable[list[Clip]]) -> Iterator[Float32[np.ndarray, "batch channels"]]:
-        """The computing half."""
-        flows = Flows(self.config.flow_method or "tvl1", self.config.device)
+    def compute_features(self, batches: Iterable[list[FrameClip]]) -> Iterator[Float32[np.ndarray, "batch channels"]]:
+        flows = FlowCache(self.config.flow_method or "tvl1", self.config.device)
         for batch in batches:
-            parts = [stream.embed(self._pictures(stream.preprocessing, batch, flows)) for stream in self.streams]
-            yield np.concatenate(parts, axis=1)
+            yield np.concatenate([self._embed(stream, batch, flows) for stream in self.streams], axis=1)
 
-    @property
-    def _stacked(self) -> bool:
-        return self.streams[0].preprocessing.layout == "stack"
+    def _resize(self, snippets: Iterator[FrameClip]) -> Iterator[FrameClip]:
+        return map(ClipResizer(self._fixed_size), snippets) if self._fixed_size else snippets
 
-    @property
-    def _frames(self) -> int:
-        """The frames of a clip: a flow picture needs the frame after its own."""
-        return max(one.preprocessing.frames + (one.preprocessing.stream == "flow") for one in self.streams)
+    def _embed(
+        self, stream: Stream, batch: list[FrameClip], flows: "FlowCache"
+    ) -> Float32[np.ndarray, "batch channels"]:
+        pictures = self._select_pictures(stream.preprocessing, batch, flows)
+        inputs = torch.stack([preprocess_clip(stream.preprocessing, clip) for clip in pictures])
+        return zoo.embed_clips(stream.network, inputs)
 
-    def _clips(self, path: Path) -> Iterator[Clip]:
-        config, size = self.config, self._size
-        if self._stacked:
-            return stacks(path, _open_rate(config), self._frames, size, allow_truncated=config.allow_truncated)
-        return clips(path, self._frames, config.stride or 1, config.fps, size, allow_truncated=config.allow_truncated)
-
-    def _squeezed(self, found: Iterator[Clip]) -> Iterator[Clip]:
-        size = self.streams[0].preprocessing.resize
-        return map(Squeezed(size), found) if isinstance(size, Size) and self._alike else found
-
-    @property
-    def _alike(self) -> bool:
-        """Whether all streams bring pictures to one size."""
-        return len({one.preprocessing.resize for one in self.streams}) == 1
-
-    @property
-    def _size(self) -> int | None:
-        """The shorter side to decode to, in pixels; None is that of the file."""
-        size = self.streams[0].preprocessing.resize
-        return size if self._alike and isinstance(size, int) else None
-
-    def _pictures(self, wanted: Preprocessing, batch: list[Clip], flows: "Flows") -> list[np.ndarray]:
-        if wanted.stream == "flow":
-            return flows.of([clip.frames[: wanted.frames + 1] for clip in batch], wanted)
-        if self._stacked:
+    def _select_pictures(
+        self, preprocessing: Preprocessing, batch: list[FrameClip], flows: "FlowCache"
+    ) -> list[UInt8[np.ndarray, "time height width channels"]]:
+        if preprocessing.stream == "flow":
+            return flows.compute([clip.frames[: preprocessing.frames + 1] for clip in batch], preprocessing)
+        if self._stacks:
             return [clip.frames[(len(clip.frames) - 1) // 2].image[None] for clip in batch]
-        return [np.stack([frame.image for frame in clip.frames[: wanted.frames]]) for clip in batch]
+        return [np.stack([frame.image for frame in clip.frames[: preprocessing.frames]]) for clip in batch]
 
 
-class Squeezed:
-    """Frames in the size that a network is given, whatever their aspect; as decoded they take more memory."""
+class ClipResizer:
+    """Resizes the frames of successive clips to the size that a network needs; as decoded they take more memory."""
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: PictureSize) -> None:
         self.size = size
-        self._last: dict[float, Picture] = {}
+        self._cache: dict[float, Picture] = {}
 
-    def __call__(self, clip: Clip) -> Clip:
-        # Clips share frames: those of the last one are at hand.
+    def __call__(self, clip: FrameClip) -> FrameClip:
+        # Clips share frames: those of the last clip are in the cache.
         images: dict[float, Picture] = {}
         for time, image in clip.frames:
             if time not in images:
-                images[time] = self._last[time] if time in self._last else scaled(image, self.size)
-        self._last = images
+                images[time] = self._cache[time] if time in self._cache else resize(image, self.size)
+        self._cache = images
         return clip._replace(frames=tuple(frame._replace(image=images[frame.time]) for frame in clip.frames))
 
 
-class Flows:
+class FlowCache:
     """Quantised flow between successive frames of one video, each computed once though clips share it."""
 
     def __init__(self, method: FlowMethod, device: str) -> None:
-        self._between = partial(_tvl1, device=device) if method == "tvl1" else partial(_dis, search=method)
-        self._last: dict[tuple[float, float, Size], Picture] = {}
+        self._compute: Callable[[list[np.ndarray], list[np.ndarray]], np.ndarray] = (
+            partial(_compute_tvl1, device=device) if method == "tvl1" else partial(_compute_dis, search=method)
+        )
+        self._cache: dict[tuple[float, float, PictureSize], Picture] = {}
 
-    def of(
-        self, batch: Sequence[Sequence[Frame]], wanted: Preprocessing
+    def compute(
+        self, batch: Sequence[Sequence[Frame]], preprocessing: Preprocessing
     ) -> list[UInt8[np.ndarray, "time height width 2"]]:
-        """For each row of frames, the flow from each to the next, on frames of the size before the crop."""
-        size = wanted.resized(*batch[0][0].image.shape[:2])
+        """Compute, for each row of frames, the flow from each to the next, on frames of the size before the crop."""
+        size = preprocessing.compute_size(*batch[0][0].image.shape[:2])
         pairs = {(a.time, b.time, size): (a, b) for row in batch for a, b in pairwise(row)}
-        made = {key: picture for key, picture in self._last.items() if key in pairs}
-        if new := {key: pair for key, pair in pairs.items() if key not in made}:
-            before, after = (
-                [grey(scaled(one.image, size)) for one in side] for side in zip(*new.values(), strict=True)
+        flows = {key: flow for key, flow in self._cache.items() if key in pairs}
+        if missing := {key: pair for key, pair in pairs.items() if key not in flows}:
+            first, second = (
+                [to_grey(resize(frame.image, size)) for frame in side] for side in zip(*missing.values(), strict=True)
             )
-            made |= zip(new, quantised(self._between(before, after)), strict=True)
-        self._last = made
-        return [np.stack([made[a.time, b.time, size] for a, b in pairwise(row)]) for row in batch]
+            flows |= zip(missing, quantise_flow(self._compute(first, second)), strict=True)
+        self._cache = flows
+        return [np.stack([flows[a.time, b.time, size] for a, b in pairwise(row)]) for row in batch]
 
 
-def _tvl1(before: list[np.ndarray], after: list[np.ndarray], device: str) -> Float32[np.ndarray, "pairs h w 2"]:
-    first, second = (torch.from_numpy(np.stack(side)).to(device) for side in (before, after))
-    return displacements(first, second).permute(0, 2, 3, 1).cpu().numpy()
+def _compute_tvl1(
+    first: list[np.ndarray], second: list[np.ndarray], device: str
+) -> Float32[np.ndarray, "pairs height width 2"]:
+    first_frames, second_frames = (torch.from_numpy(np.stack(side)).to(device) for side in (first, second))
+    return compute_tvl1_flow(first_frames, second_frames).permute(0, 2, 3, 1).cpu().numpy()
 
 
-def _dis(before: list[np.ndarray], after: list[np.ndarray], search: Search) -> Float32[np.ndarray, "pairs h w 2"]:
-    return np.stack([displacement(a, b, search) for a, b in zip(before, after, strict=True)])
-
-
-def _open_rate(config: ExtractConfig) -> float:
-    if config.fps is None:
-        raise ValueError("the frame rate is open; settle the settings first")
-    return config.fps
+def _compute_dis(
+    first: list[np.ndarray], second: list[np.ndarray], search: Search
+) -> Float32[np.ndarray, "pairs height width 2"]:
+    return np.stack([compute_dis_flow(a, b, search) for a, b in zip(first, second, strict=True)])
 
 
 @cache
-def _stream(name: str, weights: Path, stamp: str, device: str) -> Stream:
-    """A network is loaded once for all videos; `stamp` tells one content of its file from another."""
+def _load_stream(name: str, weights: Path, digest: str, device: str) -> Stream:
+    """Load a network once for all videos; `digest` tells one content of its file from another."""
     if name == video_transformers.TRANSFORMERS:
-        made = video_transformers.pretrained(weights)
-        return Stream(made.network.to(device), made.preprocessing)
-    published = zoo.backbone(name)
-    return Stream(zoo.load(published, weights).to(device), published.preprocessing)
+        network = video_transformers.load_video_transformer(weights)
+        return Stream(network.to(device), network.preprocessing)
+    backbone = zoo.find_backbone(name)
+    return Stream(zoo.load_backbone(backbone, weights).to(device), backbone.preprocessing)

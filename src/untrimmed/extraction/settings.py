@@ -1,4 +1,4 @@
-"""How videos become features, as settings, and the source that features of these settings have."""
+"""The settings of an extraction, and the feature source that they lead to."""
 
 import math
 from collections.abc import Sequence
@@ -9,13 +9,16 @@ from typing import Literal, NamedTuple, get_args
 
 from untrimmed.extraction.backbones import efficientnet_lite
 from untrimmed.extraction.backbones.preprocessing import Preprocessing
-from untrimmed.extraction.backbones.video_transformers import TRANSFORMERS, preprocessing_in, weights_in
-from untrimmed.extraction.backbones.weights import weights_hash
-from untrimmed.extraction.backbones.zoo import BACKBONES, backbone
+from untrimmed.extraction.backbones.video_transformers import (
+    TRANSFORMERS,
+    find_transformer_weights,
+    read_transformer_preprocessing,
+)
+from untrimmed.extraction.backbones.weights import hash_file
+from untrimmed.extraction.backbones.zoo import BACKBONES, find_backbone
 from untrimmed.features.video_features import FeatureSource
-from untrimmed.features.video_features import describe as name_of
 from untrimmed.io import BadInput, Config, missing
-from untrimmed.video import sampling as video
+from untrimmed.video.probe import probe_video
 
 LITE = "efficientnet-lite0"
 LITE_FPS = 5.0
@@ -25,18 +28,18 @@ FlowMethod = Literal["dis", "dis-fast", "tvl1"]
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractConfig(Config):
-    """How videos become features. What is None is what suits the backbone."""
+    """How videos become features; None is the default of the backbone."""
 
     backbones: tuple[str, ...] = (LITE,)
     """`efficientnet-lite0` alone, or published networks (`backbones.zoo`) or `transformers`, side by side."""
     weights: tuple[str, ...] = ()
     """For each published network, in this order, the file of its weights; for `transformers`, the model's folder."""
     fps: float | None = None
-    """Frames a second that the backbone is given [5 for networks of one frame; for clips, as the first video has]."""
+    """Frames a second that the backbone is given [5 for networks of one frame; for clips, the first video's rate]."""
     stride: int | None = None
-    """Of these frames, from one clip to the next [what the backbone was published with]."""
+    """Of these frames, those from one clip to the next [what the backbone was published with]."""
     flow: bool = True
-    """Whether a description of the motion stands after what `efficientnet-lite0` sees."""
+    """Whether a descriptor of the optical flow follows the features of `efficientnet-lite0`."""
     flow_method: FlowMethod | None = None
     """Dense inverse search, its preset that takes a fifth of the time and is three times as far off, or TV-L1
     [`dis`; for published networks of flow `tvl1`, which they were trained with]."""
@@ -63,6 +66,13 @@ class ExtractConfig(Config):
         """Whether the backbone is the one that comes with the package."""
         return self.backbones == (LITE,)
 
+    @property
+    def resolved_fps(self) -> float:
+        """The frame rate, which `resolve_config` has filled in. Raises ValueError where it is still open."""
+        if self.fps is None:
+            raise ValueError("the frame rate is open; resolve the settings first")
+        return self.fps
+
     def _check_backbones(self) -> None:
         if self.is_lite and self.flow_method == "tvl1":
             raise BadInput(f"extract.flow_method=tvl1: the motion beside {LITE} is described from dis or dis-fast")
@@ -77,8 +87,8 @@ class ExtractConfig(Config):
             )
 
 
-class Entry(NamedTuple):
-    """A line of the list of backbones."""
+class BackboneEntry(NamedTuple):
+    """A row of the list of backbones."""
 
     backbone: str
     frames: int
@@ -88,145 +98,149 @@ class Entry(NamedTuple):
     weights: str
 
 
-def catalogue() -> list[Entry]:
-    """Every backbone there is, with the frames and rates that it is given unless other ones are asked for."""
-    rows = [Entry(LITE, 1, 1, LITE_FPS, efficientnet_lite.CHANNELS, "come with the package")]
-    for one in BACKBONES.values():
-        frames, rate = one.preprocessing.frames, one.fps or "the video's"
-        rows.append(Entry(one.name, frames, one.stride, rate, one.width, one.origin))
+def list_backbones() -> list[BackboneEntry]:
+    """List every backbone with its frames a clip, default stride and rate, width, and where its weights come from."""
+    rows = [BackboneEntry(LITE, 1, 1, LITE_FPS, efficientnet_lite.WIDTH, "come with the package")]
+    for backbone in BACKBONES.values():
+        frames, rate = backbone.preprocessing.frames, backbone.fps or "the video's"
+        rows.append(BackboneEntry(backbone.name, frames, backbone.stride, rate, backbone.width, backbone.origin))
     return rows
 
 
-def expects(config: ExtractConfig) -> tuple[Preprocessing, ...]:
-    """What each published network of the settings expects of a clip. BadInput where they cannot go together."""
-    wanted = tuple(
-        preprocessing_in(Path(weights)) if name == TRANSFORMERS else backbone(name).preprocessing
-        for name, weights in zip(config.backbones, config.weights, strict=True)
-    )
-    kinds = {(one.layout == "stack", 1 if one.layout == "stack" else one.frames) for one in wanted}
-    if len(kinds) > 1:
-        raise BadInput(
-            f"{' and '.join(config.backbones)} see clips of other lengths; extract each into a folder of its own, "
-            "and give data.features both"
-        )
-    return wanted
+def resolve_config(config: ExtractConfig, videos: Sequence[Path]) -> ExtractConfig:
+    """Fill in the frame rate, the stride and the flow method that settings leave open.
 
-
-def settled(config: ExtractConfig, videos: Sequence[Path]) -> ExtractConfig:
-    """The settings with every rate filled in; where the videos' own is meant, that of the first that is readable."""
+    Where a backbone takes the video's own rate, it is that of the first readable one of `videos`. Raises BadInput for
+    settings that do not fit the backbones.
+    """
     if config.is_lite:
         return replace(config, fps=config.fps or LITE_FPS, flow_method=config.flow_method or "dis")
-    wanted = expects(config)
-    published = [backbone(name) for name in config.backbones if name != TRANSFORMERS]
-    stacked = wanted[0].layout == "stack"
-    if stacked and config.stride not in (None, 1):
+    first = read_preprocessing(config)[0]
+    published = [find_backbone(name) for name in config.backbones if name != TRANSFORMERS]
+    if first.layout == "stack" and config.stride not in (None, 1):
         raise BadInput(f"extract.stride={config.stride}: {config.backbones[0]} sees single moments; set fps instead")
-    strides = [one.stride for one in published] or [wanted[0].frames // 2]
+    strides = [backbone.stride for backbone in published] or [first.frames // 2]
     if config.stride is None and len(set(strides)) > 1:
         raise BadInput(
             f"{' and '.join(config.backbones)} were published with strides of "
             f"{' and '.join(map(str, strides))} frames: give one stride for both"
         )
-    rates = [one.fps for one in published if one.fps]
+    rates = [backbone.fps for backbone in published if backbone.fps]
     return replace(
         config,
-        fps=config.fps or (rates[0] if rates else _own_rate(videos)),
+        fps=config.fps or (rates[0] if rates else _probe_rate(videos)),
         stride=config.stride or strides[0],
         flow_method=config.flow_method or "tvl1",
     )
 
 
-def source_of(config: ExtractConfig) -> FeatureSource:
-    """Where the features of settled settings come from: what a detector that is trained on them asks for."""
-    if config.fps is None:
-        raise ValueError("the frame rate is open; settle the settings first")
+def read_preprocessing(config: ExtractConfig) -> tuple[Preprocessing, ...]:
+    """Return the preprocessing of each published network. Raises BadInput where their clips differ in length."""
+    preprocessings = tuple(
+        read_transformer_preprocessing(Path(weights)) if name == TRANSFORMERS else find_backbone(name).preprocessing
+        for name, weights in zip(config.backbones, config.weights, strict=True)
+    )
+    if len({(preprocessing.layout == "stack", _count_frames(preprocessing)) for preprocessing in preprocessings}) > 1:
+        raise BadInput(
+            f"{' and '.join(config.backbones)} see clips of other lengths; extract each into a folder of its own, "
+            "and give data.features both"
+        )
+    return preprocessings
+
+
+def build_source(config: ExtractConfig) -> FeatureSource:
+    """Build the feature source of resolved settings: what a detector that is trained on the features asks for."""
+    fps = config.resolved_fps
     if config.is_lite:
         streams = ("rgb", f"{config.flow_method or 'dis'}-flow") if config.flow else ("rgb",)
-        weights = (stamp_of(LITE, efficientnet_lite.weights_file()),)
-        return FeatureSource(backbone=LITE, fps=config.fps, streams=streams, weights=weights)
-    wanted = expects(config)
+        weights = (hash_weights(LITE, efficientnet_lite.weights_file()),)
+        return FeatureSource(backbone=LITE, fps=fps, streams=streams, weights=weights)
+    preprocessings = read_preprocessing(config)
+    names = [
+        f"{TRANSFORMERS}:{Path(weights).name}" if name == TRANSFORMERS else name
+        for name, weights in zip(config.backbones, config.weights, strict=True)
+    ]
     return FeatureSource(
-        backbone="+".join(map(_named, config.backbones, config.weights)),
-        fps=config.fps,
+        backbone="+".join(names),
+        fps=fps,
         stride=config.stride or 1,
-        window=1 if wanted[0].layout == "stack" else wanted[0].frames,
-        streams=tuple("rgb" if one.stream == "rgb" else f"{config.flow_method}-flow" for one in wanted),
-        weights=tuple(map(stamp_of, config.backbones, map(Path, config.weights))),
+        window=_count_frames(preprocessings[0]),
+        streams=tuple(
+            "rgb" if preprocessing.stream == "rgb" else f"{config.flow_method}-flow"
+            for preprocessing in preprocessings
+        ),
+        weights=tuple(map(hash_weights, config.backbones, map(Path, config.weights))),
     )
 
 
-def stamp_of(name: str, weights: Path) -> str:
-    """The first digits of the hash of a backbone's weights, which are read through once, unless they change.
+def restore_config(source: FeatureSource, weights: Sequence[str | Path] = ()) -> ExtractConfig:
+    """Restore the settings that make features of a source: the inverse of `build_source`.
 
-    Raises BadInput where they are absent.
+    `weights` are the files of published networks. Raises BadInput where no settings make such features.
     """
-    if not weights.exists():
-        raise missing(weights, f"weights of {name}")
-    file = weights_in(weights) if name == TRANSFORMERS else weights
-    status = file.stat()
-    return _hashed(file, status.st_size, status.st_mtime_ns)
-
-
-def config_of(source: FeatureSource, weights: Sequence[Path] = ()) -> ExtractConfig:
-    """The settings that make features of a source: the inverse of `source_of`.
-
-    `weights` are the files of published networks. BadInput where there are none that make such features.
-    """
-    method = _method_of(source)
+    methods = [method for method in get_args(FlowMethod) if f"{method}-flow" in source.streams]
     if source.backbone == LITE:
-        config = ExtractConfig(fps=source.fps, flow=len(source.streams) > 1, flow_method=method or "dis")
+        flow_method = methods[0] if methods else "dis"
+        config = ExtractConfig(fps=source.fps, flow=len(source.streams) > 1, flow_method=flow_method)
     elif source.weights:
         names = [TRANSFORMERS if name.startswith(TRANSFORMERS) else name for name in source.backbone.split("+")]
-        if len(weights) != len(names):
-            raise BadInput(
-                f"features from {name_of(source)} need {len(names)} files of weights, not {len(weights)}: give "
-                f"--weights for {' and '.join(names)}, or feature files instead of videos"
-            )
-        found = tuple(map(stamp_of, names, weights))
-        for file, hashed, wanted in zip(weights, found, source.weights, strict=True):
-            if hashed != wanted:
-                raise BadInput(
-                    f"{file}: has the hash {hashed}, but the features come from {wanted}; give the same file"
-                )
+        _check_weights(source, names, [Path(file) for file in weights])
         config = ExtractConfig(
             backbones=tuple(names),
             weights=tuple(map(str, weights)),
             fps=source.fps,
             stride=round(source.stride),
-            flow_method=method or "tvl1",
+            flow_method=methods[0] if methods else "tvl1",
         )
     else:
-        raise _not_of_videos(source)
-    if source_of(config) != source:
-        raise _not_of_videos(source)
+        config = None
+    if config is None or build_source(config) != source:
+        raise BadInput(
+            f"features from {source.summary} cannot be made of a video here; give feature files instead of videos"
+        )
     return config
 
 
-def _not_of_videos(source: FeatureSource) -> BadInput:
-    return BadInput(
-        f"features from {name_of(source)} cannot be made of a video here; give feature files instead of videos"
-    )
+def hash_weights(name: str, weights: Path) -> str:
+    """Hash the weights of a backbone, as `hash_file` does; a file is read through once, unless it changes.
+
+    Raises BadInput where it is absent.
+    """
+    if not weights.exists():
+        raise missing(weights, f"weights of {name}")
+    file = find_transformer_weights(weights) if name == TRANSFORMERS else weights
+    status = file.stat()
+    return _hash_version(file, status.st_size, status.st_mtime_ns)
 
 
-def _method_of(source: FeatureSource) -> FlowMethod | None:
-    methods: tuple[FlowMethod, ...] = get_args(FlowMethod)
-    return next((method for method in methods if f"{method}-flow" in source.streams), None)
+def _check_weights(source: FeatureSource, names: Sequence[str], files: Sequence[Path]) -> None:
+    if len(files) != len(names):
+        raise BadInput(
+            f"features from {source.summary} need {len(names)} files of weights, not {len(files)}: give "
+            f"--weights for {' and '.join(names)}, or feature files instead of videos"
+        )
+    for file, actual, expected in zip(files, map(hash_weights, names, files), source.weights, strict=True):
+        if actual != expected:
+            raise BadInput(
+                f"{file}: has the hash {actual}, but the features come from {expected}; give the same file"
+            )
 
 
-def _own_rate(videos: Sequence[Path]) -> float:
+def _count_frames(preprocessing: Preprocessing) -> int:
+    """Count the frames that a snippet covers: a stack of flow describes a single moment."""
+    return 1 if preprocessing.layout == "stack" else preprocessing.frames
+
+
+def _probe_rate(videos: Sequence[Path]) -> float:
     fault: BadInput | None = None
     for path in videos:
         try:
-            return video.probe(path).fps
+            return probe_video(path).fps
         except BadInput as error:
             fault = fault or error
     raise fault or BadInput("there is no video to take a frame rate from; give fps")
 
 
-def _named(name: str, weights: str) -> str:
-    return f"{TRANSFORMERS}:{Path(weights).name}" if name == TRANSFORMERS else name
-
-
 @cache
-def _hashed(file: Path, size: int, changed: int) -> str:
-    return weights_hash(file)
+def _hash_version(file: Path, size: int, modified: int) -> str:
+    return hash_file(file)

@@ -1,10 +1,11 @@
-"""Several videos at a time on this machine: processes that are given a video each, and say how far they are."""
+"""Extraction of videos on this machine: one after the other, or in worker processes that take a video each."""
 
 import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import cycle
 from multiprocessing import connection
 from multiprocessing.connection import Connection
@@ -15,76 +16,79 @@ from typing import NamedTuple
 
 import torch
 
-from untrimmed.extraction.progress import Tally
+from untrimmed.extraction.progress import ExtractionProgress
 from untrimmed.extraction.settings import ExtractConfig
 from untrimmed.extraction.video import extract_video
-from untrimmed.features.folder import Origin, origin_of
+from untrimmed.features.folder import FileFingerprint, compute_fingerprint
 from untrimmed.features.video_features import VideoFeatures
 from untrimmed.io import BadInput
 
 
-class Made(NamedTuple):
-    """The features of a video and the file that they were made of."""
+class VideoResult(NamedTuple):
+    """The features of a video, and the file that they were made of."""
 
     features: VideoFeatures
-    origin: Origin
+    origin: FileFingerprint
 
 
-Results = Generator[tuple[Path, Made | str], None, None]
-"""Each video with what was made of it, or the sentence why that is nothing, as they come."""
+VideoResults = Generator[tuple[Path, VideoResult | str], None, None]
+"""Each video with its result, or with the reason why it failed, in the order in which they are done."""
 
 
-def attempt(path: Path, config: ExtractConfig, reached: Callable[[Path, float], object] | None = None) -> Made | str:
-    """What is made of a video, or why it cannot be used; `reached` is told the seconds that are done."""
+def try_extract(
+    path: Path, config: ExtractConfig, report: Callable[[float], object] | None = None
+) -> VideoResult | str:
+    """Extract a video, or return why it cannot be used; `report` is called with the seconds that are done."""
     try:
-        features = extract_video(path, config, (lambda seconds: reached(path, seconds)) if reached else None)
-        return Made(features, origin_of(path))
+        return VideoResult(extract_video(path, config, report), compute_fingerprint(path))
     except BadInput as error:
         return str(error)
 
 
-def one_by_one(videos: Sequence[Path], config: ExtractConfig, tally: Tally) -> Results:
-    """Here, in turn."""
+def extract_in_turn(videos: Sequence[Path], config: ExtractConfig, tracker: ExtractionProgress) -> VideoResults:
+    """Extract videos in this process, one after the other."""
     for path in videos:
-        yield path, attempt(path, config, tally.reached)
+        yield path, try_extract(path, config, partial(tracker.update, path))
 
 
-def in_processes(videos: Sequence[Path], config: ExtractConfig, workers: int, tally: Tally) -> Results:
-    """A worker is given one video at a time over a pipe, and sends back how far it is, and last the result.
+def extract_in_processes(
+    videos: Sequence[Path], config: ExtractConfig, workers: int, tracker: ExtractionProgress
+) -> VideoResults:
+    """Extract videos in worker processes, which get one path at a time over a pipe, and send progress and the result.
 
-    Where the settings name no particular one of several GPUs, workers have them in turn.
+    With the device `cuda`, workers get the GPUs in turn.
     """
     context = multiprocessing.get_context("spawn")
-    waiting, places = deque(videos), cycle(places_of(config.device))
-    crew: dict[Connection, _Worker] = {}
+    waiting, devices = deque(videos), cycle(list_devices(config.device))
+    running: dict[Connection, _Worker] = {}
     try:
-        while waiting or crew:
-            while waiting and len(crew) < workers:
-                worker = _start(context, replace(config, device=next(places)))
-                crew[worker.pipe] = _given(worker, waiting.popleft())
-            ready = connection.wait(list(crew))
-            for pipe in [pipe for pipe in crew if pipe in ready]:
-                worker = crew.pop(pipe)
-                message = _received(worker)
+        while waiting or running:
+            while waiting and len(running) < workers:
+                worker = _start(context, replace(config, device=next(devices)))
+                running[worker.pipe] = _assign(worker, waiting.popleft())
+            ready = connection.wait(list(running))
+            for pipe in [pipe for pipe in running if pipe in ready]:
+                worker = running.pop(pipe)
+                message = _receive(worker)
                 if isinstance(message, float | int):
-                    tally.reached(worker.path, message)
-                    crew[pipe] = worker
+                    tracker.update(worker.path, message)
+                    running[pipe] = worker
                     continue
                 if waiting and worker.process.is_alive():
-                    crew[pipe] = _given(worker, waiting.popleft())
+                    running[pipe] = _assign(worker, waiting.popleft())
                 yield worker.path, message
     finally:
-        for worker in crew.values():
+        for worker in running.values():
             worker.process.terminate()
 
 
-def places_of(device: str) -> list[str]:
-    """The devices that workers have in turn: every GPU for `cuda`, else just the one that is named."""
+def list_devices(device: str) -> list[str]:
+    """Return the devices that workers get in turn: every GPU for `cuda`, else the named one alone."""
     return [f"cuda:{number}" for number in range(torch.cuda.device_count())] if device == "cuda" else [device]
 
 
 class _Worker(NamedTuple):
-    """A process, the pipe to it and the video that it has now."""
+    """A process, the pipe to it and the video that it extracts."""
 
     process: SpawnProcess
     pipe: Connection
@@ -92,19 +96,19 @@ class _Worker(NamedTuple):
 
 
 def _start(context: SpawnContext, config: ExtractConfig) -> _Worker:
-    here, there = context.Pipe()
-    process = context.Process(target=_work, args=(there, config), daemon=True)
+    pipe, worker_pipe = context.Pipe()
+    process = context.Process(target=_work, args=(worker_pipe, config), daemon=True)
     process.start()
-    there.close()  # so that this end hears when the worker is gone
-    return _Worker(process, here, Path())
+    worker_pipe.close()  # so that this end hears when the worker is gone
+    return _Worker(process, pipe, Path())
 
 
-def _given(worker: _Worker, path: Path) -> _Worker:
+def _assign(worker: _Worker, path: Path) -> _Worker:
     worker.pipe.send(path)
     return worker._replace(path=path)
 
 
-def _received(worker: _Worker) -> Made | str | float:
+def _receive(worker: _Worker) -> VideoResult | str | float:
     try:
         message = worker.pipe.recv()
     except (EOFError, ConnectionResetError):
@@ -116,12 +120,11 @@ def _received(worker: _Worker) -> Made | str | float:
 
 
 def _work(pipe: Connection, config: ExtractConfig) -> None:
-    """What a worker does until the process that started it hangs up, or is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; who started the workers ends them
+    """Extract the videos whose paths come over the pipe, until the other end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the process that started the workers ends them
     while True:
         try:
-            path = pipe.recv()
-            pipe.send(attempt(path, config, lambda _, seconds: pipe.send(float(seconds))))
+            pipe.send(try_extract(pipe.recv(), config, pipe.send))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
         except Exception:

@@ -1,4 +1,4 @@
-"""Work that is done while its results are waited for: items made by a thread, a few in advance."""
+"""A bounded queue between a thread that produces items and the caller who uses them."""
 
 from collections.abc import Generator
 from queue import Full, Queue
@@ -7,54 +7,55 @@ from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-# Seconds after which a thread with a result that nobody takes looks whether anybody is still there.
-_PATIENCE = 0.05
+# Seconds after which a thread whose queue is full looks whether anybody still reads it.
+_POLL = 0.05
 
 
-class _Made(NamedTuple):
-    """An item, or what went wrong in making it; neither at the end."""
+class _End(NamedTuple):
+    """The last entry of a queue: there are no more items, or producing them failed."""
 
-    item: object = None
-    fault: BaseException | None = None
-    last: bool = False
+    error: BaseException | None = None
 
 
-def ahead(items: Generator[T, None, None], count: int) -> Generator[T, None, None]:
-    """The same items in the same order, made by a thread that is at most `count` items ahead.
+def prefetch(items: Generator[T, None, None], count: int, *, join: bool = True) -> Generator[T, None, None]:
+    """Yield the same items in the same order, produced by a thread that is at most `count` items ahead.
 
-    What goes wrong there is raised here, after the items before it. When this is closed, so are the items.
+    An error of the producer is raised here, after the items before it. When this generator is closed, the thread
+    closes `items`. With `join`, closing waits for the thread; go without where producing an item may block forever.
     """
-    ready: Queue[_Made] = Queue(count)
-    gone = Event()
-    thread = Thread(target=_make, args=(items, ready, gone), daemon=True)
+    queue: Queue[T | _End] = Queue(count)
+    stopped = Event()
+    thread = Thread(target=_fill, args=(items, queue, stopped), name="prefetch", daemon=True)
     thread.start()
     try:
-        while not (made := ready.get()).last:
-            yield made.item  # pyright: ignore[reportReturnType]
-        if made.fault:
-            raise made.fault
+        while not isinstance(item := queue.get(), _End):
+            yield item
+        if item.error:
+            raise item.error
     finally:
-        gone.set()
-        thread.join()
+        stopped.set()
+        if join:
+            thread.join()
 
 
-def _make(items: Generator[object, None, None], ready: Queue[_Made], gone: Event) -> None:
-    fault = None
+def _fill(items: Generator[T, None, None], queue: "Queue[T | _End]", stopped: Event) -> None:
+    end = _End()
     try:
         for item in items:
-            if not _taken(_Made(item), ready, gone):
+            if not _put(item, queue, stopped):
                 break
     except BaseException as error:
-        fault = error
+        end = _End(error)
     finally:
         items.close()
-    _taken(_Made(fault=fault, last=True), ready, gone)
+    _put(end, queue, stopped)
 
 
-def _taken(made: _Made, ready: Queue[_Made], gone: Event) -> bool:
-    while not gone.is_set():
+def _put(item: T | _End, queue: "Queue[T | _End]", stopped: Event) -> bool:
+    """Wait for room in the queue; False when the reader is gone."""
+    while not stopped.is_set():
         try:
-            ready.put(made, timeout=_PATIENCE)
+            queue.put(item, timeout=_POLL)
             return True
         except Full:
             pass

@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from untrimmed.extraction.backbones.preprocessing import clip_of
-from untrimmed.extraction.backbones.weights import Rename, read_weights, renamed, weights_hash
-from untrimmed.extraction.backbones.zoo import BACKBONES, backbone, embed, load
+from untrimmed.extraction.backbones.preprocessing import preprocess_clip
+from untrimmed.extraction.backbones.weights import Rename, hash_file, read_weights, rename_weights
+from untrimmed.extraction.backbones.zoo import BACKBONES, embed_clips, find_backbone, load_backbone
 from untrimmed.io import BadInput
 
 Names = Iterator[tuple[str, tuple[int, ...]]]
@@ -219,7 +219,7 @@ def test_a_published_file_is_all_of_the_network(
     torch.save(
         {"epoch": 3, "arch": "x", "state_dict": {f"module.{k}": v for k, v in state.items()}}, tmp_path / "w.pth"
     )
-    network = load(backbone(name), tmp_path / "w.pth")
+    network = load_backbone(find_backbone(name), tmp_path / "w.pth")
     assert sum(parameter.numel() for parameter in network.parameters()) == parameters
     loaded = [value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")]
     assert sorted(float(value.reshape(-1)[0]) for value in loaded) == list(range(len(state)))
@@ -235,12 +235,11 @@ def test_every_backbone_of_the_catalogue_stands_in_the_list_above() -> None:
 def test_a_clip_as_preprocessed_gives_features_of_the_stated_width(name: str) -> None:
     each = BACKBONES[name]
     channels = len(each.preprocessing.mean)
-    clip = clip_of(each.preprocessing, np.zeros((each.preprocessing.frames, 240, 320, channels), np.uint8))
+    clip = preprocess_clip(each.preprocessing, np.zeros((each.preprocessing.frames, 240, 320, channels), np.uint8))
     with torch.device("meta"):
         network = each.network(each.preprocessing.channels, 7).eval()
         features = network(torch.empty(2, *clip.shape))
     assert features.shape == (2, each.width)
-    assert network.classify(features).shape == (2, 7)
 
 
 # What each named part gives for one clip of the published size.
@@ -272,10 +271,10 @@ LAYERS = {
 @pytest.mark.parametrize("name", LAYERS)
 def test_each_part_has_the_published_shape(name: str) -> None:
     preprocessing = BACKBONES[name].preprocessing
-    seen: dict[str, str] = {}
+    shapes: dict[str, str] = {}
 
     def note(part: str) -> Callable[[nn.Module, tuple, torch.Tensor], None]:
-        return lambda _, given, result: seen.update({part: " ".join(map(str, result.shape[1:]))})
+        return lambda _, given, result: shapes.update({part: " ".join(map(str, result.shape[1:]))})
 
     expected = dict(line.split(" ", 1) for line in LAYERS[name].split(", "))
     with torch.device("meta"):
@@ -284,7 +283,7 @@ def test_each_part_has_the_published_shape(name: str) -> None:
             network.get_submodule(part).register_forward_hook(note(part))
         time = () if preprocessing.layout == "stack" else (preprocessing.frames,)
         network(torch.empty(1, 3, *time, preprocessing.crop, preprocessing.crop))
-    assert seen == expected
+    assert shapes == expected
 
 
 def test_blocks_of_p3d_take_turns() -> None:
@@ -295,14 +294,14 @@ def test_blocks_of_p3d_take_turns() -> None:
 
 
 def test_features_are_of_the_weights_that_were_loaded(tmp_path: Path) -> None:
-    each = backbone("tsn-resnet50-flow")
+    each = find_backbone("tsn-resnet50-flow")
     network = each.network(10, 4).eval()
     torch.save(network.state_dict(), tmp_path / "w.pth")
     clips = torch.randn(3, 10, 32, 32)
     with torch.inference_mode():
         expected = network(clips).numpy()
-    found = embed(load(each, tmp_path / "w.pth"), clips)
-    assert np.allclose(found, expected, atol=1e-6) and np.ptp(found) > 0
+    actual = embed_clips(load_backbone(each, tmp_path / "w.pth"), clips)
+    assert np.allclose(actual, expected, atol=1e-6) and np.ptp(actual) > 0
 
 
 def small(**changed: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -312,13 +311,13 @@ def small(**changed: torch.Tensor) -> dict[str, torch.Tensor]:
 def test_batch_norms_that_are_rows_of_a_matrix_are_read(tmp_path: Path) -> None:
     weights = {name: value[None] if "_bn." in name else value for name, value in small().items()}
     torch.save(weights, tmp_path / "w.pth")
-    network = load(backbone("tsn-bn-inception-rgb"), tmp_path / "w.pth")
+    network = load_backbone(find_backbone("tsn-bn-inception-rgb"), tmp_path / "w.pth")
     assert network.state_dict()["inception_5b_1x1_bn.running_var"].shape == (352,)
 
 
 def test_half_precision_becomes_single(tmp_path: Path) -> None:
     torch.save({name: value.half() for name, value in small().items()}, tmp_path / "w.pth")
-    network = load(backbone("tsn-bn-inception-rgb"), tmp_path / "w.pth")
+    network = load_backbone(find_backbone("tsn-bn-inception-rgb"), tmp_path / "w.pth")
     assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
 
 
@@ -332,20 +331,20 @@ def test_safetensors_are_read(tmp_path: Path) -> None:
     assert torch.equal(read_weights(tmp_path / "w.safetensors")["a"], torch.arange(3.0))
 
 
-def test_prefixes_fall_and_names_are_changed() -> None:
+def test_prefixes_are_dropped_and_names_are_changed() -> None:
     weights = {"module.base_model.conv.weight": torch.zeros(1), "module.new_fc.bias": torch.ones(1)}
-    found = renamed(Path("w.pth"), weights, (Rename(r"^new_fc\.", "fc."),))
-    assert set(found) == {"conv.weight", "fc.bias"} and found["fc.bias"] == 1
+    weights = rename_weights(Path("w.pth"), weights, (Rename(r"^new_fc\.", "fc."),))
+    assert set(weights) == {"conv.weight", "fc.bias"} and weights["fc.bias"] == 1
 
 
-def refused(path: Path, name: str = "tsn-bn-inception-rgb") -> str:
+def refuse(path: Path, name: str = "tsn-bn-inception-rgb") -> str:
     with pytest.raises(BadInput) as caught:
-        load(backbone(name), path)
+        load_backbone(find_backbone(name), path)
     return str(caught.value)
 
 
-def test_an_absent_file_is_told_where_it_comes_from(tmp_path: Path) -> None:
-    assert refused(tmp_path / "rgb.pt", "i3d-rgb") == (
+def test_the_error_of_an_absent_file_says_where_to_get_it(tmp_path: Path) -> None:
+    assert refuse(tmp_path / "rgb.pt", "i3d-rgb") == (
         f"{tmp_path / 'rgb.pt'}: no such file; weights of i3d-rgb are not part of this package: they usually come "
         "from piergiaj's pytorch-i3d (rgb_imagenet.pt), so download them there and name the file"
     )
@@ -356,7 +355,7 @@ def test_missing_and_unexpected_names_are_counted_and_some_named(tmp_path: Path)
     for name in [name for name in weights if "inception_5a" in name]:
         del weights[name]
     torch.save(weights, tmp_path / "w.pth")
-    assert refused(tmp_path / "w.pth") == (
+    assert refuse(tmp_path / "w.pth") == (
         f"{tmp_path / 'w.pth'}: does not hold the weights of tsn-bn-inception-rgb (42 missing: "
         "inception_5a_1x1.weight, inception_5a_1x1.bias, inception_5a_1x1_bn.weight, ... and 1 unexpected: extra); "
         "it takes those of yjxiong's tsn-pytorch (kinetics_tsn_rgb.pth, or what it trained)"
@@ -365,7 +364,7 @@ def test_missing_and_unexpected_names_are_counted_and_some_named(tmp_path: Path)
 
 def test_weights_of_the_other_stream_are_refused_by_their_shape(tmp_path: Path) -> None:
     torch.save(light(bn_inception_names(10, 5)), tmp_path / "flow.pth")
-    assert "conv1_7x7_s2.weight has shape [64, 10, 7, 7], but [64, 3, 7, 7] in tsn-bn-inception-rgb" in refused(
+    assert "conv1_7x7_s2.weight has shape [64, 10, 7, 7], but [64, 3, 7, 7] in tsn-bn-inception-rgb" in refuse(
         tmp_path / "flow.pth"
     )
 
@@ -373,12 +372,12 @@ def test_weights_of_the_other_stream_are_refused_by_their_shape(tmp_path: Path) 
 def test_a_file_without_a_head_is_refused_by_the_name_of_it(tmp_path: Path) -> None:
     weights = {name: value for name, value in small().items() if "new_fc" not in name}
     torch.save(weights, tmp_path / "w.pth")
-    assert "(2 missing: fc.weight, fc.bias)" in refused(tmp_path / "w.pth")
+    assert "(2 missing: fc.weight, fc.bias)" in refuse(tmp_path / "w.pth")
 
 
 def test_two_tensors_of_one_name_are_refused(tmp_path: Path) -> None:
     torch.save(small() | {"fc.bias": torch.zeros(5)}, tmp_path / "w.pth")
-    assert "new_fc.bias, fc.bias all mean fc.bias; keep one of them" in refused(tmp_path / "w.pth")
+    assert "new_fc.bias, fc.bias all mean fc.bias; keep one of them" in refuse(tmp_path / "w.pth")
 
 
 class Malicious:
@@ -389,7 +388,7 @@ class Malicious:
 def test_nothing_in_a_file_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"state_dict": Malicious()}, tmp_path / "w.pth")
-    sentence = refused(tmp_path / "w.pth")
+    sentence = refuse(tmp_path / "w.pth")
     assert "w.pth: is not a file of weights alone (it wants getattr); nothing in it was run" in sentence
     assert not (tmp_path / "ran").exists()
 
@@ -398,29 +397,29 @@ def test_nothing_in_a_file_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("content", [b"", b"not weights at all", bytes(1000), b"PK\x03\x04 cut"])
 def test_what_is_no_file_of_weights_gets_one_sentence(content: bytes, ending: str, tmp_path: Path) -> None:
     (tmp_path / f"w.{ending}").write_bytes(content)
-    sentence = refused(tmp_path / f"w.{ending}")
+    sentence = refuse(tmp_path / f"w.{ending}")
     assert sentence.startswith(f"{tmp_path / 'w.'}{ending}: is not a ") and "\n" not in sentence
 
 
 @pytest.mark.parametrize("value", [{}, [torch.zeros(1)], {"state_dict": {"a": 1}}, {1: torch.zeros(1)}, 5])
 def test_a_file_of_something_else_is_refused(value: object, tmp_path: Path) -> None:
     torch.save(value, tmp_path / "w.pth")
-    assert "save what `state_dict()` of the network gives" in refused(tmp_path / "w.pth")
+    assert "save what `state_dict()` of the network gives" in refuse(tmp_path / "w.pth")
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    assert refused(tmp_path) == f"{tmp_path}: is a folder, not a file of weights; name the file in it"
+    assert refuse(tmp_path) == f"{tmp_path}: is a folder, not a file of weights; name the file in it"
 
 
-def test_an_unknown_backbone_is_told_the_known() -> None:
+def test_the_error_of_an_unknown_backbone_lists_all() -> None:
     with pytest.raises(
         BadInput, match="backbone='i4d' is no network that is known here; choose one of i3d-rgb, i3d-"
     ):
-        backbone("i4d")
+        find_backbone("i4d")
 
 
 def test_the_hash_is_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")
-    assert weights_hash(tmp_path / "abc") == "ba7816bf8f01"
+    assert hash_file(tmp_path / "abc") == "ba7816bf8f01"
     with pytest.raises(BadInput, match="none: no such file"):
-        weights_hash(tmp_path / "none")
+        hash_file(tmp_path / "none")

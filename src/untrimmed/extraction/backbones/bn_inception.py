@@ -10,7 +10,7 @@ WIDTH = 1024
 """The width of a feature vector."""
 
 
-class Widths(NamedTuple):
+class InceptionWidths(NamedTuple):
     """The widths of one Inception module; one without a 1x1 branch halves the picture and projects no pool."""
 
     single: int
@@ -23,28 +23,29 @@ class Widths(NamedTuple):
 
     @property
     def stride(self) -> int:
-        """2 where the picture is halved, else 1."""
+        """2 where the module halves the picture, else 1."""
         return 1 if self.single else 2
 
 
+# The appendix of Ioffe and Szegedy; "double 3x3" replaces the 5x5 branch of GoogLeNet.
 _MODULES = {
-    "3a": Widths(64, 64, 64, 64, 96, "average", 32),
-    "3b": Widths(64, 64, 96, 64, 96, "average", 64),
-    "3c": Widths(0, 128, 160, 64, 96, "max", 0),
-    "4a": Widths(224, 64, 96, 96, 128, "average", 128),
-    "4b": Widths(192, 96, 128, 96, 128, "average", 128),
-    "4c": Widths(160, 128, 160, 128, 160, "average", 128),
-    "4d": Widths(96, 128, 192, 160, 192, "average", 128),
-    "4e": Widths(0, 128, 192, 192, 256, "max", 0),
-    "5a": Widths(352, 192, 320, 160, 224, "average", 128),
-    "5b": Widths(352, 192, 320, 192, 224, "max", 128),
+    "3a": InceptionWidths(64, 64, 64, 64, 96, "average", 32),
+    "3b": InceptionWidths(64, 64, 96, 64, 96, "average", 64),
+    "3c": InceptionWidths(0, 128, 160, 64, 96, "max", 0),
+    "4a": InceptionWidths(224, 64, 96, 96, 128, "average", 128),
+    "4b": InceptionWidths(192, 96, 128, 96, 128, "average", 128),
+    "4c": InceptionWidths(160, 128, 160, 128, 160, "average", 128),
+    "4d": InceptionWidths(96, 128, 192, 160, 192, "average", 128),
+    "4e": InceptionWidths(0, 128, 192, 192, 256, "max", 0),
+    "5a": InceptionWidths(352, 192, 320, 160, 224, "average", 128),
+    "5b": InceptionWidths(352, 192, 320, 192, 224, "max", 128),
 }
 
 
 class BNInception(nn.Module):
-    """The network up to its pooled features; `classify` gives logits.
+    """The network up to its pooled features; of the classifier, only the weights are loaded.
 
-    The layers stand side by side under the flat names of the published weights, and their convolutions have biases.
+    The layers have the flat names of the published weights, and their convolutions have biases.
     """
 
     def __init__(self, channels: int = 3, classes: int = 1000) -> None:
@@ -58,35 +59,31 @@ class BNInception(nn.Module):
         self.fc = nn.Linear(width, classes)
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch 1024"]:
-        x = _halved(self._unit("conv1_7x7_s2", x))
-        x = _halved(self._unit("conv2_3x3", self._unit("conv2_3x3_reduce", x)))
+        x = _halve(self._convolve("conv1_7x7_s2", x))
+        x = _halve(self._convolve("conv2_3x3", self._convolve("conv2_3x3_reduce", x)))
         for name, module in _MODULES.items():
             x = self._inception(f"inception_{name}", module, x)
         return x.mean((2, 3))
 
-    def classify(self, features: Float[Tensor, "batch 1024"]) -> Float[Tensor, "batch classes"]:
-        """Logits of pooled features: to check that weights and pictures fit each other."""
-        return self.fc(features)
-
     def _inception(
-        self, name: str, module: Widths, x: Float[Tensor, "batch channels height width"]
+        self, name: str, module: InceptionWidths, x: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch outputs rows columns"]:
-        triple = self._unit(f"{name}_3x3", self._unit(f"{name}_3x3_reduce", x))
-        double = self._unit(f"{name}_double_3x3_1", self._unit(f"{name}_double_3x3_reduce", x))
-        double = self._unit(f"{name}_double_3x3_2", double)
+        triple = self._convolve(f"{name}_3x3", self._convolve(f"{name}_3x3_reduce", x))
+        double = self._convolve(f"{name}_double_3x3_1", self._convolve(f"{name}_double_3x3_reduce", x))
+        double = self._convolve(f"{name}_double_3x3_2", double)
         if not module.single:
-            return torch.cat([triple, double, _halved(x)], 1)
+            return torch.cat([triple, double, _halve(x)], 1)
         pool = nn.functional.avg_pool2d if module.pool == "average" else nn.functional.max_pool2d
-        around = self._unit(f"{name}_pool_proj", pool(x, 3, 1, 1))
-        return torch.cat([self._unit(f"{name}_1x1", x), triple, double, around], 1)
+        pooled = self._convolve(f"{name}_pool_proj", pool(x, 3, 1, 1))
+        return torch.cat([self._convolve(f"{name}_1x1", x), triple, double, pooled], 1)
 
-    def _unit(
+    def _convolve(
         self, name: str, x: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch outputs rows columns"]:
         return self.get_submodule(f"{name}_bn")(self.get_submodule(name)(x)).relu()
 
-    def _add_module(self, name: str, channels: int, module: Widths) -> int:
-        """Add the layers of one module; the channels that it gives."""
+    def _add_module(self, name: str, channels: int, module: InceptionWidths) -> int:
+        """Add the layers of one module, and return its output channels."""
         if module.single:
             self._add(f"{name}_1x1", channels, module.single, 1)
             self._add(f"{name}_pool_proj", channels, module.project, 1)
@@ -102,6 +99,6 @@ class BNInception(nn.Module):
         self.add_module(f"{name}_bn", nn.BatchNorm2d(outputs))
 
 
-def _halved(x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels rows columns"]:
-    # The networks that came from Caffe round sizes up.
+def _halve(x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels rows columns"]:
+    # Networks from Caffe round sizes up.
     return nn.functional.max_pool2d(x, 3, 2, ceil_mode=True)

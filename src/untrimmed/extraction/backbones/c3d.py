@@ -21,10 +21,11 @@ _POOLED = ("conv1", "conv2", "conv3b", "conv4b", "conv5b")
 
 
 class C3D(nn.Module):
-    """The network up to fc6 after its ReLU; `classify` gives logits. A clip is 16 frames of 112x112 pixels."""
+    """The network up to fc6 and its ReLU, for clips of 16 frames of 112x112 pixels; of fc7 and fc8, weights alone."""
 
     def __init__(self, channels: int = 3, classes: int = 487) -> None:
         super().__init__()
+        # Kernels of 3x3x3 throughout (Section 3.2), padded so that only pooling changes the size.
         for name, outputs in _CONVOLUTIONS.items():
             self.add_module(name, nn.Conv3d(channels, outputs, 3, padding=1))
             channels = outputs
@@ -33,27 +34,24 @@ class C3D(nn.Module):
         self.fc8 = nn.Linear(WIDTH, classes)
 
     def forward(self, x: Float[Tensor, "batch channels 16 112 112"]) -> Float[Tensor, "batch 4096"]:
-        return self.fc6(self.convolved(x).flatten(1)).relu()
+        return self.fc6(self.convolve(x).flatten(1)).relu()
 
-    def convolved(
+    def convolve(
         self, x: Float[Tensor, "batch channels time height width"]
     ) -> Float[Tensor, "batch 512 steps rows columns"]:
-        """What the convolutions see in a clip of any size: pool5, which fc6 reads."""
+        """Compute pool5, the input of fc6; clips of any size are taken here."""
         for name in _CONVOLUTIONS:
             x = self.get_submodule(name)(x).relu()
             if name in _POOLED:
                 x = _pool(x, name)
         return x
 
-    def classify(self, features: Float[Tensor, "batch 4096"]) -> Float[Tensor, "batch classes"]:
-        """Logits of fc6 features: to check that weights and clips fit each other."""
-        return self.fc8(self.fc7(features).relu())
-
 
 def _pool(
-    x: Float[Tensor, "batch channels time height width"], after: str
+    x: Float[Tensor, "batch channels time height width"], name: str
 ) -> Float[Tensor, "batch channels steps rows columns"]:
-    # Time is not halved at first, so as not to merge it early; the padding of the last makes 4x4 of 7x7.
-    window = (1, 2, 2) if after == "conv1" else (2, 2, 2)
-    padding = (0, 1, 1) if after == "conv5b" else 0
+    # Section 3.1: the first pooling keeps time, so as not to merge it early. The last one pads, and so makes 4x4
+    # of 7x7.
+    window = (1, 2, 2) if name == "conv1" else (2, 2, 2)
+    padding = (0, 1, 1) if name == "conv5b" else 0
     return nn.functional.max_pool3d(x, window, window, padding)

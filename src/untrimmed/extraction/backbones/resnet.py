@@ -8,13 +8,14 @@ WIDTH = 2048
 _BLOCKS = (3, 4, 6, 3)
 
 
-class Bottleneck(nn.Module):
-    """Narrow by 1x1, filter by 3x3, widen by 1x1, and add what came in."""
+class ResNetBlock(nn.Module):
+    """A bottleneck (Fig. 5): narrow by 1x1, filter by 3x3, widen by 1x1, and add the input."""
 
     def __init__(self, channels: int, inner: int, stride: int, widens: bool) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, inner, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(inner)
+        # The paper strides in the first 1x1 convolution; torchvision and its weights do so here.
         self.conv2 = nn.Conv2d(inner, inner, 3, stride, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(inner)
         self.conv3 = nn.Conv2d(inner, 4 * inner, 1, bias=False)
@@ -31,7 +32,7 @@ class Bottleneck(nn.Module):
 
 
 class ResNet50(nn.Module):
-    """The network up to its pooled features; `classify` gives logits. The names of the parts are torchvision's."""
+    """The network up to its pooled features. The names of the parts are torchvision's."""
 
     def __init__(self, channels: int = 3, classes: int = 1000) -> None:
         super().__init__()
@@ -42,7 +43,7 @@ class ResNet50(nn.Module):
             inner, blocks = 64 << stage, []
             for number in range(count):
                 stride = 2 if stage and number == 0 else 1
-                blocks.append(Bottleneck(width, inner, stride, widens=number == 0))
+                blocks.append(ResNetBlock(width, inner, stride, widens=number == 0))
                 width = 4 * inner
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
         self.fc = nn.Linear(width, classes)
@@ -52,7 +53,3 @@ class ResNet50(nn.Module):
         for stage in range(1, len(_BLOCKS) + 1):
             x = self.get_submodule(f"layer{stage}")(x)
         return x.mean((2, 3))
-
-    def classify(self, features: Float[Tensor, "batch 2048"]) -> Float[Tensor, "batch classes"]:
-        """Logits of pooled features: to check that weights and pictures fit each other."""
-        return self.fc(features)

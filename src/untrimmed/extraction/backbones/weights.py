@@ -1,4 +1,4 @@
-"""Files of weights that users bring: read without running anything in them, and fitted to a network name by name."""
+"""Files of weights that users bring: read without running anything in them, and loaded into a network by name."""
 
 import hashlib
 import re
@@ -16,80 +16,80 @@ from untrimmed.io import BadInput, missing
 
 _PREFIX = re.compile(r"^(?:module\.|base_model\.|backbone\.)+")
 _CONTAINERS = ("state_dict", "model_state_dict", "model")
-# Counts the steps of training, which older PyTorch did not; nothing that is computed depends on it.
+# The count of training steps, which older PyTorch did not save; inference does not depend on it.
 _COUNTER = "num_batches_tracked"
+# Names in an error message.
 _SHOWN = 3
 
 
 class Rename(NamedTuple):
-    """A pattern in the names of some published weights, and what stands for it in the network's own."""
+    """A pattern in the names of some published weights, and its replacement in the network's own."""
 
     pattern: str
     replacement: str
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors in a `.safetensors` file or in one that `torch.save` wrote, by their names in the file.
+    """Read the tensors in a `.safetensors` file or in one that `torch.save` wrote, by their names in the file.
 
-    Those of a checkpoint are looked for under `state_dict`, `model_state_dict` and `model`. Only tensors and plain
-    values are unpickled; a file that needs more is refused. Raises BadInput.
+    In a checkpoint they are under `state_dict`, `model_state_dict` or `model`. Only tensors and plain values are
+    unpickled; a file that needs more is refused. Raises BadInput.
     """
-    path = Path(path)
     if path.is_dir():
         raise BadInput(f"{path}: is a folder, not a file of weights; name the file in it")
-    found = _read(path)
-    while isinstance(found, Mapping) and (inner := next((name for name in _CONTAINERS if name in found), None)):
-        found = found[inner]
-    if not isinstance(found, Mapping) or not found:
+    content = _read(path)
+    while isinstance(content, Mapping) and (inner := next((name for name in _CONTAINERS if name in content), None)):
+        content = content[inner]
+    if not isinstance(content, Mapping) or not content:
         raise BadInput(f"{path}: holds no state dictionary; save what `state_dict()` of the network gives")
-    for name, value in found.items():
+    for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             raise BadInput(f"{path}: {name!r} is no tensor; save what `state_dict()` of the network gives")
-    return dict(found)
+    return dict(content)
 
 
-def renamed(path: Path, weights: Mapping[str, Tensor], renames: tuple[Rename, ...]) -> dict[str, Tensor]:
-    """The same tensors under the network's own names: wrappers' prefixes are dropped, then `renames` are applied.
+def rename_weights(path: Path, weights: Mapping[str, Tensor], renames: tuple[Rename, ...]) -> dict[str, Tensor]:
+    """Give tensors the network's own names: drop wrappers' prefixes, then apply `renames`.
 
-    `path` is for the sentence. Raises BadInput where two tensors come to one name.
+    `path` is for the error message. Raises BadInput where two tensors get one name.
     """
-    names = {name: _own_name(name, renames) for name in weights}
-    twice = [name for name, count in Counter(names.values()).items() if count > 1]
-    if twice:
-        alike = ", ".join(name for name in names if names[name] == twice[0])
-        raise BadInput(f"{path}: {alike} all mean {twice[0]}; keep one of them")
+    names = {name: _rename(name, renames) for name in weights}
+    name, count = Counter(names.values()).most_common(1)[0]
+    if count > 1:
+        duplicates = ", ".join(key for key in names if names[key] == name)
+        raise BadInput(f"{path}: {duplicates} all mean {name}; keep one of them")
     return {names[name]: value for name, value in weights.items()}
 
 
-def fit(path: Path, weights: Mapping[str, Tensor], network: nn.Module, name: str, remedy: str) -> nn.Module:
-    """The network itself with these weights, single precision, for inference only.
+def load_weights(path: Path, weights: Mapping[str, Tensor], network: nn.Module, name: str, remedy: str) -> nn.Module:
+    """Load weights into a network, single precision, and return it for inference only.
 
-    It may have been built on the meta device. `path`, the backbone's `name` and `remedy` are for the sentence.
-    Raises BadInput unless every parameter and buffer is there in its shape, and nothing else.
+    It may have been built on the meta device. `path`, the backbone's `name` and `remedy` are for the error message.
+    Raises BadInput unless the weights have every parameter and buffer in its shape, and nothing else.
     """
     expected = network.state_dict()
     absent = [key for key in expected if key not in weights and not key.endswith(_COUNTER)]
     unexpected = [key for key in weights if key not in expected]
     if absent or unexpected:
-        faults = [_counted(keys, kind) for keys, kind in ((absent, "missing"), (unexpected, "unexpected")) if keys]
+        faults = [_list_keys(keys, kind) for keys, kind in ((absent, "missing"), (unexpected, "unexpected")) if keys]
         raise BadInput(f"{path}: does not hold the weights of {name} ({' and '.join(faults)}); {remedy}")
-    fitted = {key: _fitted(weights, key, like) for key, like in expected.items()}
-    for key, value in fitted.items():
-        if value.shape != expected[key].shape:
-            shape, wanted = list(weights[key].shape), list(expected[key].shape)
-            raise BadInput(f"{path}: {key} has shape {shape}, but {wanted} in {name}; {remedy}")
-    network.load_state_dict(fitted, strict=True, assign=True)
+    state = {key: _convert(weights, key, tensor) for key, tensor in expected.items()}
+    for key, tensor in expected.items():
+        if state[key].shape != tensor.shape:
+            shapes = f"{list(weights[key].shape)}, but {list(tensor.shape)}"
+            raise BadInput(f"{path}: {key} has shape {shapes} in {name}; {remedy}")
+    network.load_state_dict(state, strict=True, assign=True)
     return network.eval().requires_grad_(False)
 
 
-def weights_hash(path: Path) -> str:
-    """The first 12 hexadecimal digits of the SHA-256 of a file: for a manifest that says what features came from.
+def hash_file(path: Path) -> str:
+    """Compute the first 12 hexadecimal digits of the SHA-256 of a file, which identify weights in a manifest.
 
     Raises BadInput where there is no such file.
     """
-    if not Path(path).is_file():
-        raise missing(Path(path), "file")
-    with Path(path).open("rb") as file:
+    if not path.is_file():
+        raise missing(path, "file")
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
@@ -100,7 +100,7 @@ def _read(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise BadInput(f"{path}: is not a readable safetensors file ({error}); download it again") from None
-    except Exception as error:  # what a broken or foreign file raises here has no bound
+    except Exception as error:  # a broken or foreign file may raise anything here
         raise BadInput(
             f"{path}: is not a file of weights alone ({_reason(error)}); "
             "nothing in it was run, so download it again or save only its state dictionary as .safetensors"
@@ -108,26 +108,26 @@ def _read(path: Path) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """What torch says in a paragraph, in a few words."""
+    """Shorten torch's paragraph to a few words."""
     foreign = re.search(r"GLOBAL ([\w.]+)", str(error))
     return f"it wants {foreign[1]}" if foreign else "torch cannot read it"
 
 
-def _own_name(name: str, renames: tuple[Rename, ...]) -> str:
+def _rename(name: str, renames: tuple[Rename, ...]) -> str:
     name = _PREFIX.sub("", name)
     for rename in renames:
         name = re.sub(rename.pattern, rename.replacement, name)
     return name
 
 
-def _fitted(weights: Mapping[str, Tensor], key: str, like: Tensor) -> Tensor:
+def _convert(weights: Mapping[str, Tensor], key: str, expected: Tensor) -> Tensor:
     if key not in weights:
         return torch.zeros((), dtype=torch.int64)
-    value = weights[key].to(like.dtype)
+    value = weights[key].to(expected.dtype)
     # The first file of BN-Inception has its batch norms as rows of a matrix.
-    return value[0] if value.shape == (1, *like.shape) else value
+    return value[0] if value.shape == (1, *expected.shape) else value
 
 
-def _counted(keys: list[str], kind: str) -> str:
+def _list_keys(keys: list[str], kind: str) -> str:
     more = ", ..." if len(keys) > _SHOWN else ""
     return f"{len(keys)} {kind}: {', '.join(keys[:_SHOWN])}{more}"

@@ -1,4 +1,4 @@
-"""The published networks whose weights a user can bring: how to build each, what it expects, and what it gives."""
+"""The table of published networks whose weights a user can bring: how to build each, its input and its output."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from untrimmed.extraction.backbones import bn_inception, c3d, i3d, p3d, resnet, senet
-from untrimmed.extraction.backbones.preprocessing import Preprocessing, Size
-from untrimmed.extraction.backbones.weights import Rename, fit, read_weights, renamed
+from untrimmed.extraction.backbones.preprocessing import PictureSize, Preprocessing
+from untrimmed.extraction.backbones.weights import Rename, load_weights, read_weights, rename_weights
 from untrimmed.io import BadInput
 
 
@@ -21,61 +21,60 @@ class Backbone:
     """A published network for one stream."""
 
     name: str
-    """What a user calls it."""
+    """The name that users give on the command line."""
     network: Callable[[int, int], nn.Module]
     """Builds it for a number of channels and a number of classes, with random weights."""
     head: str
-    """The parameter that has a row for each class: how many there are is read off the file."""
+    """The parameter that has a row for each class: the file decides how many classes there are."""
     width: int
     """Channels of a feature vector."""
     preprocessing: Preprocessing
-    """What it expects of the pictures of one clip."""
+    """The steps from the pictures of one clip to its input."""
     stride: int
     """Frames from one clip to the next."""
     fps: float | None
     """The frames a second of `stride`; None is the video's own. Flow is always between successive frames of the
     video, also that of one stack."""
     origin: str
-    """Where weights of it usually come from."""
+    """The usual source of its weights."""
     renames: tuple[Rename, ...] = ()
-    """How the names that other projects have for its parts become its own."""
+    """The names of other projects for its parts, and its own."""
 
 
-def backbone(name: str) -> Backbone:
-    """The backbone of that name. Raises BadInput where there is none."""
+def find_backbone(name: str) -> Backbone:
+    """Find a backbone by its name. Raises BadInput where there is none."""
     if name not in BACKBONES:
         raise BadInput(f"backbone={name!r} is no network that is known here; choose one of {', '.join(BACKBONES)}")
     return BACKBONES[name]
 
 
-def load(backbone: Backbone, path: Path) -> nn.Module:
-    """The network with the weights in a file, for inference, on the CPU.
+def load_backbone(backbone: Backbone, path: Path) -> nn.Module:
+    """Load the network with the weights in a file, for inference, on the CPU.
 
-    Wrappers' prefixes and other projects' names are understood, and any number of classes. Raises BadInput for a file
-    that is absent, unreadable or of another network.
+    Names with wrappers' prefixes or of other projects are understood, and any number of classes is taken. Raises
+    BadInput for a file that is absent, unreadable or of another network.
     """
-    path = Path(path)
     if not path.exists():
         raise BadInput(
             f"{path}: no such file; weights of {backbone.name} are not part of this package: they usually come "
             f"from {backbone.origin}, so download them there and name the file"
         )
-    weights = renamed(path, read_weights(path), backbone.renames)
+    weights = rename_weights(path, read_weights(path), backbone.renames)
     with torch.device("meta"):
-        network = backbone.network(backbone.preprocessing.channels, _classes(weights, backbone.head))
-    return fit(path, weights, network, backbone.name, f"it takes those of {backbone.origin}")
+        network = backbone.network(backbone.preprocessing.channels, _count_classes(weights, backbone.head))
+    return load_weights(path, weights, network, backbone.name, f"it takes those of {backbone.origin}")
 
 
 @torch.inference_mode()
-def embed(network: nn.Module, clips: Float[Tensor, "batch ..."]) -> Float[np.ndarray, "batch channels"]:
-    """Feature vectors of clips that `clip_of` made, stacked; computed where the network is."""
+def embed_clips(network: nn.Module, clips: Float[Tensor, "batch ..."]) -> Float[np.ndarray, "batch channels"]:
+    """Compute the feature vectors of inputs that `preprocess_clip` built, stacked, on the device of the network."""
     device = next(network.parameters()).device
     return network(clips.to(device)).cpu().numpy()
 
 
-def _classes(weights: Mapping[str, Tensor], head: str) -> int:
+def _count_classes(weights: Mapping[str, Tensor], head: str) -> int:
     rows = weights[head].shape if head in weights else ()
-    return rows[0] if rows else 1  # where there is none, fitting will say so
+    return rows[0] if rows else 1  # `load_weights` refuses a file without it
 
 
 _I3D_RGB = Preprocessing(
@@ -85,7 +84,7 @@ _I3D_FLOW = replace(_I3D_RGB, stream="flow", mean=(127.5,) * 2, std=(127.5,) * 2
 _C3D_RGB = Preprocessing(
     stream="rgb",
     frames=16,
-    resize=Size(128, 171),
+    resize=PictureSize(128, 171),
     crop=112,
     mean=(90.0, 98.0, 102.0),  # of each channel; Caffe's own file has a mean for each pixel
     std=(1.0, 1.0, 1.0),
@@ -94,7 +93,7 @@ _C3D_RGB = Preprocessing(
 _P3D_RGB = Preprocessing(
     stream="rgb",
     frames=16,
-    resize=Size(182, 242),  # of the paper, whatever the aspect of the video
+    resize=PictureSize(182, 242),  # of the paper, whatever the aspect of the video
     crop=160,
     mean=(123.675, 116.28, 103.53),
     std=(58.395, 57.12, 57.375),
@@ -167,7 +166,7 @@ _RESNET = replace(
 _SENET = replace(
     _BN_INCEPTION,
     name="tsn-senet154-rgb",
-    network=senet.senet154,
+    network=senet.build_senet154,
     head="last_linear.weight",
     width=senet.WIDTH,
     preprocessing=_TSN_RGB,
@@ -177,30 +176,30 @@ _SENET = replace(
 _SE_RESNET = replace(
     _SENET,
     name="tsn-se-resnet152-rgb",
-    network=senet.se_resnet152,
+    network=senet.build_se_resnet152,
     origin="Cadene's pretrained-models.pytorch (se_resnet152), or a TSN trained from it",
 )
 
 
-def _flow(rgb: Backbone, preprocessing: Preprocessing, origin: str) -> Backbone:
-    """The same network for the other stream."""
+def _for_flow(rgb: Backbone, preprocessing: Preprocessing, origin: str) -> Backbone:
+    """Return the same network with the preprocessing of optical flow."""
     return replace(rgb, name=rgb.name.replace("-rgb", "-flow"), preprocessing=preprocessing, origin=origin)
 
 
 _ALL = (
     _I3D,
-    _flow(_I3D, _I3D_FLOW, "piergiaj's pytorch-i3d (flow_imagenet.pt)"),
+    _for_flow(_I3D, _I3D_FLOW, "piergiaj's pytorch-i3d (flow_imagenet.pt)"),
     _C3D,
     _P3D,
-    _flow(_P3D, _P3D_FLOW, "qijiezhao's pseudo-3d-pytorch (p3d_flow_199.checkpoint.pth.tar)"),
+    _for_flow(_P3D, _P3D_FLOW, "qijiezhao's pseudo-3d-pytorch (p3d_flow_199.checkpoint.pth.tar)"),
     _BN_INCEPTION,
-    _flow(_BN_INCEPTION, _CAFFE_FLOW, "yjxiong's tsn-pytorch (kinetics_tsn_flow.pth, or what it trained)"),
+    _for_flow(_BN_INCEPTION, _CAFFE_FLOW, "yjxiong's tsn-pytorch (kinetics_tsn_flow.pth, or what it trained)"),
     _RESNET,
-    _flow(_RESNET, _RESNET_FLOW, "OpenMMLab's MMAction2 (TSN, ResNet-50, optical flow)"),
+    _for_flow(_RESNET, _RESNET_FLOW, "OpenMMLab's MMAction2 (TSN, ResNet-50, optical flow)"),
     _SENET,
-    _flow(_SENET, _TSN_FLOW, "a TSN of flow trained from Cadene's senet154"),
+    _for_flow(_SENET, _TSN_FLOW, "a TSN of flow trained from Cadene's senet154"),
     _SE_RESNET,
-    _flow(_SE_RESNET, _TSN_FLOW, "a TSN of flow trained from Cadene's se_resnet152"),
+    _for_flow(_SE_RESNET, _TSN_FLOW, "a TSN of flow trained from Cadene's se_resnet152"),
 )
 
 BACKBONES: Mapping[str, Backbone] = MappingProxyType({backbone.name: backbone for backbone in _ALL})
