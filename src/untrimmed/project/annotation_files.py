@@ -38,7 +38,7 @@ def read_annotation_file(path: Path, format: str, hints: Hints) -> AnnotationFil
     return AnnotationFile(path, format, find_format(format).read(path, hints))
 
 
-def find_annotation_file(
+def search_annotations(
     folder: Path, videos: Collection[str], hints: Hints, skip: Collection[Path] = ()
 ) -> AnnotationFile:
     """Find the only file or folder below `folder` that annotates some of the videos; files in `skip` are skipped.

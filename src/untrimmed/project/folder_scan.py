@@ -8,7 +8,7 @@ from untrimmed.annotations.annotations import Annotations, Dropped, Hints, split
 from untrimmed.annotations.formats.content import count_videos
 from untrimmed.annotations.sniff import sniff_format
 from untrimmed.io import BadInput
-from untrimmed.project.annotation_files import AnnotationFile, find_annotation_file, read_annotation_file
+from untrimmed.project.annotation_files import AnnotationFile, read_annotation_file, search_annotations
 from untrimmed.project.names import match_names, spellings
 from untrimmed.project.video_files import TOLERANCE, VideoFiles, find_nested_videos, probe_videos
 from untrimmed.timeline import Action, Timeline
@@ -62,7 +62,7 @@ def scan_folder(
     if annotations:
         file = read_annotation_file(annotations, format or sniff_format(annotations), hints)
     else:
-        file = find_annotation_file(folder, lengths, hints, skip)
+        file = search_annotations(folder, lengths, hints, skip)
     names = match_names(file.annotations.timelines, lengths)
     if not names:
         raise BadInput(
