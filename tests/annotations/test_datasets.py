@@ -11,6 +11,7 @@ from untrimmed.annotations.annotations import Dropped
 from untrimmed.annotations.datasets.dataset import Dataset, refuse_dropped
 from untrimmed.annotations.datasets.table import DATASETS, activitynet
 from untrimmed.annotations.datasets.thumos14 import CLASSES, thumos14
+from untrimmed.annotations.formats.thumos import read_thumos
 from untrimmed.io import BadInput
 from untrimmed.timeline import Action, Timeline
 
@@ -31,8 +32,7 @@ def instances(dataset: Dataset, split: str) -> int:
 def toy() -> Dataset:
     bad = (Dropped("b", 3.0, 2.0, "jump", "is reversed"), Dropped("c", 1.0, 1.0, "run", "has no length"))
     ground_truth = {video: Timeline(9.0, (Action(1, 2, "jump"),)) for video in "abc"}
-    marks = {"a": (Action(3, 4, "Ambiguous"),), "c": (Action(5, 6, "Ambiguous"),)}
-    return Dataset(("jump", "run"), ground_truth, {"one": ("a", "b"), "two": ("c",)}, "segments", bad, marks)
+    return Dataset(("jump", "run"), ground_truth, {"one": ("a", "b"), "two": ("c",)}, "segments", bad)
 
 
 # Any data set
@@ -54,7 +54,6 @@ def test_only_keeps_ground_truth_splits_and_dropped_rows_of_some_videos() -> Non
     assert list(part.ground_truth) == ["a", "b"]
     assert part.splits == {"one": ("a", "b"), "two": ()}
     assert [row.video for row in part.dropped] == ["b"]
-    assert list(part.ambiguous) == ["a"]
     assert part.classes == ("jump", "run")
 
 
@@ -157,7 +156,7 @@ def test_thumos_has_its_videos_and_its_instances_but_for_thirty_after_the_end(da
 
 @pytest.mark.data
 def test_thumos_texts_have_the_ambiguous_marks(data: Path) -> None:
-    ambiguous = thumos14(data / "evaluation" / "gt" / "TH14_annotation").ambiguous
+    ambiguous = read_thumos(data / "evaluation" / "gt" / "TH14_annotation").ambiguous
     for subset, count, videos in (("validation", 89, 35), ("test", 99, 37)):
         of_subset = [marks for video, marks in ambiguous.items() if subset in video]
         assert (sum(map(len, of_subset)), len(of_subset)) == (count, videos)

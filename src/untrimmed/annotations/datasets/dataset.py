@@ -1,13 +1,13 @@
 """What a data set is: classes, the ground truth of each video, splits, and the protocol of its evaluation."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from untrimmed.annotations.annotations import Annotations, Dropped
 from untrimmed.annotations.formats.activitynet import read_activitynet
 from untrimmed.io import BadInput, missing
-from untrimmed.timeline import Action, Timeline, classes_of
+from untrimmed.timeline import Timeline, classes_of
 
 WHOLE = "all"
 """The one split of annotations that name no subset."""
@@ -18,9 +18,8 @@ class Dataset:
     """Annotated videos. `classes` are in the order of the indices that a model gives them.
 
     `protocol` names how it is usually evaluated: `activitynet` (tIoU .5:.05:.95), `thumos14` (.3:.1:.7) or `segments`
-    (.1, .3, .5, .7). `dropped` are annotations that `ground_truth` could not hold, see `refuse_dropped`; `ambiguous`
-    are stretches that THUMOS'14's own program ignores. Raises ValueError where a split names a video without ground
-    truth.
+    (.1, .3, .5, .7). `dropped` are annotations that `ground_truth` could not hold, see `refuse_dropped`. Raises
+    ValueError where a split names a video without ground truth.
     """
 
     classes: tuple[str, ...]
@@ -28,7 +27,6 @@ class Dataset:
     splits: Mapping[str, tuple[str, ...]]
     protocol: str
     dropped: tuple[Dropped, ...] = ()
-    ambiguous: Mapping[str, tuple[Action, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, videos in self.splits.items():
@@ -53,7 +51,6 @@ class Dataset:
             ground_truth={video: timeline for video, timeline in self.ground_truth.items() if video in videos},
             splits={name: tuple(v for v in members if v in videos) for name, members in self.splits.items()},
             dropped=tuple(row for row in self.dropped if row.video in videos),
-            ambiguous={video: marks for video, marks in self.ambiguous.items() if video in videos},
         )
 
 
@@ -88,7 +85,7 @@ def build_dataset(path: Path, annotations: Annotations, protocol: str, classes: 
             f"{path}: has no usable annotation in any of its {len(annotations.timelines)} videos; add some"
         )
     splits = build_splits(path, annotations.timelines, annotations.subsets)
-    return Dataset(classes, annotations.timelines, splits, protocol, annotations.dropped, annotations.ambiguous)
+    return Dataset(classes, annotations.timelines, splits, protocol, annotations.dropped)
 
 
 def build_splits(path: Path, videos: Iterable[str], subsets: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

@@ -40,9 +40,8 @@ def thumos14(annotations: str | Path) -> Dataset:
     """Read THUMOS'14 (Jiang et al., 2014) with splits `validation`, trained on, and `test`.
 
     Either the official folder of text annotations, with the videos' lengths in tables named `*_metadata*.csv`
-    (columns `filename` and `video-duration`) in it or beside it, or one of the JSON forms that are in use, which
-    know no ambiguous stretches. 30 instances that begin after their video's end, most of them in
-    `video_test_0000270`, are in `dropped`.
+    (columns `filename` and `video-duration`) in it or beside it, or one of the JSON forms that are in use. 30
+    instances that begin after their video's end, most of them in `video_test_0000270`, are in `dropped`.
     """
     path = Path(annotations)
     if path.is_dir() and not (path / "annotations.json").exists():

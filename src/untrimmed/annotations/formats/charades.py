@@ -28,12 +28,12 @@ def read_charades(path: Path, hints: Hints) -> Content:
             raise BadInput(f"{path}: has no column {name!r}; a file of Charades was expected")
     rows: dict[str, list[Row]] = {}
     durations: dict[str, float] = {}
-    for number, cells in table.lines:
-        line = dict(zip(table.columns, cells, strict=True))
-        video, length = line["id"].strip(), parse_number(line.get("length", ""))
+    for line in table.lines:
+        cells = dict(zip(table.columns, line.cells, strict=True))
+        video, length = cells["id"].strip(), parse_number(cells.get("length", ""))
         if not video or video in rows:
-            raise BadInput(f"{path}: line {number} has the id {video!r}; every line needs one of its own")
-        rows[video] = [_read_action(path, number, item) for item in line["actions"].split(";") if item.strip()]
+            raise BadInput(f"{path}: line {line.number} has the id {video!r}; every line needs one of its own")
+        rows[video] = [_read_action(path, line.number, item) for item in cells["actions"].split(";") if item.strip()]
         if length and 0 < length < math.inf:
             durations[video] = length
     return Content(rows, durations)

@@ -2,12 +2,11 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Row
-from untrimmed.annotations.formats.columns import FRAMES, MILLISECONDS, Column, Columns, find_durations, guess_columns
+from untrimmed.annotations.formats.columns import FRAMES, MILLISECONDS, Columns, find_durations, guess_columns
 from untrimmed.annotations.formats.content import Content, shorten_names
 from untrimmed.annotations.formats.csv_table import DELIMITERS, DelimitedTable, TableLine, read_table, write_table
 from untrimmed.annotations.formats.events import EITHER, POINT, START, STOP, Event, pair_events
@@ -22,34 +21,6 @@ KINDS = {"start": START, "stop": STOP, "state start": START, "state stop": STOP,
 """How tables of events call them."""
 
 
-class Cells(NamedTuple):
-    """One line by the meaning of its columns."""
-
-    path: Path
-    line: TableLine
-
-    def text(self, column: Column | None) -> str:
-        """The text in a column, without blanks around it; nothing for no column."""
-        return self.line.cells[column.index].strip() if column else ""
-
-    def number(self, column: Column, what: str, clock: bool = False) -> float:
-        """The number, or the time of a clock, in a column. Raises BadInput with the line for anything else."""
-        text = self.text(column)
-        value = parse_seconds(text) if clock else parse_number(text)
-        if value is None:
-            raise BadInput(f"{self.path}: line {self.line.number} has {text[:40]!r} for {column.name!r}; {what}")
-        return value
-
-    def seconds(self, column: Column, rate: float | None) -> float:
-        """The time in a column in seconds, whatever its unit; `rate` is frames a second."""
-        if column.unit == FRAMES:
-            if rate is None:
-                raise BadInput(f"{self.path}: {column.name!r} counts frames; give frames a second, as in --fps 25")
-            return self.number(column, "a number of frames was expected") / rate
-        value = self.number(column, "seconds, or a time like 00:01:02.5, were expected", clock=True)
-        return value / 1000 if column.unit == MILLISECONDS else value
-
-
 def read_tabular(path: Path, hints: Hints) -> Content:
     """Read a table with an action on each line, or with a start or stop on each; see `guess_columns`.
 
@@ -59,8 +30,7 @@ def read_tabular(path: Path, hints: Hints) -> Content:
     """
     table = read_table(path)
     columns = guess_columns(path, table.columns, hints.label)
-    lines = [Cells(path, line) for line in table.lines]
-    locations = [cells.text(columns.video) if columns.video else path.stem for cells in lines]
+    locations = [line.read_text(columns.video) if columns.video else path.stem for line in table.lines]
     if "" in locations:
         raise BadInput(f"{path}: line {table.lines[locations.index('')].number} names no video; fill it in")
     names = shorten_names(path, locations)
@@ -68,12 +38,12 @@ def read_tabular(path: Path, hints: Hints) -> Content:
     rows: dict[str, list[Row]] = {video: [] for video in videos}
     dropped: list[Dropped] = []
     events: dict[str, list[Event]] = defaultdict(list)
-    durations, subsets = _read_video_columns(videos, lines, columns)
-    for video, cells in zip(videos, lines, strict=True):
+    durations, subsets = _read_video_columns(videos, table.lines, columns)
+    for video, line in zip(videos, table.lines, strict=True):
         if columns.holds_events:
-            events[video].append(_read_event(cells, columns, hints))
+            events[video].append(_read_event(line, columns, hints))
         else:
-            rows[video] += _read_row(cells, columns, hints)
+            rows[video] += _read_row(line, columns, hints)
     for video in events:
         pairs = pair_events(video, events[video])
         rows[video] += pairs.rows
@@ -85,9 +55,8 @@ def read_duration_table(path: Path) -> dict[str, float]:
     """Read seconds by video from a table with columns for a video and its duration."""
     table = read_table(path)
     video, length = find_durations(path, table.columns)
-    lines = [Cells(path, line) for line in table.lines]
-    names = shorten_names(path, [cells.text(video) for cells in lines])
-    durations = {names[cells.text(video)]: cells.seconds(length, None) for cells in lines}
+    names = shorten_names(path, [line.read_text(video) for line in table.lines])
+    durations = {names[line.read_text(video)]: line.read_seconds(length, None) for line in table.lines}
     for name, seconds in durations.items():
         if not 0 < seconds < math.inf:
             raise BadInput(f"{path}: video {name!r} has the length {seconds:g}; a positive number was expected")
@@ -118,47 +87,45 @@ def _list_actions(timeline: Timeline) -> list[tuple[object, ...]]:
     return [(float(a.start), float(a.end), a.label, float(a.score)) for a in timeline.actions]
 
 
-def _read_row(cells: Cells, columns: Columns, hints: Hints) -> Iterator[Row]:
+def _read_row(line: TableLine, columns: Columns, hints: Hints) -> Iterator[Row]:
     begin, end = columns.start, columns.end or columns.length
-    if begin is None or end is None or not (cells.text(begin) or cells.text(end)):
+    if begin is None or end is None or not (line.read_text(begin) or line.read_text(end)):
         return
-    rate = _find_rate(cells, columns, hints)
-    start, stop = cells.seconds(begin, rate), cells.seconds(end, rate)
-    scored = columns.score and cells.text(columns.score)
-    score = cells.number(columns.score, "a score was expected") if scored and columns.score else 1.0
-    yield Row(start, stop if columns.end else start + stop, _read_label(cells, columns), score)
+    rate = _find_rate(line, columns, hints)
+    start, stop = line.read_seconds(begin, rate), line.read_seconds(end, rate)
+    scored = columns.score and line.read_text(columns.score)
+    score = line.read_number(columns.score, "a score was expected") if scored and columns.score else 1.0
+    yield Row(start, stop if columns.end else start + stop, _read_label(line, columns), score)
 
 
-def _read_event(cells: Cells, columns: Columns, hints: Hints) -> Event:
-    status = cells.text(columns.status).lower()
+def _read_event(line: TableLine, columns: Columns, hints: Hints) -> Event:
+    status = line.read_text(columns.status).lower()
     if columns.time is None or status not in KINDS:
-        raise BadInput(
-            f"{cells.path}: line {cells.line.number} has the status {status!r}; START or STOP was expected"
-        )
-    key = tuple(map(cells.text, columns.subjects))
-    time = cells.seconds(columns.time, _find_rate(cells, columns, hints))
-    return Event(time, _read_label(cells, columns), KINDS[status], key)
+        raise BadInput(f"{line.path}: line {line.number} has the status {status!r}; START or STOP was expected")
+    key = tuple(map(line.read_text, columns.subjects))
+    time = line.read_seconds(columns.time, _find_rate(line, columns, hints))
+    return Event(time, _read_label(line, columns), KINDS[status], key)
 
 
-def _read_label(cells: Cells, columns: Columns) -> str:
-    return tidy_label(" ".join(filter(None, map(cells.text, columns.label))))
+def _read_label(line: TableLine, columns: Columns) -> str:
+    return tidy_label(" ".join(filter(None, map(line.read_text, columns.label))))
 
 
-def _find_rate(cells: Cells, columns: Columns, hints: Hints) -> float | None:
-    rate = parse_number(cells.text(columns.fps))
+def _find_rate(line: TableLine, columns: Columns, hints: Hints) -> float | None:
+    rate = parse_number(line.read_text(columns.fps))
     return hints.fps or (rate if rate and 0 < rate < math.inf else None)
 
 
 def _read_video_columns(
-    videos: list[str], lines: list[Cells], columns: Columns
+    videos: Sequence[str], lines: Sequence[TableLine], columns: Columns
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Read lengths in seconds and subsets of the videos whose lines state them."""
     durations, subsets = {}, {}
-    for video, cells in zip(videos, lines, strict=True):
-        length = parse_seconds(cells.text(columns.video_length)) if columns.video_length else None
+    for video, line in zip(videos, lines, strict=True):
+        length = parse_seconds(line.read_text(columns.video_length)) if columns.video_length else None
         if length is not None and 0 < length < math.inf and columns.video_length:
             durations[video] = length / 1000 if columns.video_length.unit == MILLISECONDS else length
-        if subset := cells.text(columns.subset):
+        if subset := line.read_text(columns.subset):
             subsets[video] = subset
     return durations, subsets
 

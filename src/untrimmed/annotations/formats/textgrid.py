@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from untrimmed.annotations.annotations import Dropped, Hints, Row
 from untrimmed.annotations.formats.content import Content
@@ -18,13 +18,6 @@ from untrimmed.timeline import Timeline
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"|<(\w+)>|(?<!\S)(-?\d\S*)(?!\S)|![^\n]*')
 
 
-class Token(NamedTuple):
-    """A text, a number or a flag, by `kind`."""
-
-    kind: str
-    value: str
-
-
 class Tokens:
     """The tokens of a TextGrid in order. Every method that reads one raises BadInput for another token or none."""
 
@@ -33,10 +26,9 @@ class Tokens:
 
     def read(self, kind: str) -> str:
         """Read the next token, of that kind."""
-        token = next(self._tokens, None)
-        if token is None:
-            raise BadInput(f"{self._path}: ends early; save it again as a TextGrid")
-        return token.value if token.kind == kind else self._refuse(token.value, kind)
+        for token_kind, value in self._tokens:
+            return value if token_kind == kind else self._refuse(value, kind)
+        raise BadInput(f"{self._path}: ends early; save it again as a TextGrid")
 
     def read_number(self) -> float:
         """Read the next token, a number."""
@@ -113,9 +105,10 @@ def _fill_gaps(lane: list[Row], end: float) -> Iterator[Row]:
         yield Row(reached, end, "")
 
 
-def _split_tokens(text: str) -> Iterator[Token]:
+def _split_tokens(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the kind (text, number or flag) and the value of every token."""
     for match in _TOKEN.finditer(text):
         if match[1] is not None:
-            yield Token("text", match[1].replace('""', '"'))
+            yield "text", match[1].replace('""', '"')
         elif match[2] or match[3]:
-            yield Token("flag", match[2]) if match[2] else Token("number", match[3])
+            yield ("flag", match[2]) if match[2] else ("number", match[3])
