@@ -14,7 +14,7 @@ def inputs(length=64):
     return torch.randn(2, CHANNELS, length), mask
 
 
-def settle(model):
+def randomize_norms(model):
     """Batch norms with statistics of their own, as after training; the model in `eval`."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):

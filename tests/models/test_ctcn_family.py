@@ -10,7 +10,7 @@ from papers.presets import PAPER_ACTIVITYNET
 from papers.presets import RELEASE as RELEASE_RECIPE
 from torch import nn
 
-from small_ctcn import CHANNELS, CLASSES, SMALL, inputs, settle
+from small_ctcn import CHANNELS, CLASSES, SMALL, inputs, randomize_norms
 from untrimmed.detection.describe import describe_recipe
 from untrimmed.models.ctcn import PAPER, RELEASE, CTCNConfig
 from untrimmed.models.pyramid import BLOCKS
@@ -110,7 +110,7 @@ def plain_copy(model, config, rows):
 
 def assert_plain(config, rows):
     config = replace(config, length=128, levels=6)  # two scales above P5
-    model = settle(config.build(CHANNELS, CLASSES))
+    model = randomize_norms(config.build(CHANNELS, CLASSES))
     x, mask = inputs(128)
     logits, offsets = plain_copy(model, config, rows)((x * mask[:, None]).unflatten(1, (rows, -1)))
     outputs = model(x, mask)
@@ -150,8 +150,8 @@ def test_with_one_group_sharing_changes_nothing():
 
 def test_unshared_groups_are_separate_networks_up_to_the_prediction_layer():
     config = replace(SMALL, groups=2, shared=False, width=1 / 8)
-    model = settle(config.build(CHANNELS, CLASSES))
-    alone = [settle(replace(config, groups=1, width=1 / 16).build(CHANNELS // 2, CLASSES)) for _ in range(2)]
+    model = randomize_norms(config.build(CHANNELS, CLASSES))
+    alone = [randomize_norms(replace(config, groups=1, width=1 / 16).build(CHANNELS // 2, CLASSES)) for _ in range(2)]
     state = model.state_dict()
     for group, part in enumerate(alone):
         names = [name for name in part.state_dict() if not name.startswith("standardize") and "predict" not in name]

@@ -1,4 +1,4 @@
-"""The parts of C-TCN and each switch of the paper's tables: what it changes, what folding and saving memory keep."""
+"""The parts of C-TCN and each switch of the paper's tables: what it changes, what fusing and saving memory keep."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from small_ctcn import CHANNELS, CLASSES, SMALL, inputs, settle
+from small_ctcn import CHANNELS, CLASSES, SMALL, inputs, randomize_norms
 from untrimmed.detection.detector import Detector
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.models.base import Targets
@@ -62,19 +62,19 @@ def test_every_switch_learns_and_detects(config):
         assert torch.isfinite(proposals.segments).all()
 
 
-def test_folding_changes_nothing_but_speed(config):
-    model = settle(config.build(CHANNELS, CLASSES))
+def test_fusing_changes_nothing_but_speed(config):
+    model = randomize_norms(config.build(CHANNELS, CLASSES))
     x = inputs()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    folded = model.fuse_batch_norm()
-    assert not [m for m in folded.modules() if isinstance(m, nn.BatchNorm2d)]
-    for a, b, c in zip(model(*x), folded(*x), model.optimize_for_inference()(*x), strict=True):
+    fused = model.fuse_batch_norm()
+    assert not [m for m in fused.modules() if isinstance(m, nn.BatchNorm2d)]
+    for a, b, c in zip(model(*x), fused(*x), model.optimize_for_inference()(*x), strict=True):
         assert torch.allclose(a.float(), b.float(), atol=1e-4)
         assert torch.allclose(a.float(), c.float(), atol=1e-4)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
-def test_folding_leaves_a_training_model_in_training():
+def test_fusing_leaves_a_training_model_in_training():
     model = SMALL.build(CHANNELS, CLASSES).train()
     assert not model.fuse_batch_norm().training
     assert model.training and model.backbone.stem[0][1].training
@@ -131,9 +131,11 @@ def test_relu_in_a_head_stands_between_its_layers():
     assert not torch.allclose(head.predict(head.hidden(x).flatten(1, 2)), expected, atol=1e-3)
 
 
-def test_a_detector_detects_with_the_folded_network_and_saves_the_model(tmp_path):
+def test_a_detector_detects_with_the_fused_network_and_saves_the_model(tmp_path):
     recipe = build_recipe({"model": asdict(SMALL)}, "test")
-    detector = Detector(to_device(settle(SMALL.build(CHANNELS, 2)), "cpu"), recipe, CHANNELS, ("a", "b"), SOURCE)
+    detector = Detector(
+        to_device(randomize_norms(SMALL.build(CHANNELS, 2)), "cpu"), recipe, CHANNELS, ("a", "b"), SOURCE
+    )
     values = np.random.default_rng(0).normal(size=(50, CHANNELS)).astype(np.float32)
     features = VideoFeatures(values, SOURCE.grid, 12.5, SOURCE)
     norm = detector.model.backbone.stem[0][1]

@@ -70,6 +70,8 @@ class Suppressed(NamedTuple):
     """Class indices."""
     scores: Float[np.ndarray, " detections"]
     """After suppression."""
+    candidates: Int[np.ndarray, " detections"]
+    """The index of the candidate that each detection was."""
 
 
 def suppress(
@@ -105,7 +107,7 @@ def suppress(
         detections = segments[picks]
     else:
         detections = _vote(segments, first_scores, groups, picks, config.vote)
-    return Suppressed(detections, labels[picks], last_scores[picks])
+    return Suppressed(detections, labels[picks], last_scores[picks], candidates[picks])
 
 
 def _list_pairs(
