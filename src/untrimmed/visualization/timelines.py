@@ -111,11 +111,11 @@ class RowDrawing:
             x = self.x(time)
             # A text at the right end would run out of the picture if it were centred.
             anchor = "start" if x < self.left + 1 else "end" if x > self.right - _TICK_ROOM / 4 else "middle"
-            axis.append(build_element("path", class_="untrimmed-line", d=f"M{x:.2f} {MARGIN}V{bottom + 5:.2f}"))
+            axis.append(build_element("path", class_="untrimmed-line", d=f"M{x:.2f} {MARGIN:.2f}V{bottom + 5:.2f}"))
             place = {"x": x, "y": bottom + 19, "font_size": TEXT, "text_anchor": anchor}
             axis.append(build_element("text", text, class_="untrimmed-soft", **place))
         if self._extent > self._duration:
-            line = f'class="untrimmed-end" d="M{self.x(self._duration):.2f} {MARGIN}V{bottom + 5:.2f}"'
+            line = f'class="untrimmed-end" d="M{self.x(self._duration):.2f} {MARGIN:.2f}V{bottom + 5:.2f}"'
             axis.append(f"<path {line}><title>end of the video</title></path>")
         self.body[:0] = axis
         self.top += _AXIS
@@ -132,7 +132,7 @@ class RowDrawing:
             place = {"x": x + 17, "y": y + 0.5, "font_size": TEXT}
             self.body += [
                 build_element("rect", **box, fill=self._colours[label]),
-                build_element("rect", class_="untrimmed-edge", **box, stroke_width=0.5),
+                build_element("rect", class_="untrimmed-edge", **box, stroke_width="0.5"),
                 build_element("text", text, class_="untrimmed-text", **place),
             ]
             x += width
@@ -155,7 +155,7 @@ class RowDrawing:
         self.body += [
             f'<g class="untrimmed-bar">{build_element("title", hint)}',
             build_element("rect", **box, fill=colour, fill_opacity=opacity),
-            build_element("rect", class_="untrimmed-edge", **box, stroke_width=gap / 2),
+            build_element("rect", class_="untrimmed-edge", **box, stroke_width=f"{gap / 2:g}"),
         ]
         text = fit_text(label, TEXT, end - start - 10) if height >= _LOWEST_LANE_WITH_TEXT else ""
         if text:
