@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from rows import Row, instances
 from untrimmed.evaluation.operating_points import (
+    PRECISIONS,
     Curve,
     Point,
     build_curve,
@@ -90,23 +91,22 @@ def same(point: Point | None, other: Point | None) -> bool:
 @given(cases())
 def test_curves_and_their_points_are_those_of_the_plain_version(case):
     truth, results = case
-    found = find_operating_points(instances(truth), instances(results), 0.5, (0.5, 0.9))
+    found = find_operating_points(instances(truth), instances(results), 0.5)
     hits = hits_slowly(truth, results, 0.5)
     assert set(found.classes) == {row[1] for row in truth}
-    for label, operation in [*found.classes.items(), (None, found.pooled)]:
+    for label, line in [*found.classes.items(), (None, found.pooled)]:
         count = sum(label in (None, row[1]) for row in truth)
         scored = [(results[n][4], hit is not None) for n, hit in hits.items() if label in (None, results[n][1])]
         floors = sorted({score for score, _ in scored}, reverse=True)
         points = [point_slowly(scored, floor, count) for floor in floors]
-        line = operation.curve
         assert line.actions == count
         assert len(line.score) == len(points)
         assert all(same(line.point(n), point) for n, point in enumerate(points))
         best = max(points, key=lambda point: round(point.f1, 12), default=None)  # of equals the first, highest score
-        assert same(operation.best, best if best and best.f1 else None)
-        for wanted, point in operation.reaching.items():
-            reached = [p for p in points if p.precision >= wanted - 1e-12]
-            assert same(point, reached[-1] if reached else None)
+        assert same(line.find_best(), best if best and best.f1 else None)
+        for precision in (0.5, 0.9):
+            reached = [p for p in points if p.precision >= precision - 1e-12]
+            assert same(line.find_reaching(precision), reached[-1] if reached else None)
 
 
 @given(cases(), st.sampled_from([0.0, 0.4, 0.8, 2.0]))
@@ -205,23 +205,23 @@ def test_scores_outside_0_to_1_are_not_calibrated_and_the_note_says_so():
     found = find_operating_points(truth, instances([("v", "a", 0, 1, 1.5), ("v", "a", 4, 5, 0.5)]))
     assert (found.equal_width, found.equal_mass) == (None, None)
     assert found.notes == ("no calibration: scores outside [0, 1]: 1",)
-    assert found.pooled.best == Point(1.5, 1, 1, 1)
+    assert found.pooled.find_best() == Point(1.5, 1, 1, 1)
 
 
 def test_no_detections_have_no_point_and_no_calibration():
     found = find_operating_points(instances([("v", "a", 0, 1, 1)]), instances([]))
-    assert (found.pooled.best, set(found.pooled.reaching.values()), found.equal_width) == (None, {None}, None)
+    assert (found.pooled.find_best(), found.pooled.find_reaching(0.5), found.equal_width) == (None, None, None)
     assert found.notes == ("no calibration: there is no detection of a class of the annotations",)
-    curve = found.pooled.curve
+    curve = found.pooled
     assert (curve.actions, len(curve.score), len(curve.precision), len(curve.recall)) == (1, 0, 0, 0)
 
 
 def test_a_class_without_detections_has_an_empty_curve():
     truth = instances([("v", "a", 0, 1, 1), ("v", "b", 0, 1, 1)])
     found = find_operating_points(truth, instances([("v", "a", 0, 1, 0.5)]))
-    assert found.classes["b"].best is None
-    assert len(found.classes["b"].curve.score) == 0
-    assert found.pooled.best == Point(0.5, 1, 0.5, 2 / 3)
+    assert found.classes["b"].find_best() is None
+    assert len(found.classes["b"].score) == 0
+    assert found.pooled.find_best() == Point(0.5, 1, 0.5, 2 / 3)
 
 
 def test_a_class_whose_truth_was_dropped_has_no_curve():
@@ -236,8 +236,8 @@ def test_detections_of_equal_score_come_together():
 
 def test_the_lowest_threshold_that_reaches_a_precision_is_found_below_worse_ones():
     line = build_curve(np.array([0.9, 0.8, 0.7, 0.6, 0.5]), np.array([False, True, True, True, False]), 4)
-    assert line.reaching(0.7) == Point(0.6, 0.75, 0.75, 0.75)
-    assert line.reaching(0.8) is None
+    assert line.find_reaching(0.7) == Point(0.6, 0.75, 0.75, 0.75)
+    assert line.find_reaching(0.8) is None
 
 
 def distance(x: float, y: float, line: Curve) -> float:
@@ -280,12 +280,14 @@ def test_the_operating_points_of_a_published_result(data):
     truth = read_ground_truth(data / "evaluation/gt/thumos14_actionformer_212.json.gz", "Test")
     results = read_results(data / "evaluation/results/thumos14_actionformer_af669.json.gz")
     found = find_operating_points(truth, results)
-    assert found.pooled.best is not None
-    assert found.pooled.best.f1 > max(point.f1 for point in found.pooled.reaching.values() if point)
+    best = found.pooled.find_best()
+    assert best is not None
+    reached = map(found.pooled.find_reaching, PRECISIONS)
+    assert best.f1 > max(point.f1 for point in reached if point)
     for calibrated in (found.equal_width, found.equal_mass):
         assert calibrated is not None
         assert sum(part.count for part in calibrated.bins) == len(results)
     assert len(found.equal_mass.bins) == 15
-    counts = count_confusions(truth, results, found.pooled.best.score).counts
+    counts = count_confusions(truth, results, best.score).counts
     assert counts[:-1].sum() == len(truth)
-    assert counts.diagonal().sum() == round(found.pooled.best.recall * len(truth))
+    assert counts.diagonal().sum() == round(best.recall * len(truth))

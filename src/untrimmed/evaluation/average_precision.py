@@ -39,7 +39,7 @@ def compute_average_precisions(
     the hits. `norm` N makes precision R N / (R N + F), where R is the recall and F the number of false positives; NaN
     leaves the ordinary precision.
     """
-    bounds, hits, pointers, counted_rows, anchors, video = ranked
+    bounds, all_hits, pointers, counted_rows, anchors, video = ranked
     tious = (pointers.size - 1) // positives.size
     precisions = np.full((positives.size, tious), np.nan)
     counted, counted_above = counted_rows[0], np.zeros(video.size + 1)  # the weight of counted detections above each
@@ -49,66 +49,47 @@ def compute_average_precisions(
             for i in range(video.size):
                 counted_above[i + 1] = counted_above[i] + counted[i] * weights[video[i]]
         for label in range(positives.size):
-            if positives[label] > 0:
-                place = label * tious + k
-                scale = 1.0 if np.isnan(norm) else norm / positives[label]
-                precisions[label, k] = _average_precision(
-                    hits[pointers[place] : pointers[place + 1]],
-                    anchors,
-                    counted,
-                    video,
-                    weights,
-                    counted_above,
-                    counted_above[bounds[label]],
-                    positives[label],
-                    points,
-                    scale,
-                )
+            if positives[label] <= 0:
+                continue
+            place = label * tious + k
+            hits = all_hits[pointers[place] : pointers[place + 1]]
+            weight, false = np.empty(hits.size), np.empty(hits.size)  # of each hit, and the false positives above it
+            hits_above, hits_at_anchor, anchor = 0.0, 0.0, -1
+            for n in range(hits.size):
+                i = hits[n]
+                if anchors[i] != anchor:
+                    anchor, hits_at_anchor = anchors[i], hits_above
+                weight[n] = weights[video[i]]
+                false[n] = counted_above[anchor] - counted_above[bounds[label]] - hits_at_anchor
+                hits_above += counted[i] * weight[n]
+            scale = 1.0 if np.isnan(norm) else norm / positives[label]
+            precisions[label, k] = _average_precision(weight, false, positives[label], points, scale)
     return precisions
 
 
 @njit(cache=True)
 @no_type_check
 def _average_precision(
-    hits: np.ndarray,
-    anchors: np.ndarray,
-    counted: np.ndarray,
-    video: np.ndarray,
-    weights: np.ndarray,
-    counted_above: np.ndarray,
-    counted_before: float,
-    positives: float,
-    points: np.ndarray,
-    scale: float,
+    weight: np.ndarray, false: np.ndarray, positives: float, points: np.ndarray, scale: float
 ) -> float:
-    """Compute AP of one class at one threshold."""
-    precision, recall, weighted = np.empty(hits.size), np.empty(hits.size), np.empty(hits.size)
-    true, hits_above, hits_at_anchor, anchor = 0.0, 0.0, 0.0, -1
-    mean = 0.0
-    for n in range(hits.size):
-        i = hits[n]
-        if anchors[i] != anchor:
-            anchor, hits_at_anchor = anchors[i], hits_above
-        false = counted_above[anchor] - counted_before - hits_at_anchor
-        weight = weights[video[i]]
-        if counted[i]:
-            hits_above += weight
+    """Compute AP of one class at one threshold from the weight of each hit and the false positives above it."""
+    precision, recall = np.empty(weight.size), np.empty(weight.size)
+    true, mean = 0.0, 0.0
+    for n in range(weight.size):
         # A video drawn several times is several hits, one after another.
-        for copy in range(int(weight)):
-            mean += (true + copy + 1) / (true + copy + 1 + false)
-        true += weight
-        precision[n] = true * scale / (true * scale + false) if true > 0 else 0.0
-        recall[n], weighted[n] = true / positives, weight
+        for copy in range(int(weight[n])):
+            mean += (true + copy + 1) / (true + copy + 1 + false[n])
+        true += weight[n]
+        precision[n] = true * scale / (true * scale + false[n]) if true > 0 else 0.0
+        recall[n] = true / positives
     if points.size == 1 and np.isnan(points[0]):
         return mean / positives
     # From the last hit up, so that `best` is the highest precision at this recall or beyond.
     best, total, point = 0.0, 0.0, points.size - 1
-    for n in range(hits.size - 1, -1, -1):
+    for n in range(weight.size - 1, -1, -1):
         while point >= 0 and recall[n] < points[point]:
             total += best
             point -= 1
         best = max(best, precision[n])
-        total += 0.0 if points.size else best * weighted[n]
-    if points.size:
-        return (total + (point + 1) * best) / points.size
-    return total / positives
+        total += 0.0 if points.size else best * weight[n]
+    return (total + (point + 1) * best) / points.size if points.size else total / positives

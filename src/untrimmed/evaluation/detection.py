@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from untrimmed.evaluation.instances import Instances, index_videos
-from untrimmed.evaluation.matches import Matches, compute_recall_among_best, match_detections
+from untrimmed.evaluation.matches import Matches, match_detections
 from untrimmed.evaluation.notes import count_repeats, count_ties, format_counts, list_names
 from untrimmed.evaluation.protocols import ACTIVITYNET, DetectionProtocol
 
@@ -105,7 +105,7 @@ def summarize_matches(matches: Matches) -> DetectionScores:
             "ignored": len(matches.results) - len(matches.row),
         },
         notes=_write_notes(matches),
-        recall_at=compute_recall_among_best(matches),
+        recall_at=matches.compute_recall_among_best(),
     )
 
 

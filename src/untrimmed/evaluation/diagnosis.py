@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 
 from untrimmed.evaluation.characteristics import Characteristics, measure_characteristics
 from untrimmed.evaluation.instances import Instances
-from untrimmed.evaluation.matches import Matches, compute_overlaps, match_detections
+from untrimmed.evaluation.matches import Matches, match_detections
 from untrimmed.evaluation.matching import MISS
 from untrimmed.evaluation.notes import ToJson
 from untrimmed.evaluation.protocols import DetectionProtocol, space_tious
@@ -203,7 +203,7 @@ def classify_detections(matches: Matches, background: float = BACKGROUND) -> Int
     (background error). The overlap decides before the label: a detection that fits an action of another label well
     has seen that action and misnamed it, even when it also grazes one of its own label.
     """
-    same, other = compute_overlaps(matches)
+    same, other = matches.compute_overlaps()
     kinds = np.empty(matches.hit.shape, np.int8)
     for k, alpha in enumerate(matches.protocol.tious):
         holds = [matches.hit[k] >= 0, same >= alpha, other >= alpha, same >= background, other >= background]

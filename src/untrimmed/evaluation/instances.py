@@ -5,14 +5,13 @@ Readers for training drop a segment without length; here it stays, because each 
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from untrimmed.annotations.annotations import Row
 from untrimmed.io import BadInput
-from untrimmed.timeline import Action, Timeline
+from untrimmed.timeline import Timeline
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +77,8 @@ def from_columns(
     return Instances(videos, labels, video, label, start, end, score)
 
 
-def from_rows(rows: Mapping[str, Sequence[Action | Row]]) -> Instances:
-    """Build instances of the rows of each video, in their order."""
+def from_rows(rows: Mapping[str, Sequence[Any]]) -> Instances:
+    """Build instances of the rows of each video, which have `start`, `end`, `label` and `score`, in their order."""
     listed = [action for actions in rows.values() for action in actions]
     counts = np.array([len(actions) for actions in rows.values()], np.int64)
     return from_columns(

@@ -3,19 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from untrimmed.evaluation.average_precision import RankedHits, compute_average_precisions
-from untrimmed.evaluation.instances import (
-    Instances,
-    check_not_empty,
-    index_all_videos,
-    index_names,
-    index_videos,
-)
+from untrimmed.evaluation.instances import Instances, check_not_empty, index_all_videos, index_names, index_videos
 from untrimmed.evaluation.matching import (
     Segments,
     compute_largest_overlaps,
@@ -25,7 +18,6 @@ from untrimmed.evaluation.matching import (
     find_touching,
     match_by_actions,
     match_by_detections,
-    match_free_actions,
 )
 from untrimmed.evaluation.protocols import ACTIVITYNET, DetectionProtocol
 from untrimmed.io import BadInput
@@ -43,18 +35,41 @@ class Matches:
     protocol: DetectionProtocol
     ground_truth: Instances
     """What the protocol counts of it."""
+    dropped: dict[str, int]
+    """How many annotated actions the protocol dropped, by reason."""
     results: Instances
     row: Int[np.ndarray, " detections"]
     """Row in the results."""
     label: Int[np.ndarray, " detections"]
     """Index into the labels of the ground truth."""
-    score: Float[np.ndarray, " detections"]
-    hit: Int[np.ndarray, "tious detections"]
-    """Row of the ground truth that was hit at each threshold, or MISS."""
-    counted: Bool[np.ndarray, " detections"]
-    """Whether the detection is a false positive where it hits nothing."""
-    dropped: dict[str, int]
-    """How many annotated actions the protocol dropped, by reason."""
+
+    @cached_property
+    def score(self) -> Float[np.ndarray, " detections"]:
+        """The score of each detection."""
+        return self.results.score[self.row]
+
+    @cached_property
+    def hit(self) -> Int[np.ndarray, "tious detections"]:
+        """Row of the ground truth that each detection hit at each threshold, or MISS."""
+        protocol, (detections, actions) = self.protocol, self._groups
+        limits = self._tious, protocol.flat_overlap, protocol.test == ">"
+        if protocol.matching == "truths choose":
+            return match_by_actions(*self._segments, find_candidates(detections, actions), *limits)
+        free = np.ones((len(self.ground_truth), len(protocol.tious)), bool)
+        return match_by_detections(*self._segments, find_candidates(actions, detections), free, *limits)
+
+    @cached_property
+    def counted(self) -> Bool[np.ndarray, " detections"]:
+        """Whether each detection is a false positive where it hits nothing."""
+        ground_truth, results = self.ground_truth, self.results
+        marked = [video for video, marks in ground_truth.marks.items() if len(marks)]
+        if self.protocol.marks == "not read" or not marked:
+            return np.ones(len(self.row), bool)
+        marks = np.concatenate([ground_truth.marks[video] for video in marked])
+        video = np.repeat(np.arange(len(marked)), [len(ground_truth.marks[video]) for video in marked])
+        candidates = find_candidates(video, index_names(results.videos, marked)[results.video[self.row]])
+        detections = Segments(results.start[self.row], results.end[self.row]).turn()
+        return ~find_touching(detections, Segments(marks[:, 0], marks[:, 1]).turn(), candidates)
 
     @cached_property
     def positives(self) -> Int[np.ndarray, " classes"]:
@@ -140,6 +155,68 @@ class Matches:
         begins[1:] = (self.score[1:] != self.score[:-1]) | (self.label[1:] != self.label[:-1])
         return np.maximum.accumulate(np.where(begins, rank, 0))
 
+    def compute_recall_among_best(self) -> dict[str, list[float]]:
+        """Compute Recall@kx of ActionFormer's program: the share of actions that one of the best detections overlaps.
+
+        The best are k * n detections of each class and video that has n actions, for each k of the protocol's
+        `recall_at`; one detection may recall several actions. One figure a threshold, the mean over classes.
+        """
+        if not self.protocol.recall_at:
+            return {}
+        factors, (detections, actions) = np.sort(np.array(self.protocol.recall_at, np.int64)), self._groups
+        _, inverse, counts = np.unique(actions, return_inverse=True, return_counts=True)
+        limits, candidates = counts[inverse][:, None] * factors, find_candidates(detections, actions)
+        recalled = find_recalled(*self._segments, candidates, limits, self._tious, self.protocol.flat_overlap)
+        by_class = [recalled[self.ground_truth.label == label].mean(axis=0) for label in self.classes]
+        recall = np.stack(by_class).mean(axis=0)
+        return {f"{factor}x": recall[:, place].tolist() for place, factor in enumerate(factors)}
+
+    def compute_overlaps(self) -> tuple[Float[np.ndarray, " detections"], Float[np.ndarray, " detections"]]:
+        """Compute the largest overlap of each detection with actions of its own label, and with those of others.
+
+        An overlap of 0 / 0 is infinite, as hits are judged by default.
+        """
+        candidates = find_candidates(self.ground_truth.video, index_videos(self.results, self.ground_truth)[self.row])
+        return compute_largest_overlaps(*self._segments, candidates, self.label, self.ground_truth.label)
+
+    def match_to_free(
+        self, detections: Int[np.ndarray, " selected"], free: Bool[np.ndarray, " actions"], tiou: float
+    ) -> Int[np.ndarray, " selected"]:
+        """Match detections, in this order, to the free action of whatever label that each overlaps most, or MISS.
+
+        Overlaps below `tiou` do not count; an action that an earlier detection took is no longer free.
+        """
+        video = index_videos(self.results, self.ground_truth)[self.row[detections]]
+        candidates = find_candidates(self.ground_truth.video, video)
+        selected, actions = Segments(*(ends[detections] for ends in self._segments[0])), self._segments[1]
+        return match_by_detections(
+            selected, actions, candidates, free[:, None].copy(), np.array([tiou]), np.inf, False
+        )[0]
+
+    @property
+    def _tious(self) -> Float[np.ndarray, " tious"]:
+        return np.array(self.protocol.tious, np.float64)
+
+    @cached_property
+    def _segments(self) -> tuple[Segments, Segments]:
+        """Detections and annotated actions, for the kernels."""
+        results, ground_truth = self.results, self.ground_truth
+        segments = (
+            Segments(results.start[self.row], results.end[self.row]),
+            Segments(ground_truth.start, ground_truth.end),
+        )
+        return (
+            segments if self.protocol.reversed_segments == "as they are" else (segments[0].turn(), segments[1].turn())
+        )
+
+    @cached_property
+    def _groups(self) -> tuple[Int[np.ndarray, " detections"], Int[np.ndarray, " actions"]]:
+        """Label and video of detections and of annotated actions as one number; -1 in a video without ground
+        truth."""
+        videos, video = len(self.ground_truth.videos), index_videos(self.results, self.ground_truth)[self.row]
+        actions = self.ground_truth.label * videos + self.ground_truth.video
+        return np.where(video >= 0, self.label * videos + video, -1), actions
+
 
 def match_detections(
     ground_truth: Instances, results: Instances, protocol: DetectionProtocol = ACTIVITYNET
@@ -158,16 +235,14 @@ def match_detections(
         raise BadInput(f"the detections hold class {unknown[0]!r}, which the annotations lack; rename or remove it")
     ground_truth, dropped = drop_ground_truth(ground_truth, protocol)
     check_not_empty(ground_truth)
-    row, label = _rank(ground_truth, results, protocol)
-    segments = _segments(results, row, protocol), _segments(ground_truth, None, protocol)
-    groups = _group(ground_truth, results, row, label)
-    limits = np.array(protocol.tious, np.float64), protocol.flat_overlap, protocol.test == ">"
-    if protocol.matching == "detections choose":
-        hit = match_by_detections(*segments, find_candidates(groups[1], groups[0]), *limits)
-    else:
-        hit = match_by_actions(*segments, find_candidates(groups[0], groups[1]), *limits)
-    counted = np.ones(len(row), bool) if protocol.marks == "not read" else ~_find_marked(ground_truth, results, row)
-    return Matches(protocol, ground_truth, results, row, label, results.score[row], hit, counted, dropped)
+    label = index_names(results.labels, ground_truth.labels)[results.label]
+    inside = index_videos(results, ground_truth) >= 0
+    row = np.flatnonzero((label >= 0) & (inside | (protocol.outside == "false positives")))
+    if protocol.equal_scores == "by video":
+        by_name = index_names(results.videos, sorted(results.videos))[results.video[row]]
+        row = row[np.argsort(by_name, kind="stable")]
+    row = row[np.lexsort((-results.score[row], label[row]))]
+    return Matches(protocol, ground_truth, dropped, results, row, label[row])
 
 
 def drop_ground_truth(ground_truth: Instances, protocol: DetectionProtocol) -> tuple[Instances, dict[str, int]]:
@@ -188,107 +263,3 @@ def drop_ground_truth(ground_truth: Instances, protocol: DetectionProtocol) -> t
         "annotated segments that repeat another, dropped": repeats,
     }
     return remaining.select_rows(~repeats), {reason: int(mask.sum()) for reason, mask in dropped.items()}
-
-
-def compute_recall_among_best(matches: Matches) -> dict[str, list[float]]:
-    """Compute Recall@kx of ActionFormer's program: the share of actions that one of the best detections overlaps.
-
-    The best are k * n detections of each class and video that has n actions, for each k of the protocol's
-    `recall_at`; one detection may recall several actions. One figure a threshold, the mean over classes.
-    """
-    ground_truth, results, protocol = matches.ground_truth, matches.results, matches.protocol
-    if not protocol.recall_at:
-        return {}
-    segments = _segments(results, matches.row, protocol), _segments(ground_truth, None, protocol)
-    groups = _group(ground_truth, results, matches.row, matches.label)
-    factors = np.sort(np.array(protocol.recall_at, np.int64))
-    _, inverse, counts = np.unique(groups[1], return_inverse=True, return_counts=True)
-    limits, tious = counts[inverse][:, None] * factors, np.array(protocol.tious, np.float64)
-    recalled = find_recalled(*segments, find_candidates(*groups), limits, tious, protocol.flat_overlap)
-    recall = np.stack([recalled[ground_truth.label == label].mean(axis=0) for label in matches.classes]).mean(axis=0)
-    return {f"{factor}x": recall[:, place].tolist() for place, factor in enumerate(factors)}
-
-
-class Overlaps(NamedTuple):
-    """The largest overlap of each detection with actions of its video; infinite for 0 / 0, as hits are judged."""
-
-    same: Float[np.ndarray, " detections"]
-    """With an action of its label."""
-    other: Float[np.ndarray, " detections"]
-    """With an action of another label."""
-
-
-def compute_overlaps(matches: Matches) -> Overlaps:
-    """Compute how far the detections overlap actions of their own label, and of others."""
-    ground_truth, results, row = matches.ground_truth, matches.results, matches.row
-    candidates = find_candidates(ground_truth.video, index_videos(results, ground_truth)[row])
-    labels, segments = (matches.label, ground_truth.label), (_segments(results, row), _segments(ground_truth))
-    return Overlaps(*compute_largest_overlaps(*segments, candidates, *labels))
-
-
-def match_to_free(
-    matches: Matches,
-    detections: Int[np.ndarray, " selected"],
-    free: Bool[np.ndarray, " actions"],
-    tiou: float,
-) -> Int[np.ndarray, " selected"]:
-    """Match some detections, in this order, to the free action of whatever label that each overlaps most, or MISS.
-
-    Overlaps below `tiou` do not count; an action that an earlier detection took is no longer free.
-    """
-    ground_truth, results, row = matches.ground_truth, matches.results, matches.row[detections]
-    candidates = find_candidates(ground_truth.video, index_videos(results, ground_truth)[row])
-    segments = _segments(results, row), _segments(ground_truth)
-    return match_free_actions(*segments, candidates, free.copy(), tiou)
-
-
-def _rank(
-    ground_truth: Instances, results: Instances, protocol: DetectionProtocol
-) -> tuple[Int[np.ndarray, " detections"], Int[np.ndarray, " detections"]]:
-    """Rank the rows of the results to be judged, class by class and best first; with their labels."""
-    label = index_names(results.labels, ground_truth.labels)[results.label]
-    inside = index_videos(results, ground_truth) >= 0
-    row = np.flatnonzero((label >= 0) & (inside | (protocol.outside == "false positives")))
-    if protocol.equal_scores == "by video":
-        by_name = index_names(results.videos, sorted(results.videos))[results.video[row]]
-        row = row[np.argsort(by_name, kind="stable")]
-    row = row[np.lexsort((-results.score[row], label[row]))]
-    return row, label[row]
-
-
-def _group(
-    ground_truth: Instances,
-    results: Instances,
-    row: Int[np.ndarray, " detections"],
-    label: Int[np.ndarray, " detections"],
-) -> tuple[Int[np.ndarray, " detections"], Int[np.ndarray, " actions"]]:
-    """Number label and video of detections and of annotated actions; -1 in a video that the ground truth lacks."""
-    videos, video = len(ground_truth.videos), index_videos(results, ground_truth)[row]
-    return np.where(video >= 0, label * videos + video, -1), ground_truth.label * videos + ground_truth.video
-
-
-def _segments(
-    instances: Instances,
-    row: Int[np.ndarray, " rows"] | None = None,
-    protocol: DetectionProtocol | None = None,
-) -> Segments:
-    """Take the segments of some rows or of all; reversed ones are turned round where the protocol says so."""
-    start, end = (column if row is None else column[row] for column in (instances.start, instances.end))
-    if protocol is None or protocol.reversed_segments == "as they are":
-        return Segments(start, end)
-    return Segments(np.minimum(start, end), np.maximum(start, end))
-
-
-def _find_marked(
-    ground_truth: Instances, results: Instances, row: Int[np.ndarray, " detections"]
-) -> Bool[np.ndarray, " detections"]:
-    """Find the detections that overlap a mark of their video."""
-    marked = [video for video in ground_truth.marks if len(ground_truth.marks[video])]
-    if not marked:
-        return np.zeros(len(row), bool)
-    marks = np.concatenate([ground_truth.marks[video] for video in marked])
-    video = np.repeat(np.arange(len(marked)), [len(ground_truth.marks[video]) for video in marked])
-    candidates = find_candidates(video, index_names(results.videos, marked)[results.video[row]])
-    start, end = results.start[row], results.end[row]
-    detections = Segments(np.minimum(start, end), np.maximum(start, end))
-    return find_touching(detections, Segments(marks.min(axis=1), marks.max(axis=1)), candidates)

@@ -19,6 +19,10 @@ class Segments(NamedTuple):
     start: Float[np.ndarray, " segments"]
     end: Float[np.ndarray, " segments"]
 
+    def turn(self) -> "Segments":
+        """Turn reversed segments round."""
+        return Segments(np.minimum(self.start, self.end), np.maximum(self.start, self.end))
+
 
 class Candidates(NamedTuple):
     """The rows that may match each of some segments: for segment i, `order[first[i]:last[i]]`."""
@@ -52,17 +56,18 @@ def match_by_detections(
     detections: Segments,
     actions: Segments,
     candidates: Candidates,
+    free: np.ndarray,
     tious: np.ndarray,
     flat_overlap: float,
     strict: bool,
 ) -> np.ndarray:
     """Match detections, best score first: each takes the free action that it overlaps most, if by the threshold.
 
-    The candidates of a detection are rows of `actions`. Of equal overlaps it takes the later one (which a reversed
-    ascending sort puts first). Returns the row of the matched action or MISS: [thresholds, detections].
+    The candidates of a detection are rows of `actions`; those taken are no longer `free` [actions, thresholds]. Of
+    equal overlaps a detection takes the later one (which a reversed ascending sort puts first). Returns the row of
+    the matched action or MISS: [thresholds, detections].
     """
     order, first, last = candidates
-    free = np.ones((actions.start.size, tious.size), np.bool_)
     matched = np.full((tious.size, detections.start.size), MISS)
     overlaps = np.empty(actions.start.size)
     for i in range(detections.start.size):
@@ -113,31 +118,6 @@ def match_by_actions(
                     best = i
             if best >= 0 and (overlaps[best] > tious[k] or (overlaps[best] == tious[k] and not strict)):
                 matched[k, best] = j
-    return matched
-
-
-@njit(cache=True)
-@no_type_check
-def match_free_actions(
-    detections: Segments, actions: Segments, candidates: Candidates, free: np.ndarray, tiou: float
-) -> np.ndarray:
-    """Match detections, in their order, to the actions that are `free` (booleans, updated), if overlap is `tiou`.
-
-    As in `match_by_detections`, the later of equal overlaps is taken. Returns the row of the action or MISS.
-    """
-    order, first, last = candidates
-    matched = np.full(detections.start.size, MISS)
-    for i in range(detections.start.size):
-        largest = tiou
-        for p in range(first[i], last[i]):
-            j = order[p]
-            if not free[j]:
-                continue
-            overlap = compute_tiou(detections, i, actions, j, np.inf)
-            if overlap >= largest:
-                matched[i], largest = j, overlap
-        if matched[i] >= 0:
-            free[matched[i]] = False
     return matched
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from numba import njit
 
 from untrimmed.evaluation.instances import Instances
-from untrimmed.evaluation.matches import match_detections, match_to_free
+from untrimmed.evaluation.matches import match_detections
 from untrimmed.evaluation.matching import MISS
 from untrimmed.evaluation.protocols import DetectionProtocol
 
@@ -43,16 +43,16 @@ class Curve:
         f1 = 2 * precision * recall / (precision + recall) if precision else 0.0
         return Point(float(self.score[index]), precision, recall, f1)
 
-    def best(self) -> Point | None:
-        """Return the point of highest F1, of equals the one of highest score; None without a hit."""
+    def find_best(self) -> Point | None:
+        """Find the point of highest F1, of equals the one of highest score; None without a hit."""
         if not self.recall.size or not self.recall[-1]:
             return None
         total = self.precision + self.recall
         f1 = np.divide(self.precision * self.recall, total, out=np.zeros(total.shape), where=total > 0)
         return self.point(int(f1.argmax()))
 
-    def reaching(self, precision: float) -> Point | None:
-        """Return the point of lowest score, thus highest recall, that has the precision; None if there is none."""
+    def find_reaching(self, precision: float) -> Point | None:
+        """Find the point of lowest score, thus highest recall, that has the precision; None if there is none."""
         reached = np.flatnonzero(self.precision >= precision)
         return self.point(int(reached[-1])) if reached.size else None
 
@@ -89,24 +89,13 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class OperatingCurve:
-    """One curve and the points on it that one may want to work at."""
-
-    curve: Curve
-    best: Point | None
-    """The best F1."""
-    reaching: dict[float, Point | None]
-    """By precision: the lowest score that reaches it; None where none does."""
-
-
-@dataclass(frozen=True)
 class OperatingPoints:
     """What thresholds on the score give, at one tIoU."""
 
     tiou: float
-    pooled: OperatingCurve
+    pooled: Curve
     """Over the detections of all classes."""
-    classes: dict[str, OperatingCurve]
+    classes: dict[str, Curve]
     """By label of the ground truth."""
     equal_width: Calibration | None
     """Over bins of one width; None where `notes` says why."""
@@ -130,11 +119,7 @@ class Confusion:
 
 
 def find_operating_points(
-    ground_truth: Instances,
-    results: Instances,
-    tiou: float = 0.5,
-    precisions: tuple[float, ...] = PRECISIONS,
-    bins: int = 15,
+    ground_truth: Instances, results: Instances, tiou: float = 0.5, bins: int = 15
 ) -> OperatingPoints:
     """Find what each score threshold gives, matched by the rules of the ActivityNet program at one tIoU.
 
@@ -142,17 +127,14 @@ def find_operating_points(
     """
     matches = match_detections(ground_truth, results, DetectionProtocol(name="one tIoU", tious=(tiou,)))
     score, hits, bounds = matches.score, matches.hit[0] != MISS, matches.bounds
-    classes = {
-        ground_truth.labels[label]: _select_points(
-            build_curve(score[rows], hits[rows], int(matches.positives[label])), precisions
-        )
-        for label in matches.classes
-        if (rows := slice(bounds[label], bounds[label + 1]))
-    }
+    classes = {}
+    for label in matches.classes:
+        rows = slice(bounds[label], bounds[label + 1])
+        classes[ground_truth.labels[label]] = build_curve(score[rows], hits[rows], int(matches.positives[label]))
     obstacle = _find_obstacle(score)
     return OperatingPoints(
         tiou=tiou,
-        pooled=_select_points(build_curve(score, hits, len(ground_truth)), precisions),
+        pooled=build_curve(score, hits, len(ground_truth)),
         classes=classes,
         equal_width=None if obstacle else measure_calibration(score, hits, bins),
         equal_mass=None if obstacle else measure_calibration(score, hits, bins, equal_mass=True),
@@ -210,7 +192,7 @@ def count_confusions(ground_truth: Instances, results: Instances, floor: float, 
     free[hit[enough & (hit != MISS)]] = False
     unmatched = np.flatnonzero(enough & (hit == MISS))
     unmatched = unmatched[np.lexsort((matches.row[unmatched], -matches.score[unmatched]))]
-    hit[unmatched] = match_to_free(matches, unmatched, free, tiou)
+    hit[unmatched] = matches.match_to_free(unmatched, free, tiou)
     hit, label, classes = hit[enough], matches.label[enough], len(ground_truth.labels)
     counts = np.zeros((classes + 1, classes + 1), np.int64)
     np.add.at(counts, (np.where(hit == MISS, classes, ground_truth.label[hit]), label), 1)
@@ -218,10 +200,6 @@ def count_confusions(ground_truth: Instances, results: Instances, floor: float, 
     missed[hit[hit != MISS]] = False
     counts[:, classes] = np.bincount(ground_truth.label[missed], minlength=classes + 1)
     return Confusion(tiou, floor, ground_truth.labels, counts)
-
-
-def _select_points(curve: Curve, precisions: tuple[float, ...]) -> OperatingCurve:
-    return OperatingCurve(curve, curve.best(), {precision: curve.reaching(precision) for precision in precisions})
 
 
 def _find_obstacle(score: Float[np.ndarray, " detections"]) -> str:

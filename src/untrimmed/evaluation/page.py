@@ -9,8 +9,9 @@ from untrimmed.evaluation.diagnosis import BACKGROUND, Characteristic, Diagnosis
 from untrimmed.evaluation.files import Evaluation
 from untrimmed.evaluation.matches import Matches
 from untrimmed.evaluation.operating_points import (
+    PRECISIONS,
     Calibration,
-    OperatingCurve,
+    Curve,
     OperatingPoints,
     Point,
     count_confusions,
@@ -100,7 +101,7 @@ def _explain(matches: Matches) -> list[Section]:
 
 def _precision_and_recall(points: OperatingPoints) -> Section:
     curves = {"all classes": points.pooled, **points.classes}
-    series = [_series(name, curve) for name, curve in curves.items() if curve.curve.recall.size]
+    series = [_series(name, curve) for name, curve in curves.items() if curve.recall.size]
     caption = f"precision over recall at tIoU {points.tiou:g}"
     figures = []
     if series:
@@ -108,9 +109,9 @@ def _precision_and_recall(points: OperatingPoints) -> Section:
         note = "In colour: all classes together, and those of the best and of the worst F1."
         figures.append(Figure(caption, picture, note))
     header = ("", "score", "precision", "recall", "F1")
-    reaching = [(f"precision of {precision:g}", point) for precision, point in points.pooled.reaching.items()]
-    pooled = [_row(*row) for row in (("best F1", points.pooled.best), *reaching)]
-    classes = [_row(label, curve.best) for label, curve in points.classes.items()]
+    pooled = [_row("best F1", points.pooled.find_best())]
+    pooled += [_row(f"precision of {goal:g}", points.pooled.find_reaching(goal)) for goal in PRECISIONS]
+    classes = [_row(label, curve.find_best()) for label, curve in points.classes.items()]
     tables = [
         Table("the score to cut at, all classes together", header, pooled),
         Table("the score of best F1, class by class", header, classes),
@@ -131,14 +132,14 @@ def _axes(across: str, up: str) -> tuple[Axis, Axis]:
 
 def _find_highlights(points: OperatingPoints) -> list[str]:
     """Find the curves to draw in colour: all classes together, and the three best and worst."""
-    curves = {label: curve for label, curve in points.classes.items() if curve.curve.recall.size}
-    ranked = sorted(curves, key=lambda label: -(best.f1 if (best := curves[label].best) else 0.0))
-    pooled = ["all classes"] if points.pooled.curve.recall.size else []
+    best = {label: curve.find_best() for label, curve in points.classes.items() if curve.recall.size}
+    ranked = sorted(best, key=lambda label: -(point.f1 if (point := best[label]) else 0.0))
+    pooled = ["all classes"] if points.pooled.recall.size else []
     return [*pooled, *dict.fromkeys([*ranked[:3], *ranked[-3:]])]
 
 
-def _series(name: str, operating: OperatingCurve) -> Series:
-    curve, best = operating.curve.thin(), operating.best
+def _series(name: str, curve: Curve) -> Series:
+    curve, best = curve.thin(), curve.find_best()
     return Series(name, curve.recall, curve.precision, marks=[(best.recall, best.precision)] if best else [])
 
 
@@ -169,7 +170,8 @@ def _calibration(name: str, calibration: Calibration) -> Figure:
 
 
 def _confusion(matches: Matches, points: OperatingPoints) -> Section:
-    floor = points.pooled.best.score if points.pooled.best else 0.0
+    best = points.pooled.find_best()
+    floor = best.score if best else 0.0
     confusion = count_confusions(matches.ground_truth, matches.results, floor, points.tiou)
     caption = f"annotated against detected, score {floor:.3g} or more, tIoU {points.tiou:g}"
     picture = draw_confusion_matrix(caption, [*confusion.labels, "none"], confusion.counts)

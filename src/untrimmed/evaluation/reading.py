@@ -1,7 +1,7 @@
 """Ground truth and results read raw from every published form: nothing is dropped, clipped or sorted."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 import numpy as np
 
-from untrimmed.annotations.annotations import Annotations
+from untrimmed.annotations.annotations import Annotations, Row
 from untrimmed.annotations.datasets.thumos14 import CLASSES
 from untrimmed.annotations.formats.activitynet import PROPOSAL
 from untrimmed.annotations.formats.thumos import (
@@ -31,44 +31,36 @@ class _Segment(msgspec.Struct, frozen=True, gc=False, array_like=True, forbid_un
 
 
 # Entries are decoded straight into these, which takes a third of the time and half the memory of dictionaries. Only
-# where that fails does `parse` look at a dictionary: for numbers given as text, and for the sentence of refusal.
-class _Detection(msgspec.Struct, gc=False):
+# where that fails does `_parse_row` look at a dictionary: for numbers given as text, and for the sentence of refusal.
+class _Entry(msgspec.Struct, gc=False):
+    segment: _Segment
+
+    @property
+    def start(self) -> float:
+        return self.segment.start
+
+    @property
+    def end(self) -> float:
+        return self.segment.end
+
+
+class _Detection(_Entry, gc=False):
     label: str
     score: float
-    segment: _Segment
-
-    @classmethod
-    def parse(cls, place: str, entry: dict[str, Any]) -> "_Detection":
-        if entry.get("label") is None:
-            raise BadInput(
-                f"{place} has a segment without a label, so these are proposals; "
-                "detection is judged on labelled results"
-            )
-        return cls(_parse_label(place, entry), _parse_score(place, entry), _parse_segment(place, entry))
 
 
-class _Proposal(msgspec.Struct, gc=False):
+class _Proposal(_Entry, gc=False):
     score: float
-    segment: _Segment
     label: ClassVar[str] = PROPOSAL
 
-    @classmethod
-    def parse(cls, place: str, entry: dict[str, Any]) -> "_Proposal":
-        return cls(_parse_score(place, entry), _parse_segment(place, entry))
 
-
-class _Tag(msgspec.Struct, gc=False):
+class _Tag(_Entry, gc=False, kw_only=True):
+    segment: _Segment = _Segment(0.0, 0.0)
     label: str
     score: float
-    segment: _Segment = _Segment(0.0, 0.0)
-
-    @classmethod
-    def parse(cls, place: str, entry: dict[str, Any]) -> "_Tag":
-        segment = {"segment": _parse_segment(place, entry)} if "segment" in entry else {}
-        return cls(_parse_label(place, entry), _parse_score(place, entry), **segment)
 
 
-_Result = TypeVar("_Result", bound=_Detection | _Proposal | _Tag)
+_Result = TypeVar("_Result", bound=_Entry)
 
 
 class _Results(msgspec.Struct, Generic[_Result]):
@@ -168,43 +160,26 @@ def _ending(path: Path) -> str:
 # ActivityNet's JSON
 
 
-def _read_entries(path: Path, form: type[_Result]) -> Instances:
+def _read_entries(path: Path, form: type[_Entry]) -> Instances:
     content = read_bytes(path)
     try:
-        results = msgspec.json.decode(content, type=_Results[form]).results
+        return from_rows(msgspec.json.decode(content, type=_Results[form]).results)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         section = _find_section(path, parse_json(path, content), "results")
-        results = {
-            video: _parse_entries(f"{path}: video {video!r}", entries, form.parse)
-            for video, entries in section.items()
-        }
-    return _from_entries(results)
+        return from_rows({video: _parse_rows(path, video, entries, form) for video, entries in section.items()})
 
 
 def _read_database(path: Path, subset: str | None) -> Instances:
-    annotated: dict[str, list[_Detection]] = {}
+    rows: dict[str, list[Row]] = {}
     durations: dict[str, float] = {}
     database = _find_section(path, read_json(path), "database")
     for video, entry in _select_subset(path, database, subset).items():
-        place = f"{path}: video {video!r}"
-        annotated[video] = _parse_entries(place, _require(place, entry, "annotations"), _parse_annotation)
+        annotations = _require(f"{path}: video {video!r}", entry, "annotations")
+        rows[video] = _parse_rows(path, video, annotations, None)
         duration = _parse_number(entry.get("duration"))
         if 0 < duration < math.inf:
             durations[video] = duration
-    return replace(_from_entries(annotated), subset=subset, durations=durations)
-
-
-def _from_entries(results: Mapping[str, list[_Result]]) -> Instances:
-    entries = [entry for video_entries in results.values() for entry in video_entries]
-    counts = np.array([len(video_entries) for video_entries in results.values()], np.int64)
-    return from_columns(
-        tuple(results),
-        np.repeat(np.arange(len(counts)), counts),
-        [entry.label for entry in entries],
-        np.array([entry.segment.start for entry in entries], np.float64),
-        np.array([entry.segment.end for entry in entries], np.float64),
-        np.array([entry.score for entry in entries], np.float64),
-    )
+    return replace(from_rows(rows), subset=subset, durations=durations)
 
 
 def _find_section(path: Path, content: Any, name: str) -> dict[str, Any]:
@@ -238,18 +213,26 @@ def _no_subset(path: object, subset: str, subsets: Iterable[Any]) -> BadInput:
     return BadInput(f"{path}: no video of subset {subset!r}; there are {names}")
 
 
-def _parse_entries(place: str, entries: Any, parse: Callable[[str, dict[str, Any]], _Result]) -> list[_Result]:
-    """Parse the entries of one video, which must be a list of objects."""
+def _parse_rows(path: Path, video: str, entries: Any, form: type[_Entry] | None) -> list[Row]:
+    """Parse the entries of one video, which must be a list of objects; annotations without a form."""
+    place = f"{path}: video {video!r}"
     if not isinstance(entries, list):
         raise BadInput(f"{place} has {_shorten(entries)} where a list of actions belongs; fix it")
     for entry in entries:
         if not isinstance(entry, dict):
             raise BadInput(f"{place} lists {_shorten(entry)}, not an object; fix it")
-    return [parse(place, entry) for entry in entries]
+    return [_parse_row(place, entry, form) for entry in entries]
 
 
-def _parse_annotation(place: str, entry: dict[str, Any]) -> _Detection:
-    return _Detection(_parse_label(place, entry), 1.0, _parse_segment(place, entry))
+def _parse_row(place: str, entry: dict[str, Any], form: type[_Entry] | None) -> Row:
+    if form is _Detection and entry.get("label") is None:
+        raise BadInput(
+            f"{place} has a segment without a label, so these are proposals; detection is judged on labelled results"
+        )
+    label = PROPOSAL if form is _Proposal else _parse_label(place, entry)
+    score = _parse_finite(place, _require(place, entry, "score"), "a score") if form else 1.0
+    segment = (0.0, 0.0) if form is _Tag and "segment" not in entry else _parse_segment(place, entry)
+    return Row(*segment, label, score)
 
 
 def _require(place: str, entry: dict[str, Any], name: str) -> Any:
@@ -265,16 +248,12 @@ def _parse_label(place: str, entry: dict[str, Any]) -> str:
     return label
 
 
-def _parse_score(place: str, entry: dict[str, Any]) -> float:
-    return _parse_finite(place, _require(place, entry, "score"), "a score")
-
-
-def _parse_segment(place: str, entry: dict[str, Any]) -> _Segment:
+def _parse_segment(place: str, entry: dict[str, Any]) -> tuple[float, float]:
     segment = _require(place, entry, "segment")
     if not isinstance(segment, list) or len(segment) != 2:
         raise BadInput(f"{place} has the segment {_shorten(segment)}; [start, end] in seconds was expected")
     start, end = segment
-    return _Segment(_parse_finite(place, start, "a segment"), _parse_finite(place, end, "a segment"))
+    return _parse_finite(place, start, "a segment"), _parse_finite(place, end, "a segment")
 
 
 def _parse_finite(place: str, value: Any, what: str) -> float:
