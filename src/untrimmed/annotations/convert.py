@@ -11,7 +11,7 @@ from untrimmed.annotations.formats import activitynet
 from untrimmed.annotations.formats.audacity import read_audacity, write_audacity
 from untrimmed.annotations.formats.boris import read_boris, write_boris
 from untrimmed.annotations.formats.charades import read_charades, write_charades
-from untrimmed.annotations.formats.content import Content, count_videos, read_files
+from untrimmed.annotations.formats.content import Content, format_videos, read_files
 from untrimmed.annotations.formats.cvat import read_cvat, write_cvat
 from untrimmed.annotations.formats.elan import read_eaf, write_eaf
 from untrimmed.annotations.formats.epic import read_epic, write_epic
@@ -174,7 +174,7 @@ def _list_losses(target: Format, annotations: Annotations, rate: float | None) -
         if present.get(thing):
             yield f"{thing} are left out, as {target.title} has no place for them"
     if EMPTY in target.lacks and empty:
-        yield f"{count_videos(empty)} without actions: left out, as {target.title} has no place for such"
+        yield f"{format_videos(empty)} without actions: left out, as {target.title} has no place for such"
     if times := target.by_rate if rate and target.by_rate else target.times:
         yield f"times are rounded to {times}"
 

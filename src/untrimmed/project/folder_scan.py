@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from untrimmed.annotations.annotations import Annotations, Dropped, Hints, split_usable
-from untrimmed.annotations.formats.content import count_videos
+from untrimmed.annotations.formats.content import format_videos
 from untrimmed.annotations.sniff import sniff_format
 from untrimmed.io import BadInput
 from untrimmed.project.annotation_files import AnnotationFile, read_annotation_file, search_annotations
@@ -66,7 +66,7 @@ def scan_folder(
     names = match_names(file.annotations.timelines, lengths)
     if not names:
         raise BadInput(
-            f"{file.path}: annotates {count_videos(list(file.annotations.timelines))}, and no video of {folder} is "
+            f"{file.path}: annotates {format_videos(list(file.annotations.timelines))}, and no video of {folder} is "
             f"called so (the first there is {min(lengths)!r}); rename one or the other"
         )
     return _combine(file, videos, names)
@@ -113,13 +113,13 @@ def _notes(
     for fault in videos.faults.values():
         yield f"left out, as it cannot be read: {fault}"
     if absent := [name for name in annotations.timelines if name not in names]:
-        yield f"annotated, but no such file that can be read: {count_videos(absent)}"
+        yield f"annotated, but no such file that can be read: {format_videos(absent)}"
     if bare := sorted(lengths.keys() - set(names.values())):
-        yield f"left out, as the annotations do not name it: {count_videos(bare)}"
+        yield f"left out, as the annotations do not name it: {format_videos(bare)}"
     stated = {name: annotations.timelines[name].duration for name in names}
     if odd := [name for name, video in names.items() if stated[name] > lengths[video] + TOLERANCE]:
         seconds = f"{lengths[names[odd[0]]]:.1f} s, not {stated[odd[0]]:.1f} s"
-        yield f"shorter than the annotations say: {count_videos(odd)}, {seconds}; the files are believed"
+        yield f"shorter than the annotations say: {format_videos(odd)}, {seconds}; the files are believed"
     if dropped:
         examples = "; ".join(map(str, dropped[:EXAMPLES]))
         more = f"; and {len(dropped) - EXAMPLES} more" if len(dropped) > EXAMPLES else ""

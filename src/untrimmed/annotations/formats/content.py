@@ -91,14 +91,14 @@ def build_annotations(path: Path, content: Content, hints: Hints) -> Annotations
     timelines, unusable = build_timelines(path, usable, durations)
     notes = [*content.notes]
     if guessed := [video for video in usable if video not in durations]:
-        notes.append(f"{count_videos(guessed)} of unknown length: taken to end with the last action")
+        notes.append(f"{format_videos(guessed)} of unknown length: taken to end with the last action")
     if empty:
-        notes.append(f"{count_videos(empty)} of unknown length and without any action: left out")
+        notes.append(f"{format_videos(empty)} of unknown length and without any action: left out")
     subsets = {video: subset for video, subset in content.subsets.items() if video in timelines}
     return Annotations(timelines, subsets, (*dropped, *unusable), rows, notes=tuple(notes))
 
 
-def count_videos(names: Sequence[str]) -> str:
+def format_videos(names: Sequence[str]) -> str:
     """Say how many videos there are, and the first: `3 videos (the first is 'clip')`."""
     return f"video {names[0]!r}" if len(names) == 1 else f"{len(names)} videos (the first is {names[0]!r})"
 
