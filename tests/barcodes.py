@@ -33,12 +33,12 @@ def numbers_of(frames: Iterable) -> list[int]:
     return [number_of(frame.image) for frame in frames]
 
 
-def steady(count: int, fps: float = 25.0, start: float = 0.0) -> list[float]:
+def steady_times(count: int, fps: float = 25.0, start: float = 0.0) -> list[float]:
     """Times of a constant rate."""
     return [start + number / fps for number in range(count)]
 
 
-def write(
+def write_barcodes(
     path: Path,
     times: Sequence[float],
     codec: str = "libx264",
@@ -92,7 +92,9 @@ def write_stamped(path: Path, stamps: Sequence[int]) -> Path:
 
 def write_long(path: Path, count: int) -> Path:
     """Twenty-five frames a second, `count` frames of 32x32, made quickly: sixty barcodes again and again."""
-    short = write(path.with_name(f"short{path.suffix}"), steady(60), "mpeg4", base=Fraction(1, 25), size=(32, 32))
+    short = write_barcodes(
+        path.with_name(f"short{path.suffix}"), steady_times(60), "mpeg4", base=Fraction(1, 25), size=(32, 32)
+    )
     with av.open(short) as source, av.open(path, "w") as target:
         inside = source.streams.video[0]
         outside = target.add_stream_from_template(inside)
@@ -106,7 +108,7 @@ def write_long(path: Path, count: int) -> Path:
     return path
 
 
-def turned(path: Path, degrees: int) -> Path:
+def rotate_video(path: Path, degrees: int) -> Path:
     """An MP4 file, changed to be shown turned clockwise."""
     content = path.read_bytes()
     matrix = content.index(b"tkhd") + 44

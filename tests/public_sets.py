@@ -26,6 +26,13 @@ def write(file: Path, values: np.ndarray) -> Path:
     return file
 
 
+def write_folder(folder: Path, **arrays: np.ndarray) -> Path:
+    """A folder of one `.npy` a video."""
+    for video, values in arrays.items():
+        write(folder / f"{video}.npy", values)
+    return folder
+
+
 def thumos14(folder: Path, fps: float, window: float, stride: float) -> dict[str, int]:
     """Annotations of six small videos, four of them to train on; how many snippets each has."""
     counts = {}

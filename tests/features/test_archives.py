@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from untrimmed.features.archives import open_archive
-from untrimmed.features.folder import FeatureFolder
+from untrimmed.features.streams import read_features
 from untrimmed.features.video_features import FeatureSource
 from untrimmed.io import BadInput
 
@@ -24,7 +24,7 @@ def file(tmp_path):
 
 
 def test_a_folder_of_features_may_be_one_hdf5_file(file):
-    folder = FeatureFolder(file, SOURCE)
+    folder = read_features(file, SOURCE)
     assert list(folder) == ["v_a", "v_b"]
     assert np.array_equal(folder["b"].values, VALUES)
     assert np.array_equal(folder["v_a"].values, VALUES + 1)

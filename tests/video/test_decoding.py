@@ -11,12 +11,13 @@ import av
 import numpy as np
 import pytest
 
-from barcodes import number_of, numbers_of, on_show, steady, write, write_long, write_stamped
+from barcodes import number_of, numbers_of, on_show, steady_times, write_barcodes, write_long, write_stamped
 from untrimmed.io import BadInput
 from untrimmed.video import containers, decoding
-from untrimmed.video.containers import Clock
-from untrimmed.video.decoding import Reading
-from untrimmed.video.sampling import Frame, moments, probe, sample
+from untrimmed.video.containers import FrameClock
+from untrimmed.video.decoding import DecodingReport
+from untrimmed.video.probe import probe_video
+from untrimmed.video.sampling import Frame, sample_frames, sample_pairs
 
 RATE = Fraction(1, 25)
 WRITTEN = [
@@ -50,12 +51,12 @@ def times_of(frames: list[Frame]) -> list[float]:
 def test_every_container_gives_every_frame_at_its_time(
     ending: str, codec: str, options: dict, tmp_path: Path
 ) -> None:
-    file = write(tmp_path / f"video.{ending}", steady(50), codec, base=RATE, **options)
-    frames = list(sample(file, 25.0))
+    file = write_barcodes(tmp_path / f"video.{ending}", steady_times(50), codec, base=RATE, **options)
+    frames = list(sample_frames(file, 25.0))
     assert numbers_of(frames) == list(range(50))
-    assert times_of(frames) == pytest.approx(steady(50), abs=1.1e-3)
-    assert numbers_of(sample(file, 7.0)) == on_show(steady(50), [(i + 0.5) / 7 for i in range(14)])
-    info = probe(file)
+    assert times_of(frames) == pytest.approx(steady_times(50), abs=1.1e-3)
+    assert numbers_of(sample_frames(file, 7.0)) == on_show(steady_times(50), [(i + 0.5) / 7 for i in range(14)])
+    info = probe_video(file)
     assert (info.duration, info.fps) == pytest.approx((2.0, 25.0), abs=0.05)
 
 
@@ -64,8 +65,8 @@ def test_a_variable_rate_with_b_frames_and_a_late_start_is_exact(ending: str, tm
     gaps = np.random.default_rng(2).choice([0.01, 0.033, 0.04, 0.4], 80)
     times = (1.7 + np.cumsum(gaps)).round(3).tolist()
     codec = ("libvpx", {}) if ending == "webm" else ("libx264", {"bf": 3, "g": 30})
-    file = write(tmp_path / f"video.{ending}", times, codec[0], **codec[1])
-    frames = list(sample(file, 6.0))
+    file = write_barcodes(tmp_path / f"video.{ending}", times, codec[0], **codec[1])
+    frames = list(sample_frames(file, 6.0))
     assert numbers_of(frames) == on_show(times, [(i + 0.5) / 6 for i in range(len(frames))])
     assert times_of(frames) == pytest.approx([times[number] - times[0] for number in numbers_of(frames)], abs=1e-3)
 
@@ -83,7 +84,7 @@ SOUGHT = [
 ]
 
 
-def varied(count: int) -> list[float]:
+def varied_times(count: int) -> list[float]:
     """A late start, and a rate that changes, in milliseconds."""
     return (1.5 + np.cumsum(np.random.default_rng(3).choice([0.02, 0.04, 0.06], count))).round(3).tolist()
 
@@ -91,13 +92,15 @@ def varied(count: int) -> list[float]:
 @pytest.mark.parametrize(("ending", "codec", "options"), SOUGHT, ids=lambda value: str(value))
 def test_a_stretch_is_what_the_whole_gives_there(ending: str, codec: str, options: dict, tmp_path: Path) -> None:
     steadily = ending in ("avi", "h264")
-    times = steady(240, 25.0) if steadily else varied(240)
-    file = write(tmp_path / f"video.{ending}", times, codec, base=RATE if steadily else Fraction(1, 1000), **options)
-    whole = list(sample(file, 10.0, 16))
+    times = steady_times(240, 25.0) if steadily else varied_times(240)
+    file = write_barcodes(
+        tmp_path / f"video.{ending}", times, codec, base=RATE if steadily else Fraction(1, 1000), **options
+    )
+    whole = list(sample_frames(file, 10.0, 16))
     generator = np.random.default_rng(4)
     for start, length in zip(generator.uniform(0, 10, 12), generator.uniform(0, 2, 12), strict=True):
         inside = [i for i in range(len(whole)) if start <= (i + 0.5) / 10 < start + length]
-        part = list(sample(file, 10.0, 16, start=start, end=start + length))
+        part = list(sample_frames(file, 10.0, 16, start=start, end=start + length))
         assert [(f.time, number_of(f.image)) for f in part] == [
             (pytest.approx(whole[i].time, abs=1e-9), number_of(whole[i].image)) for i in inside
         ]
@@ -105,10 +108,10 @@ def test_a_stretch_is_what_the_whole_gives_there(ending: str, codec: str, option
 
 
 def test_stretches_that_touch_make_up_the_whole(tmp_path: Path) -> None:
-    file = write(tmp_path / "video.mp4", varied(200), bf=3, g=40)
-    whole = numbers_of(sample(file, 5.0))
+    file = write_barcodes(tmp_path / "video.mp4", varied_times(200), bf=3, g=40)
+    whole = numbers_of(sample_frames(file, 5.0))
     borders = [-1.0, *(number * 0.1 for number in range(0, 70, 3)), 100.0]  # 0.3 and 0.30000000000000004
-    parts = (sample(file, 5.0, start=start, end=end) for start, end in pairwise(borders))
+    parts = (sample_frames(file, 5.0, start=start, end=end) for start, end in pairwise(borders))
     assert numbers_of(chain.from_iterable(parts)) == whole
 
 
@@ -116,54 +119,56 @@ def test_stretches_that_touch_make_up_the_whole(tmp_path: Path) -> None:
 def test_what_comes_before_a_stretch_is_not_decoded(
     ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = write(tmp_path / f"video.{ending}", steady(600, start=2.0), bf=3, g=60)
+    file = write_barcodes(tmp_path / f"video.{ending}", steady_times(600, start=2.0), bf=3, g=60)
     read = []
 
-    def counted(source: containers.Source) -> Iterator[av.Packet]:
-        for packet in containers.packets(source):
+    def counted(source: containers.OpenVideo) -> Iterator[av.Packet]:
+        for packet in containers.read_packets(source):
             read.append(packet)
             yield packet
 
-    monkeypatch.setattr(decoding, "packets", counted)
-    assert numbers_of(sample(file, 25.0, start=20.0, end=20.2)) == [500, 501, 502, 503, 504]
+    monkeypatch.setattr(decoding, "read_packets", counted)
+    assert numbers_of(sample_frames(file, 25.0, start=20.0, end=20.2)) == [500, 501, 502, 503, 504]
     assert len(read) < 150
 
 
 def test_a_stretch_of_a_file_without_an_index_is_still_exact(tmp_path: Path) -> None:
-    file = write(tmp_path / "video.mkv", steady(200), bf=3, g=20)
+    file = write_barcodes(tmp_path / "video.mkv", steady_times(200), bf=3, g=20)
     content = file.read_bytes()
     file.write_bytes(content[: len(content) * 3 // 4])  # the index stands at the end
-    whole = list(sample(file, 10.0, allow_truncated=True))
+    whole = list(sample_frames(file, 10.0, allow_truncated=True))
     assert len(whole) > 40
-    part = list(sample(file, 10.0, start=3.0, end=4.0, allow_truncated=True))
+    part = list(sample_frames(file, 10.0, start=3.0, end=4.0, allow_truncated=True))
     assert numbers_of(part) == numbers_of(whole[30:40])
-    assert list(sample(file, 10.0, start=7.5, allow_truncated=True)) == []
+    assert list(sample_frames(file, 10.0, start=7.5, allow_truncated=True)) == []
     with pytest.raises(BadInput, match="allow_truncated"):
-        list(sample(file, 10.0, start=7.5))
+        list(sample_frames(file, 10.0, start=7.5))
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "webm", "avi", "ts"])
 def test_a_file_that_is_cut_gives_what_it_has_or_says_how_much(ending: str, tmp_path: Path) -> None:
     codec = {"webm": "libvpx", "avi": "mpeg4"}.get(ending, "libx264")
     options = {"movflags": "faststart"} if ending == "mp4" else {}
-    file = write(tmp_path / f"video.{ending}", steady(100), codec, base=RATE, grain=100, container_options=options)
+    file = write_barcodes(
+        tmp_path / f"video.{ending}", steady_times(100), codec, base=RATE, grain=100, container_options=options
+    )
     content, found = file.read_bytes(), []
     for tenth in range(1, 10):
         file.write_bytes(content[: len(content) * tenth // 10])
         try:
-            frames = list(sample(file, 25.0, allow_truncated=True))
+            frames = list(sample_frames(file, 25.0, allow_truncated=True))
         except BadInput as error:
             assert tenth <= 3 and str(file) in str(error)
             continue
         found.append(len(frames))
         # The last one that is stored can be half a picture, and three B-frames are shown before it.
         assert numbers_of(frames)[:-4] == list(range(len(frames)))[:-4]
-        assert times_of(frames)[:-4] == pytest.approx(steady(len(frames))[:-4], abs=1.1e-3)
+        assert times_of(frames)[:-4] == pytest.approx(steady_times(len(frames))[:-4], abs=1.1e-3)
         if ending == "ts":  # which states no length
-            assert len(list(sample(file, 25.0))) == len(frames)
+            assert len(list(sample_frames(file, 25.0))) == len(frames)
         elif len(frames) < 75:
             with pytest.raises(BadInput, match=r"of its 4\.0 seconds .* allow_truncated") as caught:
-                list(sample(file, 25.0))
+                list(sample_frames(file, 25.0))
             said = float(str(caught.value).split(": only ")[1].split()[0])
             assert said == pytest.approx(len(frames) / 25, abs=0.1)
     assert found == sorted(found) and len(found) >= 6
@@ -171,20 +176,20 @@ def test_a_file_that_is_cut_gives_what_it_has_or_says_how_much(ending: str, tmp_
 
 
 def test_an_index_at_the_end_that_is_cut_off_is_a_clear_refusal(tmp_path: Path) -> None:
-    file = write(tmp_path / "video.mp4", steady(50))
+    file = write_barcodes(tmp_path / "video.mp4", steady_times(50))
     file.write_bytes(file.read_bytes()[:-200])
     for allow in (False, True):
         with pytest.raises(BadInput, match="cannot be read as a video"):
-            list(sample(file, 25.0, allow_truncated=allow))
+            list(sample_frames(file, 25.0, allow_truncated=allow))
 
 
 def test_a_file_without_one_picture_is_refused(tmp_path: Path) -> None:
-    file = write(tmp_path / "video.mp4", steady(20), container_options={"movflags": "faststart"})
+    file = write_barcodes(tmp_path / "video.mp4", steady_times(20), container_options={"movflags": "faststart"})
     content = file.read_bytes()
     file.write_bytes(content[: content.index(b"mdat") + 8])
-    none = write(tmp_path / "none.avi", [], "mpeg4", base=RATE)
+    none = write_barcodes(tmp_path / "none.avi", [], "mpeg4", base=RATE)
     for empty in (file, none):
-        for read in (probe, lambda name: list(sample(name, 5.0, allow_truncated=True))):
+        for read in (probe_video, lambda name: list(sample_frames(name, 5.0, allow_truncated=True))):
             with pytest.raises(BadInput, match="not one picture") as caught:
                 read(empty)
             assert str(empty) in str(caught.value)
@@ -206,37 +211,37 @@ def test_sound_is_no_video_and_its_cover_is_none_either(cover: bool, tmp_path: P
             samples.sample_rate, samples.pts = 44100, number * 1024
             container.mux(sound.encode(samples))
         container.mux(sound.encode())
-    for read in (probe, lambda name: list(sample(name, 5.0))):
+    for read in (probe_video, lambda name: list(sample_frames(name, 5.0))):
         with pytest.raises(BadInput, match="has no video stream"):
             read(file)
 
 
 def test_a_codec_that_is_not_known_is_named_as_the_reason(tmp_path: Path) -> None:
-    file = write(tmp_path / "video.avi", steady(5), "mjpeg", base=RATE, pixels="yuvj420p")
+    file = write_barcodes(tmp_path / "video.avi", steady_times(5), "mjpeg", base=RATE, pixels="yuvj420p")
     file.write_bytes(file.read_bytes().replace(b"MJPG", b"zzzz"))
-    for read in (probe, lambda name: list(sample(name, 5.0))):
+    for read in (probe_video, lambda name: list(sample_frames(name, 5.0))):
         with pytest.raises(BadInput, match="a codec that is not known"):
             read(file)
 
 
 def test_a_raw_stream_has_the_rate_that_it_says(tmp_path: Path) -> None:
-    file = write(tmp_path / "video.h264", steady(30, 10), base=Fraction(1, 10), bf=2)
-    frames = list(sample(file, 10.0))
-    assert (numbers_of(frames), times_of(frames)) == (list(range(30)), pytest.approx(steady(30, 10)))
-    assert (probe(file).duration, probe(file).fps) == pytest.approx((3.0, 10.0))
+    file = write_barcodes(tmp_path / "video.h264", steady_times(30, 10), base=Fraction(1, 10), bf=2)
+    frames = list(sample_frames(file, 10.0))
+    assert (numbers_of(frames), times_of(frames)) == (list(range(30)), pytest.approx(steady_times(30, 10)))
+    assert (probe_video(file).duration, probe_video(file).fps) == pytest.approx((3.0, 10.0))
 
 
 def test_frames_that_an_avi_leaves_out_stay_on_show(tmp_path: Path) -> None:
     times = [0.0, 0.04, 0.2, 0.24, 0.6]
-    file = write(tmp_path / "video.avi", times, "mjpeg", base=RATE, pixels="yuvj420p")
-    frames = list(sample(file, 25.0))
+    file = write_barcodes(tmp_path / "video.avi", times, "mjpeg", base=RATE, pixels="yuvj420p")
+    frames = list(sample_frames(file, 25.0))
     assert numbers_of(frames) == on_show(times, [(i + 0.5) / 25 for i in range(16)])
     assert sorted({frame.time for frame in frames}) == pytest.approx(times)
 
 
-def all_frames(file: Path) -> list[tuple[int, float]]:
+def decode_numbers(file: Path) -> list[tuple[int, float]]:
     """Numbers and times, in milliseconds."""
-    shown = decoding.frames(file, Reading())
+    shown = decoding.decode_frames(file, DecodingReport())
     return [(number_of(one.frame.to_ndarray(format="rgb24")), round(one.time * 1000)) for one in shown]
 
 
@@ -251,52 +256,54 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_broken_times_are_mended_and_no_frame_is_lost(name: str) -> None:
-    said, meant = BROKEN[name]
-    clock = Clock(0.04, np.inf)
-    mended = np.array([clock.time(stamp / 1000) for stamp in said])
-    assert mended - mended[0] == pytest.approx(np.array(meant) / 1000)
+def test_broken_times_are_fixed_and_no_frame_is_lost(name: str) -> None:
+    stamps, expected = BROKEN[name]
+    clock = FrameClock(0.04, np.inf)
+    times = np.array([clock.advance(stamp / 1000) for stamp in stamps])
+    assert times - times[0] == pytest.approx(np.array(expected) / 1000)
 
 
 @pytest.mark.parametrize("name", ["repeated", "one goes back", "joined", "a long still"])
-def test_broken_times_in_a_file_are_mended(name: str, tmp_path: Path) -> None:
-    said, meant = BROKEN[name]
-    assert all_frames(write_stamped(tmp_path / "video.mkv", said)) == list(enumerate(meant))
+def test_broken_times_in_a_file_are_fixed(name: str, tmp_path: Path) -> None:
+    stamps, expected = BROKEN[name]
+    assert decode_numbers(write_stamped(tmp_path / "video.mkv", stamps)) == list(enumerate(expected))
 
 
-def test_a_clock_without_times_counts_and_one_that_jumps_is_not_believed_beyond_its_bound() -> None:
-    clock = Clock(0.04, 10.0)
-    said = [None, None, 5.0, None, 95_000.0, 95_000.1, 7.0]
-    assert [clock.time(stamp) for stamp in said] == pytest.approx([0.0, 0.04, 5.0, 5.04, 5.08, 5.18, 7.0])
+def test_a_clock_without_times_counts_and_no_step_beyond_its_longest_is_trusted() -> None:
+    clock = FrameClock(0.04, 10.0)
+    stamps = [None, None, 5.0, None, 95_000.0, 95_000.1, 7.0]
+    assert [clock.advance(stamp) for stamp in stamps] == pytest.approx([0.0, 0.04, 5.0, 5.04, 5.08, 5.18, 7.0])
 
 
 def test_broadcasts_that_are_joined_are_one_video_of_one_size(tmp_path: Path) -> None:
-    first = write(tmp_path / "first.ts", steady(40, start=50.0), base=RATE, bf=2)
-    second = write(tmp_path / "second.ts", steady(40, start=3.0), base=RATE, bf=2, first=40, size=(64, 96))
-    third = write(tmp_path / "third.ts", steady(40, start=900.0), base=RATE, bf=2, first=80)
+    first = write_barcodes(tmp_path / "first.ts", steady_times(40, start=50.0), base=RATE, bf=2)
+    second = write_barcodes(
+        tmp_path / "second.ts", steady_times(40, start=3.0), base=RATE, bf=2, first=40, size=(64, 96)
+    )
+    third = write_barcodes(tmp_path / "third.ts", steady_times(40, start=900.0), base=RATE, bf=2, first=80)
     file = tmp_path / "joined.ts"
     file.write_bytes(first.read_bytes() + second.read_bytes() + third.read_bytes())
-    frames = list(sample(file, 25.0))
+    frames = list(sample_frames(file, 25.0))
     assert numbers_of(frames) == list(range(120))
-    assert times_of(frames) == pytest.approx(steady(120), abs=0.002)
+    assert times_of(frames) == pytest.approx(steady_times(120), abs=0.002)
     assert {frame.image.shape for frame in frames} == {(32, 48, 3)}
-    assert probe(file).duration == pytest.approx(4.8, abs=0.05)
-    assert numbers_of(sample(file, 25.0, start=3.0, end=3.2)) == [75, 76, 77, 78, 79]
+    assert probe_video(file).duration == pytest.approx(4.8, abs=0.05)
+    assert numbers_of(sample_frames(file, 25.0, start=3.0, end=3.2)) == [75, 76, 77, 78, 79]
 
 
 MEASURED = """
 import sys
 from pathlib import Path
-from untrimmed.clips import clips, stacks
-from untrimmed.video import moments, sample
+from untrimmed.video.clips import sample_clips, sample_stacks
+from untrimmed.video.sampling import sample_frames, sample_pairs
 file = Path(sys.argv[1])
 def peak():
     # Not getrusage, which begins with the peak of the process that started this one.
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
-next(moments(file, 1.0, 0.1, 32))
+next(sample_pairs(file, 1.0, 0.1, 32))
 before, counts = peak(), []
 for read in (
-    sample(file, 0.01), moments(file, 5.0, 0.4), clips(file, 16, 8), stacks(file, 0.5, 11)
+    sample_frames(file, 0.01), sample_pairs(file, 5.0, 0.4), sample_clips(file, 16, 8), sample_stacks(file, 0.5, 11)
 ):
     counts.append(sum(1 for _ in read))
 print(peak() - before, *counts)
@@ -312,10 +319,10 @@ def test_memory_does_not_grow_with_the_length_of_a_video(tmp_path: Path) -> None
     assert growth < 20  # megabytes; all the frames take 160
 
 
-def test_moments_of_a_joined_broadcast_look_across_the_join(tmp_path: Path) -> None:
-    first = write(tmp_path / "first.ts", steady(25, start=50.0), base=RATE)
-    second = write(tmp_path / "second.ts", steady(25), base=RATE, first=25)
+def test_pairs_of_a_joined_broadcast_look_across_the_join(tmp_path: Path) -> None:
+    first = write_barcodes(tmp_path / "first.ts", steady_times(25, start=50.0), base=RATE)
+    second = write_barcodes(tmp_path / "second.ts", steady_times(25), base=RATE, first=25)
     (tmp_path / "joined.ts").write_bytes(first.read_bytes() + second.read_bytes())
-    found = list(moments(tmp_path / "joined.ts", 25.0, 0.08))
-    pairs = [(number_of(moment.before.image), number_of(moment.after.image)) for moment in found]
+    found = list(sample_pairs(tmp_path / "joined.ts", 25.0, 0.08))
+    pairs = [(number_of(moment.earlier.image), number_of(moment.later.image)) for moment in found]
     assert pairs[:48] == [(i, i + 2) for i in range(48)]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from untrimmed.video import tvl1
-from untrimmed.video.tvl1 import TVL1Config, displacements
+from untrimmed.video.tvl1 import TVL1Config, compute_tvl1_flow
 
 QUICK = TVL1Config(scales=2, warps=2, rounds=2, iterations=5)
 contrib = pytest.mark.skipif(not hasattr(cv2, "optflow"), reason="this OpenCV is built without contrib's optflow")
@@ -45,7 +45,7 @@ def end_point_errors(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def test_a_known_warp_is_found() -> None:
     before, after, flow = known_warp(48, 64)
-    found = displacements(before, after)[0].numpy()
+    found = compute_tvl1_flow(before, after)[0].numpy()
     errors = end_point_errors(found, flow)[8:-8, 8:-8]
     assert errors.mean() < 0.15  # OpenCV contrib's has 0.136
     assert np.percentile(errors, 95) < 0.3  # and 0.278
@@ -59,9 +59,9 @@ def test_a_pair_has_the_same_flow_in_a_batch_and_by_itself(median: bool) -> None
     after = torch.cat([frames.roll((1, 2), (1, 2)), frames[:1]])
     after[1] = after[1].roll(1, 1)
     config = TVL1Config(median=median, scales=3, warps=2, rounds=2)
-    together = displacements(before, after, config)
+    together = compute_tvl1_flow(before, after, config)
     for i in range(4):
-        assert torch.equal(together[i : i + 1], displacements(before[i : i + 1], after[i : i + 1], config))
+        assert torch.equal(together[i : i + 1], compute_tvl1_flow(before[i : i + 1], after[i : i + 1], config))
     assert together[3].abs().max() < 1e-9
 
 
@@ -72,10 +72,10 @@ def test_a_pair_that_is_done_leaves_and_the_others_go_on(monkeypatch: pytest.Mon
         sizes.append(len(state.flow))
         return iterated(data, state, config)
 
-    iterated = tvl1._iterated
-    monkeypatch.setattr(tvl1, "_iterated", counted)
+    iterated = tvl1._iterate
+    monkeypatch.setattr(tvl1, "_iterate", counted)
     frame = as_bytes(texture(20, 24))
-    displacements(frame.repeat(2, 1, 1), torch.cat([frame, frame.roll(1, 2)]), TVL1Config(scales=1, warps=1))
+    compute_tvl1_flow(frame.repeat(2, 1, 1), torch.cat([frame, frame.roll(1, 2)]), TVL1Config(scales=1, warps=1))
     assert sizes[0] == 2
     assert 1 < sizes.count(1) < 299
     assert sizes == sorted(sizes, reverse=True)
@@ -84,21 +84,23 @@ def test_a_pair_that_is_done_leaves_and_the_others_go_on(monkeypatch: pytest.Mon
 def test_turned_frames_have_the_turned_flow() -> None:
     before, after, _ = known_warp(32, 40)
     config = TVL1Config(epsilon=0, rounds=1, iterations=10)
-    upright = displacements(before, after, config)
-    turned = displacements(before.mT, after.mT, config)
+    upright = compute_tvl1_flow(before, after, config)
+    turned = compute_tvl1_flow(before.mT, after.mT, config)
     assert (turned.mT.flip(1) - upright).abs().mean() < 1e-4
 
 
 def test_without_the_median_filter_flow_is_found_but_another() -> None:
     before, after, flow = known_warp(48, 64)
-    plain = displacements(before, after, TVL1Config(median=False))[0].numpy()
+    plain = compute_tvl1_flow(before, after, TVL1Config(median=False))[0].numpy()
     assert end_point_errors(plain, flow)[8:-8, 8:-8].mean() < 0.15
-    assert not np.array_equal(plain, displacements(before, after)[0].numpy())
+    assert not np.array_equal(plain, compute_tvl1_flow(before, after)[0].numpy())
 
 
 def test_bytes_and_numbers_mean_the_same() -> None:
     before, after, _ = known_warp(20, 24)
-    assert torch.equal(displacements(before, after, QUICK), displacements(before.double(), after.double(), QUICK))
+    assert torch.equal(
+        compute_tvl1_flow(before, after, QUICK), compute_tvl1_flow(before.double(), after.double(), QUICK)
+    )
 
 
 def slow_iteration(data, flow, dual, config):
@@ -148,7 +150,7 @@ def test_an_iteration_is_that_of_the_paper(seed: int, contrast: float) -> None:
     steepness = np.maximum(np.square(slopes).sum(0), 1e-30)
     data = tvl1._Data(*(torch.from_numpy(x).float()[None] for x in (slopes, constant, steepness)))
     state = tvl1._State(*(torch.from_numpy(x).float()[None] for x in (flow, dual)))
-    result = tvl1._iterated(data, state, config)
+    result = tvl1._iterate(data, state, config)
     assert result.flow[0].numpy() == pytest.approx(new, abs=1e-3)
     assert result.dual[0].numpy() == pytest.approx(forces, abs=1e-3)
 
@@ -167,7 +169,7 @@ def test_the_median_is_that_of_the_values_around(height: int, width: int, seed: 
 
 def test_the_pyramid_is_that_of_opencv() -> None:
     image = texture(51, 67)
-    levels = tvl1._pyramid(torch.from_numpy(image)[None], TVL1Config())
+    levels = tvl1._build_pyramid(torch.from_numpy(image)[None], TVL1Config())
     for level in levels:
         assert level[0].numpy() == pytest.approx(image, abs=0.01)
         image = cv2.resize(image, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_LINEAR)
@@ -176,13 +178,13 @@ def test_the_pyramid_is_that_of_opencv() -> None:
 
 def test_flow_moves_to_a_finer_level_as_in_opencv() -> None:
     flow = np.random.default_rng(0).normal(size=(2, 21, 27)).astype(np.float32)
-    finer = tvl1._finer(torch.from_numpy(flow)[None], 26, 34)[0]
+    finer = tvl1._resize(torch.from_numpy(flow)[None], 26, 34)[0]
     for ours, plane in zip(finer, flow, strict=True):
         assert ours.numpy() == pytest.approx(cv2.resize(plane, (34, 26), interpolation=cv2.INTER_LINEAR), abs=1e-5)
 
 
 def test_no_level_is_smaller_than_16_pixels() -> None:
-    levels = tvl1._pyramid(torch.zeros(1, 26, 100), TVL1Config(scales=9))
+    levels = tvl1._build_pyramid(torch.zeros(1, 26, 100), TVL1Config(scales=9))
     assert [level.shape[1] for level in levels] == [26, 21, 17]
 
 
@@ -193,8 +195,8 @@ def test_each_level_begins_with_the_flow_of_the_one_before_in_its_own_pixels(mon
         seen.append(flow)
         return flow + 1
 
-    monkeypatch.setattr(tvl1, "_on_one_scale", one_more)
-    displacements(torch.zeros(1, 40, 60), torch.zeros(1, 40, 60), TVL1Config(scales=3, shrink=0.5))
+    monkeypatch.setattr(tvl1, "_compute_level", one_more)
+    compute_tvl1_flow(torch.zeros(1, 40, 60), torch.zeros(1, 40, 60), TVL1Config(scales=3, shrink=0.5))
     assert [flow.shape[2:] for flow in seen] == [(20, 30), (40, 60)]
     assert [flow.unique().tolist() for flow in seen] == [[0], [2]]
 
@@ -207,11 +209,11 @@ def test_settings_that_cannot_be_are_refused(wrong: dict[str, float]) -> None:
 
 def test_frames_too_small_or_of_two_sizes_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 16 pixels"):
-        displacements(torch.zeros(1, 15, 64), torch.zeros(1, 15, 64))
+        compute_tvl1_flow(torch.zeros(1, 15, 64), torch.zeros(1, 15, 64))
     with pytest.raises(ValueError, match="one pair or more"):
-        displacements(torch.zeros(0, 20, 20), torch.zeros(0, 20, 20))
+        compute_tvl1_flow(torch.zeros(0, 20, 20), torch.zeros(0, 20, 20))
     with pytest.raises(ValueError, match=r"\(1, 20, 20\) and \(2, 20, 20\)"):
-        displacements.__wrapped__.__wrapped__(torch.zeros(1, 20, 20), torch.zeros(2, 20, 20))
+        compute_tvl1_flow.__wrapped__.__wrapped__(torch.zeros(1, 20, 20), torch.zeros(2, 20, 20))
 
 
 def opencv(before: torch.Tensor, after: torch.Tensor, median: bool) -> np.ndarray:
@@ -225,7 +227,7 @@ def opencv(before: torch.Tensor, after: torch.Tensor, median: bool) -> np.ndarra
 @pytest.mark.parametrize("median", [True, False])
 def test_a_synthetic_warp_has_the_flow_of_opencv(median: bool) -> None:
     before, after, _ = known_warp(96, 128)
-    found = displacements(before, after, TVL1Config(median=median))[0].numpy()
+    found = compute_tvl1_flow(before, after, TVL1Config(median=median))[0].numpy()
     errors = end_point_errors(found, opencv(before, after, median))[8:-8, 8:-8]
     assert errors.mean() < 0.03
     assert np.percentile(errors, 95) < 0.1
@@ -240,7 +242,7 @@ def test_real_frames_have_the_flow_of_opencv(data: Path, name: str, moment: int)
         frames = [frame.to_ndarray(format="rgb24") for frame in pair]
     small = [cv2.resize(frame, (340, 256), interpolation=cv2.INTER_AREA) for frame in frames]
     before, after = (torch.from_numpy(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))[None] for frame in small)
-    errors = end_point_errors(displacements(before, after)[0].numpy(), opencv(before, after, median=True))
+    errors = end_point_errors(compute_tvl1_flow(before, after)[0].numpy(), opencv(before, after, median=True))
     assert errors.mean() < 0.02
     assert np.percentile(errors, 95) < 0.05
 
@@ -249,7 +251,7 @@ def test_real_frames_have_the_flow_of_opencv(data: Path, name: str, moment: int)
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 def test_a_gpu_finds_what_the_cpu_finds() -> None:
     before, after, _ = known_warp(96, 128)
-    found = displacements(before.cuda(), after.cuda())[0].cpu().numpy()
-    errors = end_point_errors(found, displacements(before, after)[0].numpy())
+    found = compute_tvl1_flow(before.cuda(), after.cuda())[0].cpu().numpy()
+    errors = end_point_errors(found, compute_tvl1_flow(before, after)[0].numpy())
     assert errors.mean() < 0.01
     assert np.percentile(errors, 95) < 0.02

@@ -1,1 +1,1 @@
-"""Features and their time: grids, windows, folders and files of arrays; needs no torch."""
+"""Features and how they lie in time: grids, windows, and folders and files of arrays. Needs no torch."""

@@ -1,4 +1,4 @@
-"""Files that hold the features of many videos, by name: `.npz`, and HDF5 through the optional package h5py."""
+"""Reads files that hold the features of many videos: `.npz`, and HDF5 through the optional package h5py."""
 
 import zipfile
 import zlib
@@ -9,38 +9,45 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from untrimmed.features.files import checked
+from untrimmed.features.files import check_array
 from untrimmed.io import BadInput, import_optional
 
-ENDINGS = (".npz", ".h5", ".hdf5")
+ARCHIVE_ENDINGS = (".npz", ".h5", ".hdf5")
+
+
+# What numpy and h5py raise for a file that is damaged.
+_FAULTS = (OSError, ValueError, EOFError, RuntimeError, KeyError, zlib.error, zipfile.BadZipFile)
 
 
 class Archive(ABC):
-    """An opened file. Raises BadInput, with the file's name, for whatever is not time x channels of floats."""
+    """An open file of features, whose videos are `names`, sorted."""
+
+    names: list[str]
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    @property
-    @abstractmethod
-    def names(self) -> list[str]:
-        """The videos in it, sorted."""
-
-    @abstractmethod
     def read(self, name: str) -> Float[np.ndarray, "time channels"]:
-        """The snippets of a video, perhaps none."""
+        """Read the snippets of a video, perhaps none. Raises BadInput unless they are time x channels of floats."""
+        try:
+            values = self._load(name)
+        except BadInput:
+            raise
+        except _FAULTS as error:
+            raise BadInput(f"{self.path}: {name} cannot be read ({error}); write the file again") from None
+        return check_array(values, f"{self.path}: {name}")
 
-    def _unreadable(self, name: str, error: Exception) -> BadInput:
-        return BadInput(f"{self.path}: {name} cannot be read ({error}); write the file again")
+    @abstractmethod
+    def _load(self, name: str) -> np.ndarray: ...
 
 
 def open_archive(path: Path) -> Archive:
-    """The archive at a path, by its ending."""
-    return Npz(path) if path.suffix == ".npz" else HDF5(path)
+    """Open the archive at a path, by its ending."""
+    return NpzArchive(path) if path.suffix == ".npz" else HDF5Archive(path)
 
 
-class Npz(Archive):
-    """An array a video; nothing pickled is read."""
+class NpzArchive(Archive):
+    """One array a video; nothing pickled is read."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -48,55 +55,40 @@ class Npz(Archive):
             if not zipfile.is_zipfile(path):
                 raise zipfile.BadZipFile("no .npz inside")
             self._arrays: Any = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except _FAULTS as error:
             raise BadInput(f"{path}: is not a readable .npz file ({error}); write it again") from None
+        self.names = sorted(self._arrays.files)
 
-    @property
-    def names(self) -> list[str]:
-        return sorted(self._arrays.files)
-
-    def read(self, name: str) -> Float[np.ndarray, "time channels"]:
-        try:
-            values = self._arrays[name]
-        except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-            raise self._unreadable(name, error) from None
-        return checked(values, f"{self.path}: {name}")
+    def _load(self, name: str) -> np.ndarray:
+        return self._arrays[name]
 
 
-class HDF5(Archive):
-    """A data set a video; or a group a video with one data set in it, as the C3D features of ActivityNet have it.
+class HDF5Archive(Archive):
+    """One data set a video; or one group a video with one data set in it, as in ActivityNet's C3D features.
 
     Links out of the file are not followed.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        h5py = import_optional("h5py", "hdf5", f"{path}: HDF5")
+        self._h5py = import_optional("h5py", "hdf5", f"{path}: HDF5")
         try:
-            self._file: Any = h5py.File(path, "r")
-            links = {name: self._file.get(name, getlink=True) for name in self._file}
-        except (OSError, RuntimeError) as error:
+            self._file: Any = self._h5py.File(path, "r")
+            self.names = sorted(self._list_arrays(self._file))
+        except _FAULTS as error:
             raise BadInput(f"{path}: is not a readable HDF5 file ({error}); write it again") from None
-        self._dataset, self._hard = h5py.Dataset, h5py.HardLink
-        self._names = sorted(name for name, link in links.items() if isinstance(link, h5py.HardLink))
 
-    @property
-    def names(self) -> list[str]:
-        return self._names
+    def _load(self, name: str) -> np.ndarray:
+        entry = self._file[name]
+        if not isinstance(entry, self._h5py.Dataset):
+            inner = self._list_arrays(entry)
+            if len(inner) != 1 or not isinstance(entry[inner[0]], self._h5py.Dataset):
+                content = ", ".join(inner) or "nothing"
+                raise BadInput(
+                    f"{self.path}: {name} holds {content}; one array a video was expected, so keep one of them"
+                )
+            entry = entry[inner[0]]
+        return np.asarray(entry[()])
 
-    def read(self, name: str) -> Float[np.ndarray, "time channels"]:
-        try:
-            values = self._inside(name)[()]
-        except (OSError, RuntimeError, KeyError) as error:
-            raise self._unreadable(name, error) from None
-        return checked(np.asarray(values), f"{self.path}: {name}")
-
-    def _inside(self, name: str) -> Any:
-        found = self._file[name]
-        if isinstance(found, self._dataset):
-            return found
-        inner = [key for key in found if isinstance(found.get(key, getlink=True), self._hard)]
-        if len(inner) != 1 or not isinstance(found[inner[0]], self._dataset):
-            there = ", ".join(inner) or "nothing"
-            raise BadInput(f"{self.path}: {name} holds {there}; one array a video was expected, so keep one of them")
-        return found[inner[0]]
+    def _list_arrays(self, group: Any) -> list[str]:
+        return [name for name in group if isinstance(group.get(name, getlink=True), self._h5py.HardLink)]

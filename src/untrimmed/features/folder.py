@@ -1,8 +1,8 @@
-"""Folders of features: read lazily, a file a video or one archive, and written whole, with a manifest."""
+"""Reads and writes folders of features: a file a video or one archive, with a manifest."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,11 +11,10 @@ import numpy as np
 from jaxtyping import Float
 
 from untrimmed.features import archives
-from untrimmed.features.files import ENDINGS, read_features, video_of
-from untrimmed.features.grid import Grid
-from untrimmed.features.video_features import FeatureSource, VideoFeatures, describe
+from untrimmed.features.files import FEATURE_ENDINGS, read_array, video_name
+from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.io import BadInput, missing, read_json, whole, write_json
-from untrimmed.video.sampling import ENDINGS as VIDEO_ENDINGS
+from untrimmed.video.containers import VIDEO_ENDINGS as VIDEO_ENDINGS
 
 MANIFEST = "manifest.json"
 CONVENTION = (
@@ -24,152 +23,136 @@ CONVENTION = (
 )
 """How snippets lie in time, for readers of a manifest."""
 PREFIX = "v_"
-"""What stands before a video's name in the files that go round for ActivityNet."""
+"""What comes before a video's name in the public files for ActivityNet."""
 
 
 class FeatureFolder:
-    """The features of many videos by name, read when asked for: a folder of feature files, one file,
-    or an archive (`.npz`, HDF5).
+    """The feature files of many videos by name, read lazily: a folder of them, one file, or an archive.
 
-    A folder that `FeatureWriter` made carries a manifest. Any other needs `source`, to say how its snippets lie
-    in time. `durations` are the videos' lengths in seconds where a manifest does not give them. A video is found
-    by the name of its file, also where just one of the two has a `v_` before it, as ActivityNet's files do, or a
-    video's ending after it. Raises BadInput with the file's name for anything unreadable.
+    A folder that `FeatureWriter` wrote has a manifest. Any other (or a `.npz` or HDF5 archive) needs `source`, to
+    say how its snippets lie in time. `durations` are the videos' lengths in seconds where a manifest does not give
+    them. A video is found by the name of its file, also where only one of the two has a `v_` before it, as
+    ActivityNet's files do, or a video's ending after it. Raises BadInput, with its name, for an unreadable file.
     """
 
     def __init__(
-        self, path: Path, source: FeatureSource | None = None, *, durations: Mapping[str, float] | None = None
+        self, path: str | Path, source: FeatureSource | None = None, *, durations: Mapping[str, float] | None = None
     ) -> None:
         self.path = Path(path)
         if not self.path.exists():
             raise missing(self.path, "file or folder of features")
         manifest = _read_manifest(self.path)
-        self._durations = {**manifest.durations, **(durations or {})}
+        self._files = {video: self.path / entry["file"] for video, entry in manifest.videos.items()}
+        stated = {video: entry["duration"] for video, entry in manifest.videos.items()}
+        self._durations = {**stated, **(durations or {})}
         if manifest.source and source and manifest.source != source:
             raise BadInput(
-                f"{self.path}: its features come from {describe(manifest.source)}, "
-                f"but {describe(source)} was asked for; extract again or change the source"
+                f"{self.path}: its features come from {manifest.source.summary}, "
+                f"but {source.summary} was asked for; extract again or change the source"
             )
-        chosen = manifest.source or source
-        if chosen is None:
+        source = manifest.source or source
+        if source is None:
             raise BadInput(
                 f"{self.path}: has no {MANIFEST}, so its frame rate is unknown; give data.layout or data.source"
             )
-        self.source = chosen
-        self._files = manifest.files
+        self.source = source
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
-    def __len__(self) -> int:
-        return len(self._names)
-
     def __contains__(self, video: object) -> bool:
         return isinstance(video, str) and self.find(video) is not None
 
-    def __getitem__(self, video: str) -> VideoFeatures:
-        values = self.read(video)
-        if not len(values):
-            raise BadInput(f"{self.path}: {video} has no snippets; extract it again or leave it out")
-        grid = self.source.grid
-        return VideoFeatures(values, grid, self.duration(video) or reach(grid, len(values)), self.source)
-
     def find(self, video: str) -> str | None:
-        """The name that a video has here, None where it has none."""
+        """Find the name that a video has here; None where it is absent."""
         for spelling in (video, PREFIX + video, video.removeprefix(PREFIX)):
             if spelling in self._names:
                 return spelling
-            if len(several := self._plain.get(_without_ending(spelling), ())) == 1:
-                return several[0]
+            if len(names := self._names_by_stem.get(_drop_ending(spelling), ())) == 1:
+                return names[0]
         return None
 
     def duration(self, video: str) -> float | None:
-        """The length of a video in seconds, None where nobody said it."""
+        """Return the length of a video in seconds; None where it is unknown."""
         return self._durations.get(video) or self._durations.get(self.find(video) or video)
 
     def read(self, video: str) -> Float[np.ndarray, "time channels"]:
-        """The snippets of a video as they are stored, perhaps none."""
+        """Read the snippets of a video as they are stored, perhaps none."""
         name = self.find(video)
         if name is None:
-            raise BadInput(f"{self.path}: has no features of {video!r}; extract it or leave it out")
+            raise no_features(self.path, video)
         file = self._names[name]
-        return self._archive.read(name) if file.suffix in archives.ENDINGS else read_features(file)
+        return self._archive.read(name) if file.suffix in archives.ARCHIVE_ENDINGS else read_array(file)
 
     @cached_property
     def _names(self) -> dict[str, Path]:
-        if self.path.suffix in archives.ENDINGS:
+        if self.path.suffix in archives.ARCHIVE_ENDINGS:
             return dict.fromkeys(self._archive.names, self.path)
-        if self._files:
-            return {video: self.path / file for video, file in self._files.items()}
         if self.path.is_file():
-            return {video_of(self.path): self.path}
+            return {video_name(self.path): self.path}
+        if self._files:
+            return self._files
         names: dict[str, Path] = {}
-        for file in sorted(file for file in self.path.iterdir() if file.name.endswith(ENDINGS)):
-            if (video := video_of(file)) in names:
+        for file in sorted(file for file in self.path.iterdir() if file.name.endswith(FEATURE_ENDINGS)):
+            if (video := video_name(file)) in names:
                 raise BadInput(f"{self.path}: {names[video].name} and {file.name} are both of {video}; remove one")
             names[video] = file
         return names
 
     @cached_property
-    def _plain(self) -> dict[str, list[str]]:
-        """Names by what they are without a video's ending."""
-        plain: dict[str, list[str]] = {}
+    def _names_by_stem(self) -> dict[str, list[str]]:
+        """The names by what remains without a video's ending."""
+        names: dict[str, list[str]] = {}
         for name in self._names:
-            plain.setdefault(_without_ending(name), []).append(name)
-        return plain
+            names.setdefault(_drop_ending(name), []).append(name)
+        return names
 
     @cached_property
     def _archive(self) -> archives.Archive:
         return archives.open_archive(self.path)
 
 
-def reach(grid: Grid, count: int) -> float:
-    """When the last of `count` snippets ends, in seconds: the end of a video whose length nobody said."""
-    return grid.start + (count - 1) * grid.step + grid.span
+def no_features(path: Path, video: str) -> BadInput:
+    """Return the error for a video whose features are absent."""
+    return BadInput(f"{path}: has no features of {video!r}; extract it or leave it out")
 
 
-class Origin(NamedTuple):
-    """A file that features were made of, so that another one of the same name is told apart."""
+class FileFingerprint(NamedTuple):
+    """The size and hash of the video that features were extracted from, to recognize another one of its name."""
 
     bytes: int
     sha256: str
 
 
 class FeatureWriter:
-    """Writes a feature folder, one whole file a video, and its manifest; going on with what is there already.
+    """Writes a feature folder, one whole file a video, and its manifest; continues a folder that exists.
 
     Raises BadInput when the folder holds features of another source.
     """
 
-    def __init__(self, path: Path, source: FeatureSource) -> None:
-        self.path = Path(path)
-        self.source = source
-        manifest = _read_manifest(self.path) if self.path.exists() else _Manifest()
-        if manifest.source is not None and manifest.source != source:
+    def __init__(self, path: str | Path, source: FeatureSource) -> None:
+        self.path, self.source = Path(path), source
+        stored, videos = _read_manifest(self.path)
+        if stored is not None and stored != source:
             raise BadInput(
-                f"{self.path}: holds features from {describe(manifest.source)}, not {describe(source)}; "
-                "choose another folder"
+                f"{self.path}: holds features from {stored.summary}, not {source.summary}; choose another folder"
             )
-        self._videos = {
-            video: dict(manifest.entries[video])
-            for video, file in manifest.files.items()
-            if (self.path / file).exists()
-        }
+        self._videos = {video: entry for video, entry in videos.items() if (self.path / entry["file"]).exists()}
 
     def __contains__(self, video: str) -> bool:
         return video in self._videos
 
-    def origin(self, video: str) -> "Origin | None":
-        """The file that a video's features were made of, where the manifest says."""
+    def fingerprint(self, video: str) -> FileFingerprint | None:
+        """Return the fingerprint of the video that features were extracted from; None where the manifest has none."""
         entry = self._videos[video]
-        return Origin(int(entry["bytes"]), str(entry["sha256"])) if "sha256" in entry else None
+        return FileFingerprint(int(entry["bytes"]), str(entry["sha256"])) if "sha256" in entry else None
 
-    def write(self, video: str, features: VideoFeatures, origin: "Origin | None" = None) -> None:
-        """Store one video in half precision where its values allow, and enter it in the manifest."""
+    def write(self, video: str, features: VideoFeatures, fingerprint: FileFingerprint | None = None) -> None:
+        """Write one video, in half precision where its values allow, and add it to the manifest."""
         file = self.path / f"{video}.npy"
         if file.parent != self.path or video in ("", ".", ".."):
             raise BadInput(f"video {video!r}: cannot be the name of a file; rename it")
-        # Half precision reaches to 65,504 only; what lies beyond must not become infinite.
+        # Half precision reaches to 65,504 only; larger values must not become infinite.
         precise = np.abs(features.values).max() > np.finfo(np.float16).max
         values = np.asarray(features.values, np.float32 if precise else np.float16)
         with whole(file) as temporary, temporary.open("wb") as stream:
@@ -180,7 +163,7 @@ class FeatureWriter:
             "snippets": len(values),
             "dtype": str(values.dtype),
         }
-        self._videos[video] = {**entry, **(origin._asdict() if origin else {})}
+        self._videos[video] = {**entry, **(fingerprint._asdict() if fingerprint else {})}
         manifest = {
             "source": asdict(self.source),
             "convention": CONVENTION,
@@ -189,43 +172,40 @@ class FeatureWriter:
         write_json(self.path / MANIFEST, manifest)
 
 
-@dataclass(frozen=True)
-class _Manifest:
-    source: FeatureSource | None = None
-    files: Mapping[str, str] = field(default_factory=dict)
-    durations: Mapping[str, float] = field(default_factory=dict)
-    entries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+class _Manifest(NamedTuple):
+    source: FeatureSource | None
+    videos: dict[str, dict[str, Any]]
 
 
-def stated_source(path: Path) -> FeatureSource | None:
-    """What the manifest of a folder says of its features; None where there is none. BadInput for a broken one."""
+def read_source(path: str | Path) -> FeatureSource | None:
+    """Read the source in the manifest of a folder; None without a manifest. Raises BadInput for a broken one."""
     return _read_manifest(Path(path)).source if Path(path).is_dir() else None
 
 
-def origin_of(path: Path) -> Origin:
-    """The file at a path as it is now; it is read through."""
+def compute_fingerprint(path: str | Path) -> FileFingerprint:
+    """Compute the fingerprint of a file, all of which is read."""
     with Path(path).open("rb") as file:
-        return Origin(Path(path).stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+        return FileFingerprint(Path(path).stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def _read_manifest(path: Path) -> _Manifest:
     file = (path if path.is_dir() else path.parent) / MANIFEST
-    if path.suffix in archives.ENDINGS or not file.exists():
-        return _Manifest()
+    if path.suffix in archives.ARCHIVE_ENDINGS or not (path.exists() and file.exists()):
+        return _Manifest(None, {})
     content = read_json(file)
     try:
         source = FeatureSource.from_json(content["source"])
-        videos = content["videos"]
-        files = {video: str(entry["file"]) for video, entry in videos.items()}
-        durations = {video: float(entry["duration"]) for video, entry in videos.items()}
+        videos = {
+            video: {**entry, "file": str(entry["file"]), "duration": float(entry["duration"])}
+            for video, entry in content["videos"].items()
+        }
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadInput(f"{file}: is not a manifest of features ({error!r}); extract the folder again") from None
     if path.is_file():
-        files = {video: name for video, name in files.items() if name == path.name}
-        return _Manifest(source, {}, {video: durations[video] for video in files})
-    return _Manifest(source, files, durations, videos)
+        videos = {video: entry for video, entry in videos.items() if entry["file"] == path.name}
+    return _Manifest(source, videos)
 
 
-def _without_ending(name: str) -> str:
+def _drop_ending(name: str) -> str:
     stem, dot, ending = name.rpartition(".")
     return stem if dot and f".{ending.lower()}" in VIDEO_ENDINGS else name

@@ -45,10 +45,14 @@ class Grid:
         return (seconds - self.origin) / self.step
 
     def from_snippet(self, first: int) -> "Grid":
-        """The grid of the same snippets counted from `first`."""
+        """Return the grid of the same snippets counted from `first`."""
         return replace(self, start=self.start + first * self.step)
 
-    def resampled(self, before: int, after: int) -> "Grid":
-        """The grid when `before` snippets are resized to `after`: positions scale, times stay."""
-        step = self.step * before / after
+    def end(self, count: int) -> float:
+        """Return when the last of `count` snippets ends, in seconds."""
+        return self.start + (count - 1) * self.step + self.span
+
+    def resample(self, old_count: int, new_count: int) -> "Grid":
+        """Return the grid when snippets are resized from one count to another: positions scale, times stay."""
+        step = self.step * old_count / new_count
         return Grid(step, step, self.origin)

@@ -1,4 +1,4 @@
-"""The feature files that people have of the public data sets: their channels, and how their snippets lie in time.
+"""Describes the public feature files of data sets: their channels, and how their snippets lie in time.
 
 In each, the middle of snippet i is at (i * stride + window / 2) / fps seconds, which is position i + 0.5.
 """
@@ -13,13 +13,13 @@ from untrimmed.io import BadInput
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How a public set of feature files is to be read."""
+    """How a public set of feature files is read."""
 
     source: FeatureSource
     widths: tuple[int, ...]
     """Channels of each of the source's streams."""
     prefix: str = ""
-    """What stands before a video's name in the name of its file."""
+    """What comes before a video's name in the name of its file."""
     rates: Mapping[str, float] = field(default_factory=dict)
     """Frames a second of the videos that differ from the source."""
     spread: bool = False
@@ -28,16 +28,16 @@ class Layout:
     """Streams are cut to the shorter however much they differ, and an empty one makes zeros of all."""
 
     def width(self, stream: str) -> int:
-        """The channels of one stream."""
-        return self.widths[self._place(stream)]
+        """Return the channels of one stream."""
+        return self.widths[self._index(stream)]
 
     def columns(self, streams: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
-        """Where some streams lie in a file that holds all."""
-        firsts = [sum(self.widths[: self._place(stream)]) for stream in streams]
+        """Return the half-open ranges of channels of some streams in a file that holds all."""
+        firsts = [sum(self.widths[: self._index(stream)]) for stream in streams]
         return tuple((first, first + self.width(stream)) for first, stream in zip(firsts, streams, strict=True))
 
     def grid(self, video: str, count: int, duration: float | None) -> Grid:
-        """How the `count` snippets of a video lie in time; BadInput where that needs a length that nobody said."""
+        """Build the grid of the `count` snippets of a video. Raises BadInput where that needs an unknown length."""
         if self.spread and duration is None:
             raise BadInput(
                 f"{video}: its rows are spread over the video, and its length is unknown; give it in data.annotations"
@@ -47,7 +47,7 @@ class Layout:
         source = self.source
         return Grid.from_frames(source.stride, source.window, self.rates.get(video, source.fps), source.start)
 
-    def _place(self, stream: str) -> int:
+    def _index(self, stream: str) -> int:
         if stream not in self.source.streams:
             raise BadInput(f"data.streams: there is no {stream!r}, only {', '.join(self.source.streams)}")
         return self.source.streams.index(stream)
@@ -121,7 +121,7 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def find_layout(name: str) -> Layout:
-    """The layout of a name; BadInput, with those there are, for a name that is none."""
+    """Find a layout by its name. Raises BadInput, with the names of all, for an unknown one."""
     if name not in LAYOUTS:
         raise BadInput(f"data.layout = {name!r}: there are {', '.join(LAYOUTS)}; or describe yours in [data.source]")
     return LAYOUTS[name]

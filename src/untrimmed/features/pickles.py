@@ -1,4 +1,4 @@
-"""Reads arrays of numbers out of pickles that strangers made, without running anything that is in them."""
+"""Reads arrays of numbers from pickles of strangers without running anything that is in them."""
 
 import io
 import pickle
@@ -18,7 +18,7 @@ _DEPTH = 3
 
 
 def read_pickle(path: Path, content: bytes) -> Any:
-    """The plain containers, texts and numbers in a pickle, with numpy's arrays and scalars among them as arrays.
+    """Read the plain containers, texts and numbers in a pickle, with numpy's arrays and scalars in them as arrays.
 
     A pickle is a program. This one may name numpy's arrays, scalars and number types, and those not by numpy's own
     code but by stand-ins that accept bytes, a shape and a type; every other name in it is refused before it is
@@ -26,8 +26,8 @@ def read_pickle(path: Path, content: bytes) -> Any:
     """
     try:
         _refuse_far_memos(content)
-        found = _Unpickler(io.BytesIO(content), encoding="latin1").load()
-        return _unwrapped(found, _DEPTH, iter(range(len(content))))
+        value = _Unpickler(io.BytesIO(content), encoding="latin1").load()
+        return _unwrap(value, _DEPTH, iter(range(len(content))))
     except _NotAdmitted as error:
         raise BadInput(f"{path}: wants {error}, more than arrays and plain containers; nothing was run") from None
     except Exception as error:  # what a broken pickle raises has no bound, and nothing of ours is called by it
@@ -43,12 +43,12 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module_name: str, global_name: str, /) -> Any:
         package, _, module = module_name.rpartition(".")
         if package in _NUMPY or module_name == "numpy":
-            known = _ADMITTED.get((module, global_name))
+            make = _ADMITTED.get((module, global_name))
         else:
-            known = _ADMITTED.get((module_name, global_name))
-        if known is None:
+            make = _ADMITTED.get((module_name, global_name))
+        if make is None:
             raise _NotAdmitted(f"{module_name}.{global_name}")
-        return _StandIn(known)
+        return _StandIn(make)
 
 
 class _StandIn:
@@ -78,7 +78,7 @@ class _Kind:
 
 
 class _Array:
-    """An array of numbers whose bytes come after it was made."""
+    """An array of numbers, whose bytes come after it was created."""
 
     __slots__ = ("values",)
 
@@ -87,20 +87,20 @@ class _Array:
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, kind, fortran, content = state
-        self.values = _shaped(content, kind, shape, "F" if fortran else "C")
+        self.values = _build_array(content, kind, shape, "F" if fortran else "C")
 
 
 def _from_buffer(content: Any, kind: _Kind, shape: tuple[int, ...], order: str) -> _Array:
     array = _Array()
-    array.values = _shaped(content, kind, shape, order)
+    array.values = _build_array(content, kind, shape, order)
     return array
 
 
 def _scalar(kind: _Kind, content: Any) -> float:
-    return _shaped(content, kind, (), "C").item()
+    return _build_array(content, kind, (), "C").item()
 
 
-def _shaped(content: Any, kind: _Kind, shape: tuple[int, ...], order: str) -> np.ndarray:
+def _build_array(content: Any, kind: _Kind, shape: tuple[int, ...], order: str) -> np.ndarray:
     # Python 2 had no bytes: what it wrote comes as text, a character a byte.
     content = content.encode("latin1") if isinstance(content, str) else content
     return np.frombuffer(content, kind.dtype).reshape(shape, order="F" if order == "F" else "C")
@@ -114,7 +114,7 @@ def _no_bytes() -> bytes:
     return b""
 
 
-def _only_named(*_: Any) -> None:
+def _refuse_call(*_: Any) -> None:
     raise _NotAdmitted("to make an array by itself")
 
 
@@ -123,7 +123,7 @@ _ADMITTED: dict[tuple[str, str], Callable[..., Any]] = {
     ("multiarray", "scalar"): _scalar,
     ("numeric", "_frombuffer"): _from_buffer,
     ("numpy", "dtype"): _Kind,
-    ("numpy", "ndarray"): _only_named,
+    ("numpy", "ndarray"): _refuse_call,
     ("_codecs", "encode"): _encode,
     ("builtins", "bytes"): _no_bytes,
 }
@@ -136,8 +136,8 @@ def _refuse_far_memos(content: bytes) -> None:
             raise ValueError(f"slot {argument} in {len(content)} bytes")
 
 
-def _unwrapped(value: Any, depth: int, allowance: Iterator[int]) -> Any:
-    """The value with arrays for their stand-ins; refuses what is nested deeper than `depth`, or is no plain value.
+def _unwrap(value: Any, depth: int, allowance: Iterator[int]) -> Any:
+    """Return the value with arrays in place of stand-ins; refuse values that are nested deeper than `depth`.
 
     `allowance` ends when more values were seen than the file has bytes: only one that says "the same list again"
     over and over unfolds to so many.
@@ -149,7 +149,7 @@ def _unwrapped(value: Any, depth: int, allowance: Iterator[int]) -> Any:
     if value is None or isinstance(value, bool | int | float | str | bytes):
         return value
     if depth and isinstance(value, dict):
-        return {_unwrapped(k, 0, allowance): _unwrapped(v, depth - 1, allowance) for k, v in value.items()}
+        return {_unwrap(k, 0, allowance): _unwrap(v, depth - 1, allowance) for k, v in value.items()}
     if depth and isinstance(value, list | tuple):
-        return [_unwrapped(inner, depth - 1, allowance) for inner in value]
+        return [_unwrap(inner, depth - 1, allowance) for inner in value]
     raise _NotAdmitted(f"a {type(value).__name__.strip('_').lower()} within {_DEPTH - depth} others")

@@ -1,4 +1,4 @@
-"""What was seen in a video, and when: feature vectors on a grid of snippets."""
+"""Holds the feature vectors of a video on a grid of snippets, and where they come from."""
 
 import math
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from jaxtyping import Float
 from untrimmed.features.grid import Grid
 from untrimmed.io import BadInput, Config
 
-# Snippets that are looked at together.
-_PIECE = 4096
+# Snippets that are checked together.
+_CHUNK = 4096
 
 Resampling = Literal["linear", "nearest", "cubic", "area"]
 _INTERPOLATION = {
@@ -26,7 +26,7 @@ _INTERPOLATION = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FeatureSource(Config):
-    """Where features come from: what a detector must be given again to understand them."""
+    """Where features come from. A detector only understands features of the source that it was trained on."""
 
     backbone: str
     """The network or sensor, such as `efficientnet-lite0`."""
@@ -41,7 +41,7 @@ class FeatureSource(Config):
     start: float = 0.0
     """Seconds at which the first snippet begins."""
     weights: tuple[str, ...] = ()
-    """The first digits of the SHA-256 of each backbone's weights; empty where nobody said."""
+    """The first digits of the SHA-256 of each backbone's weights; empty where unknown."""
 
     def __post_init__(self) -> None:
         for name in ("fps", "stride", "window"):
@@ -50,7 +50,7 @@ class FeatureSource(Config):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "FeatureSource":
-        """The source of what `asdict` made of it and JSON kept. Raises TypeError for unknown keys."""
+        """Build a source from the JSON of its `asdict`. Raises TypeError for unknown keys."""
         lists = {key: tuple(value[key]) for key in ("streams", "weights") if key in value}
         return cls(**{**value, **lists})
 
@@ -59,8 +59,16 @@ class FeatureSource(Config):
         """How the snippets of a whole video lie in time."""
         return Grid.from_frames(self.stride, self.window, self.fps, self.start)
 
-    def averaged(self, count: int) -> "FeatureSource":
-        """The source when `count` snippets at a time are averaged into one."""
+    @property
+    def summary(self) -> str:
+        """One line that tells sources apart."""
+        streams = "+".join(self.streams) or "one stream"
+        weights = f", weights {'+'.join(self.weights)}" if self.weights else ""
+        rate = f"{self.fps:g} fps, stride {self.stride:g}, window {self.window:g}"
+        return f"{self.backbone} ({streams}, {rate}{weights})"
+
+    def average(self, count: int) -> "FeatureSource":
+        """Return the source when `count` snippets at a time are averaged into one."""
         if count == 1:
             return self
         return replace(self, stride=self.stride * count, window=self.window + (count - 1) * self.stride)
@@ -85,7 +93,7 @@ class VideoFeatures:
         """Consecutive snippets, `features[a:b]`, with their time."""
         first, last, step = snippets.indices(len(self))
         if step != 1:
-            raise ValueError(f"snippets [{first}:{last}:{step}] are not consecutive; use resized for another rate")
+            raise ValueError(f"snippets [{first}:{last}:{step}] are not consecutive; use resize for another rate")
         return replace(self, values=self.values[first:last], grid=self.grid.from_snippet(first))
 
     @property
@@ -93,28 +101,33 @@ class VideoFeatures:
         """The width of a feature vector."""
         return self.values.shape[1]
 
-    def resized(self, count: int, resampling: Resampling = "linear") -> "VideoFeatures":
-        """The same stretch of time in `count` snippets."""
+    @property
+    def end(self) -> float:
+        """When the last snippet ends, in seconds."""
+        return self.grid.end(len(self))
+
+    def resize(self, count: int, resampling: Resampling = "linear") -> "VideoFeatures":
+        """Interpolate to `count` snippets that cover the same time."""
         return replace(
-            self, values=resample(self.values, count, resampling), grid=self.grid.resampled(len(self), count)
+            self, values=resample(self.values, count, resampling), grid=self.grid.resample(len(self), count)
         )
 
-    def averaged(self, count: int) -> "VideoFeatures":
-        """The mean of every `count` snippets; a rest at the end that is shorter is left out."""
+    def average(self, count: int) -> "VideoFeatures":
+        """Average every `count` snippets into one; a shorter remainder at the end is dropped."""
         if count == 1:
             return self
-        whole_ones = len(self) // count
-        if whole_ones == 0:
+        length = len(self) // count
+        if length == 0:
             raise ValueError(f"{len(self)} snippets are fewer than the {count} to average")
-        groups = np.asarray(self.values[: whole_ones * count], np.float32).reshape(whole_ones, count, -1)
+        groups = np.asarray(self.values[: length * count], np.float32).reshape(length, count, -1)
         grid = Grid(self.grid.step * count, self.grid.span + (count - 1) * self.grid.step, self.grid.start)
-        return replace(self, values=groups.mean(1), grid=grid, source=self.source.averaged(count))
+        return replace(self, values=groups.mean(1), grid=grid, source=self.source.average(count))
 
 
 def resample(
     values: Float[np.ndarray, "time channels"], count: int, resampling: Resampling = "linear"
 ) -> Float[np.ndarray, "count channels"]:
-    """Resize along time to `count` snippets; what a snippet covers scales, so positions do."""
+    """Interpolate along time to `count` snippets; positions scale with what a snippet covers."""
     if len(values) == count:
         return values
     # A picture with one row a snippet: rows are resized, columns are not.
@@ -123,11 +136,11 @@ def resample(
 
 
 def check_finite(video: str, features: VideoFeatures) -> None:
-    """Refuse features with a NaN or infinity in them."""
+    """Raise BadInput for features with a NaN or infinity in them."""
     first, count = None, 0
-    # Piece by piece: those of many hours are a file, which need not be in memory as a whole.
-    for start in range(0, len(features), _PIECE):
-        bad = ~np.isfinite(features.values[start : start + _PIECE])
+    # Chunk by chunk: those of many hours are a file, which need not be in memory as a whole.
+    for start in range(0, len(features), _CHUNK):
+        bad = ~np.isfinite(features.values[start : start + _CHUNK])
         if bad.any():
             count += bad.sum()
             first = first or (start + int(np.argwhere(bad)[0][0]), int(np.argwhere(bad)[0][1]))
@@ -136,11 +149,3 @@ def check_finite(video: str, features: VideoFeatures) -> None:
             f"features of {video}: {count} values are not finite, the first is {features.values[first]} at snippet "
             f"{first[0]}, channel {first[1]}; extract them again or leave the video out"
         )
-
-
-def describe(source: FeatureSource) -> str:
-    """One line that tells two sources apart."""
-    streams = "+".join(source.streams) or "one stream"
-    weights = f", weights {'+'.join(source.weights)}" if source.weights else ""
-    rate = f"{source.fps:g} fps, stride {source.stride:g}, window {source.window:g}"
-    return f"{source.backbone} ({streams}, {rate}{weights})"

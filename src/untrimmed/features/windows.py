@@ -1,4 +1,4 @@
-"""Cuts the features of a video into windows of one length, which is what a model takes."""
+"""Cuts the features of a video into windows of one length, the input of models."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,31 +32,32 @@ class WindowConfig(Config):
 
 
 class Window(NamedTuple):
-    """One input of a model: features in float32 and how they lie in time; what lies past `real` is padding."""
+    """One input of a model: features in float32 and how they lie in time, padded after `valid_length` snippets."""
 
     values: Float[np.ndarray, "channels length"]
-    real: int
+    valid_length: int
     grid: Grid
 
 
-def starts(snippets: int, length: int, overlap: float) -> range:
-    """The first snippets of windows that cover a video, the last one ending no sooner than the video."""
+def window_starts(snippets: int, length: int, overlap: float) -> range:
+    """Return the first snippets of windows that cover a video; the last one ends no sooner than the video."""
     stride = max(1, round(length * (1 - overlap)))
     return range(0, max(1, snippets - length + stride), stride)
 
 
-def windows(features: VideoFeatures, config: WindowConfig, length: int) -> Iterator[Window]:
-    """The windows of a video for detection, in order."""
+def cut_windows(features: VideoFeatures, config: WindowConfig, length: int) -> Iterator[Window]:
+    """Yield the windows of a video for detection, in order."""
     if config.mode == "whole":
-        whole = features.resized(length)
+        whole = features.resize(length)
         yield pad_window(np.asarray(whole.values), whole.grid, length)
         return
-    for first in starts(len(features), length, config.test_overlap):
+    for first in window_starts(len(features), length, config.test_overlap):
         part = features[first : first + length]
         yield pad_window(np.asarray(part.values), part.grid, length)
 
 
 def pad_window(values: Float[np.ndarray, "time channels"], grid: Grid, length: int) -> Window:
+    """Transpose snippets to channels x time, and pad them with zeros to a window."""
     padded = np.zeros((values.shape[1], length), np.float32)
     padded[:, : len(values)] = values.T
     return Window(padded, len(values), grid)

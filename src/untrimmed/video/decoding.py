@@ -1,4 +1,4 @@
-"""The frames of a video file, each with the time at which it is shown, whatever the container and the damage."""
+"""Decodes the frames of a video file, each with its true time, whatever the container and the damage."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -11,14 +11,11 @@ import av
 from av.error import FFmpegError, InvalidDataError
 
 from untrimmed.io import BadInput
-from untrimmed.video.containers import Source, clock, opened, packets, stated_duration
-
-# Seconds. Times come as floats, and what is equal must not differ by that.
-_EQUAL = 1e-6
+from untrimmed.video.containers import EQUAL, OpenVideo, open_video, read_packets
 
 
-class Shown(NamedTuple):
-    """A decoded frame, when it is shown and when it is gone, in seconds from the first of its video."""
+class DecodedFrame(NamedTuple):
+    """A decoded frame, and when it begins and ends, in seconds from the first frame of its video."""
 
     time: float
     end: float
@@ -26,154 +23,164 @@ class Shown(NamedTuple):
 
 
 @dataclass
-class Reading:
-    """What is learned of a file while its frames are read.
+class DecodingReport:
+    """What is learned about a file while its frames are decoded.
 
-    `stated` seconds are promised, None where nothing is; `lost` seconds lay in packets that could not be decoded;
-    `height`, `width` (pixels) and `turns` (quarter turns, counter-clockwise, to be upright) are of the first frame;
-    `origin` is the time that the source gives it, in seconds, and all other times count from there.
+    The container promises `stated_duration` seconds, None where it does not say. `lost` seconds were in packets
+    that cannot be decoded. `height`, `width` (pixels) and `turns` (quarter turns, counter-clockwise, to be upright)
+    are of the first frame; `origin` is its time in the seconds of the source. All other times count from there.
     """
 
-    stated: float | None = None
+    stated_duration: float | None = None
     lost: float = 0.0
     height: int = 0
     width: int = 0
     turns: int = 0
     origin: float = 0.0
 
-    def note(self, first: Shown) -> None:
-        """Learn what the first frame tells."""
+    def add_first_frame(self, first: DecodedFrame) -> None:
+        """Store the size, rotation and time of the first frame."""
         frame = first.frame
-        self.height, self.width, self.turns = frame.height, frame.width, quarter_turns(frame)
+        self.height, self.width, self.turns = frame.height, frame.width, count_quarter_turns(frame)
         self.origin = first.time
 
     def check_complete(self, path: Path, end: float) -> None:
-        """Raises BadInput where the last frame is gone, `end`, much before the time that was stated."""
-        decoded = end - self.lost
+        """Raise BadInput where the last frame ends, at `end` seconds, well before the stated duration."""
+        stated, decoded = self.stated_duration, end - self.lost
         # A second, or a fifth of a clip that is shorter than five: streams of one file end that far apart.
-        if self.stated and self.stated - decoded > min(1.0, self.stated / 5):
+        if stated and stated - decoded > min(1.0, stated / 5):
             raise BadInput(
-                f"{path}: only {decoded:.1f} of its {self.stated:.1f} seconds can be decoded; "
+                f"{path}: only {decoded:.1f} of its {stated:.1f} seconds can be decoded; "
                 "fetch the file again, or set allow_truncated to use what there is"
             )
 
 
-def frames(path: Path, reading: Reading, after: float = 0.0) -> Iterator[Shown]:
-    """Every frame in order, from the one that is on show `after` seconds from the first, or from an earlier one.
+def decode_frames(path: str | Path, report: DecodingReport, start: float = 0.0) -> Iterator[DecodedFrame]:
+    """Decode every frame in order, from the one on show `start` seconds after the first, or from an earlier one.
 
-    Of MP4, QuickTime, Matroska and WebM only the stretch from the keyframe before is decoded; other containers are
-    read from their start. Times are those of presentation, moved so that the first is 0. Where they are broken:
+    Of MP4, QuickTime, Matroska and WebM, decoding begins at the keyframe before `start`; other containers are
+    read from their beginning. Times are presentation times, moved so that the first is 0. Broken ones are fixed:
 
     - a frame without a time (raw streams), or with one that is not after that of the frame before it, is shown one
       frame interval after that; the following ones keep their distance to it, unless their own times fit again;
-    - times that run on from another point (recordings that were joined) are so joined; in MPEG streams, whose clock
-      may start anew, a step of more than ten seconds is one of these; elsewhere a step ahead, however long, is
-      believed, and the frame before it stays on show;
-    - in AVI, which has no times of presentation, the frames take its times of decoding in turn.
+    - times that continue from another point (recordings that were joined) are joined; in MPEG streams, whose clock
+      may restart, a step of more than ten seconds counts as one; elsewhere a step ahead, however long, is
+      trusted, and the frame before it stays on show;
+    - in AVI, which has no presentation times, the frames take its decoding times in turn.
 
-    A stretch of a file that is mended so before `after` has the times of the file instead. Raises BadInput for an
-    unusable file, and where not one frame can be decoded.
+    Times that would be fixed before `start` keep the values of the file instead. Raises BadInput for an unusable
+    file, and where no frame can be decoded.
     """
-    yield from _with_ends(_from(Path(path), reading, after))
+    yield from _connect_ends(_decode_from(Path(path), report, start))
 
 
-def arriving(source: Source, reading: Reading) -> Iterator[Shown]:
-    """Every frame of an open source as it comes, with times mended as in `frames`; none where none can be decoded."""
-    read = _timed(source, reading)
-    if first := next(read, None):
-        reading.note(first)
-        yield from _with_ends(_since(first.time, chain([first], read)))
+def decode_complete(path: Path, report: DecodingReport, allow_truncated: bool) -> Iterator[DecodedFrame]:
+    """Decode every frame of a file. Raises BadInput after the last if it ends early, unless `allow_truncated`."""
+    end = 0.0
+    for frame in decode_frames(path, report):
+        end = frame.end
+        yield frame
+    if not allow_truncated:
+        report.check_complete(path, end)
 
 
-def first_frame(source: Source) -> av.VideoFrame | None:
-    """The first frame that can be decoded, None where none can."""
-    first = next(_timed(source, Reading()), None)
+def decode_live(video: OpenVideo, report: DecodingReport) -> Iterator[DecodedFrame]:
+    """Decode every frame of an open source as it arrives, with times as in `decode_frames`; perhaps none."""
+    frames = _decode_with_times(video, report)
+    if first := next(frames, None):
+        report.add_first_frame(first)
+        yield from _connect_ends(_subtract_origin(first.time, chain([first], frames)))
+
+
+def decode_first_frame(video: OpenVideo) -> av.VideoFrame | None:
+    """Decode the first frame that can be decoded; None where there is none."""
+    first = next(_decode_with_times(video, DecodingReport()), None)
     return first and first.frame
 
 
-def quarter_turns(frame: av.VideoFrame) -> int:
-    """Counter-clockwise quarter turns that bring a frame upright."""
+def count_quarter_turns(frame: av.VideoFrame) -> int:
+    """Count the counter-clockwise quarter turns that bring a frame upright."""
     return round(frame.rotation / 90) % 4
 
 
-def empty(path: Path) -> BadInput:
-    """The sentence for a file without a picture."""
+def undecodable(path: Path) -> BadInput:
+    """Return the error for a file of which no frame can be decoded."""
     return BadInput(f"{path}: not one picture of it can be decoded; fetch or convert the file again")
 
 
-def _from(path: Path, reading: Reading, after: float) -> Iterator[Shown]:
-    with opened(path) as source:
-        reading.stated = stated_duration(source)
-        read = _timed(source, reading)
-        first = next(read, None)
+def _decode_from(path: Path, report: DecodingReport, start: float) -> Iterator[DecodedFrame]:
+    with open_video(path) as video:
+        report.stated_duration = video.stated_duration
+        frames = _decode_with_times(video, report)
+        first = next(frames, None)
         if first is None:
-            raise empty(path)
-        reading.note(first)
-        sought = _sought(source, reading, first.time, after) if source.can_be_sought else None
-        if sought or after <= 0 or not source.can_be_sought:
-            yield from _since(first.time, sought or chain([first], read))
+            raise undecodable(path)
+        report.add_first_frame(first)
+        from_keyframe = _seek(video, report, first.time, start) if video.is_seekable else None
+        if from_keyframe or start <= 0 or not video.is_seekable:
+            yield from _subtract_origin(first.time, from_keyframe or chain([first], frames))
             return
-    # Seeking left the container somewhere else; opened anew it is at its start for certain.
-    reading.lost = 0.0
-    with opened(path) as source:
-        yield from _since(first.time, _timed(source, reading))
+    # Seeking left the container somewhere else; only opening it again brings it back to its start for certain.
+    report.lost = 0.0
+    with open_video(path) as video:
+        yield from _subtract_origin(first.time, _decode_with_times(video, report))
 
 
-def _sought(source: Source, reading: Reading, origin: float, after: float) -> Iterator[Shown] | None:
-    """The frames from a keyframe that is shown at `after` or before, in the file's own time; None without one."""
+def _seek(video: OpenVideo, report: DecodingReport, origin: float, start: float) -> Iterator[DecodedFrame] | None:
+    """The frames from a keyframe that is shown at `start` or before, in the file's own time; None without one."""
     back = 0.0
-    while after - back > 0 and source.stream.time_base:
-        reading.lost = 0.0
+    while start - back > 0 and video.stream.time_base:
+        report.lost = 0.0
         try:
-            source.container.seek(int((origin + after - back) / source.stream.time_base), stream=source.stream)
+            video.container.seek(int((origin + start - back) / video.stream.time_base), stream=video.stream)
         except FFmpegError:
             return None
-        read = _timed(source, reading)
-        # What comes before the keyframe is shown before it, and may need frames that were not read.
-        key = next((shown for shown in read if shown.frame.key_frame), None)
-        if key and origin <= key.time <= origin + after + _EQUAL:
-            return chain([key], read)
-        # Containers look for a keyframe by its time of decoding, which can be before that of its showing.
+        frames = _decode_with_times(video, report)
+        # Frames that come before the keyframe are shown before it, and may need frames that were not read.
+        key = next((decoded for decoded in frames if decoded.frame.key_frame), None)
+        if key and origin <= key.time <= origin + start + EQUAL:
+            return chain([key], frames)
+        # Containers look for a keyframe by its decoding time, which can be before its presentation time.
         back = max(1.0, 4 * back)
     return None
 
 
-def _since(origin: float, read: Iterator[Shown]) -> Iterator[Shown]:
-    for time, end, frame in read:
-        yield Shown(time - origin, end - origin, frame)
+def _subtract_origin(origin: float, frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
+    for time, end, frame in frames:
+        yield DecodedFrame(time - origin, end - origin, frame)
 
 
-def _with_ends(read: Iterator[Shown]) -> Iterator[Shown]:
-    """The same frames, each gone when the next one is shown."""
-    held = next(read, None)
-    for following in read:
-        if held:
-            yield held._replace(end=following.time)
-        held = following
-    if held:
-        yield held
+def _connect_ends(frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
+    """Yield the same frames, each ending when the next one is shown."""
+    previous = next(frames, None)
+    for frame in frames:
+        if previous:
+            yield previous._replace(end=frame.time)
+        previous = frame
+    if previous:
+        yield previous
 
 
-def _timed(source: Source, reading: Reading) -> Iterator[Shown]:
-    times = clock(source)
-    for stamp, frame in _decoded(source, reading):
-        base = float(frame.time_base or source.stream.time_base or 0)
-        time = times.time(None if stamp is None else stamp * base)
-        yield Shown(time, time + ((frame.duration or 0) * base or times.interval), frame)
+def _decode_with_times(video: OpenVideo, report: DecodingReport) -> Iterator[DecodedFrame]:
+    clock = video.create_clock()
+    for stamp, frame in _decode_with_stamps(video, report):
+        base = float(frame.time_base or video.stream.time_base or 0)
+        time = clock.advance(None if stamp is None else stamp * base)
+        yield DecodedFrame(time, time + ((frame.duration or 0) * base or clock.interval), frame)
 
 
-def _decoded(source: Source, reading: Reading) -> Iterator[tuple[int | None, av.VideoFrame]]:
-    """Every frame in the order of showing with the time that it says, in units of its time base."""
+def _decode_with_stamps(video: OpenVideo, report: DecodingReport) -> Iterator[tuple[int | None, av.VideoFrame]]:
+    """Every frame in presentation order with its timestamp, in units of its time base."""
     order: deque[int] = deque()
-    for packet in packets(source):
-        if source.stores_order_alone and packet.dts is not None:
+    for packet in read_packets(video):
+        if video.stores_order_alone and packet.dts is not None:
             order.append(packet.dts)
         try:
-            decoded = packet.decode()
+            frames = packet.decode()
         except InvalidDataError:
-            reading.lost += float((packet.duration or 0) * (source.stream.time_base or 0))
-            if source.stores_order_alone and packet.dts is not None:
+            report.lost += float((packet.duration or 0) * (video.stream.time_base or 0))
+            if video.stores_order_alone and packet.dts is not None:
                 order.pop()
             continue
-        for frame in decoded:
+        for frame in frames:
             yield order.popleft() if order else frame.pts, frame

@@ -1,4 +1,4 @@
-"""TV-L1 optical flow, which two-stream networks were fed, of many pairs of frames at once, on a CPU or a GPU."""
+"""Computes TV-L1 optical flow, the input of two-stream networks, of many pairs of frames, on a CPU or a GPU."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,16 +7,13 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
 from untrimmed.io import Config
 
 SMALLEST = 16
 """Pixels a side, at least, of a frame and of every level of its pyramid."""
-
-# Pairs to put in order, one after another, that sort five values.
-_EXCHANGES = ((0, 3), (1, 4), (0, 2), (1, 3), (0, 1), (2, 4), (1, 2), (3, 4), (2, 3))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,12 +68,12 @@ class _State(NamedTuple):
 
 
 @torch.no_grad()
-def displacements(
-    before: UInt8[Tensor, "batch height width"] | Float[Tensor, "batch height width"],
-    after: UInt8[Tensor, "batch height width"] | Float[Tensor, "batch height width"],
+def compute_tvl1_flow(
+    first: UInt8[Tensor, "batch height width"] | Float[Tensor, "batch height width"],
+    second: UInt8[Tensor, "batch height width"] | Float[Tensor, "batch height width"],
     config: TVL1Config = TVL1Config(),
 ) -> Float32[Tensor, "batch 2 height width"]:
-    """How far each pixel of `before` moves, right and down, in pixels, on the device of the frames.
+    """Compute how far each pixel of `first` moves to be in `second`: right and down, in pixels, on their device.
 
     Frames are grey, of 0 to 255. The method is Zach, Pock and Bischof's (DAGM 2007) in the form of Sanchez,
     Meinhardt-Llopis and Facciolo (IPOL 2013) with the median filter of OpenCV contrib, which is the reference. On
@@ -89,80 +86,78 @@ def displacements(
     whatever the batch: a CPU gives a pair the same flow, bit for bit, in any batch. Raises ValueError for frames of
     two sizes or of fewer than 16 pixels a side, and for no pair at all.
     """
-    if before.shape != after.shape or not len(before) or min(before.shape[1:]) < SMALLEST:
-        sizes = f"{tuple(before.shape)} and {tuple(after.shape)}"
+    if first.shape != second.shape or not len(first) or min(first.shape[1:]) < SMALLEST:
+        sizes = f"{tuple(first.shape)} and {tuple(second.shape)}"
         raise ValueError(
             f"frames of shape {sizes}: must be alike, one pair or more, at least {SMALLEST} pixels a side"
         )
-    earlier, later = _pyramid(before.float(), config), _pyramid(after.float(), config)
-    flow = torch.zeros_like(earlier[-1])[:, None].repeat(1, 2, 1, 1)
-    for first, second in zip(reversed(earlier), reversed(later), strict=True):
-        if flow.shape[2:] != first.shape[1:]:
-            flow = _finer(flow, first.shape[1], first.shape[2]) / config.shrink
-        flow = _on_one_scale(first, second, flow, config)
+    pyramids = _build_pyramid(first.float(), config), _build_pyramid(second.float(), config)
+    flow = torch.zeros_like(pyramids[0][-1])[:, None].repeat(1, 2, 1, 1)
+    for earlier, later in zip(*map(reversed, pyramids), strict=True):
+        if flow.shape[2:] != earlier.shape[1:]:
+            flow = _resize(flow, earlier.shape[1], earlier.shape[2]) / config.shrink
+        flow = _compute_level(earlier, later, flow, config)
     return flow
 
 
-def _pyramid(frames: Float32[Tensor, "batch height width"], config: TVL1Config) -> list[Tensor]:
-    """The frames, and the same ever smaller."""
+def _build_pyramid(frames: Float32[Tensor, "batch height width"], config: TVL1Config) -> list[Tensor]:
+    """Scale the frames down, level by level; the first level is the frames themselves."""
     levels = [frames]
     while len(levels) < config.scales:
         height, width = (round(side * config.shrink) for side in levels[-1].shape[1:])
         if min(height, width) < SMALLEST:
             break
-        ratio = 1 / config.shrink  # as OpenCV has it, not the ratio of the rounded sizes
-        levels.append(_resampled(_resampled(levels[-1], -1, width, ratio), -2, height, ratio))
+        levels.append(_resize(levels[-1], height, width, 1 / config.shrink))  # as OpenCV, not by the rounded sizes
     return levels
 
 
-def _finer(
-    flow: Float32[Tensor, "batch 2 rows columns"], height: int, width: int
-) -> Float32[Tensor, "batch 2 height width"]:
-    across = _resampled(flow, -1, width, flow.shape[-1] / width)
-    return _resampled(across, -2, height, flow.shape[-2] / height)
+def _resize(x: Float32[Tensor, "... rows columns"], height: int, width: int, ratio: float | None = None) -> Tensor:
+    """Interpolate to a size; new pixels lie `ratio` old ones apart, by default the ratio of the sizes."""
+    across = _interpolate(x, -1, width, ratio or x.shape[-1] / width)
+    return _interpolate(across, -2, height, ratio or x.shape[-2] / height)
 
 
-def _resampled(x: Float32[Tensor, "..."], axis: int, size: int, ratio: float) -> Float32[Tensor, "..."]:
-    """`x` at `size` places `ratio` apart along an axis, by linear interpolation between the middles of pixels."""
+def _interpolate(x: Float32[Tensor, "..."], axis: int, size: int, ratio: float) -> Float32[Tensor, "..."]:
+    """Interpolate linearly along an axis at `size` places `ratio` apart, between the middles of pixels."""
     place = (torch.arange(size, dtype=torch.float64, device=x.device) + 0.5) * ratio - 0.5
     place = place.clamp(0, x.shape[axis] - 1)
-    left = place.long()
-    right = (left + 1).clamp(max=x.shape[axis] - 1)
-    share = (place - left).to(x.dtype).view([size if i == x.ndim + axis else 1 for i in range(x.ndim)])
-    low = x.index_select(axis, left)
-    return low + (x.index_select(axis, right) - low) * share
+    low = place.long()
+    high = (low + 1).clamp(max=x.shape[axis] - 1)
+    share = (place - low).to(x.dtype).view([size if i == x.ndim + axis else 1 for i in range(x.ndim)])
+    below = x.index_select(axis, low)
+    return below + (x.index_select(axis, high) - below) * share
 
 
-def _on_one_scale(
-    before: Float32[Tensor, "batch height width"],
-    after: Float32[Tensor, "batch height width"],
+def _compute_level(
+    earlier: Float32[Tensor, "batch height width"],
+    later: Float32[Tensor, "batch height width"],
     flow: Float32[Tensor, "batch 2 height width"],
     config: TVL1Config,
 ) -> Float32[Tensor, "batch 2 height width"]:
-    """The flow of one level, from that of the level above. The dual variables last from warp to warp."""
-    batch, height, width = before.shape
+    """Compute the flow of one level from that of the level above. The dual variables stay from warp to warp."""
+    batch, height, width = earlier.shape
     state = _State(flow, flow.new_zeros(batch, 2, 2, height, width))
-    images = torch.cat([after[:, None], _slopes(after)], 1)
+    images = torch.cat([later[:, None], _gradient(later)], 1)
     for _ in range(config.warps):
-        state = _minimised(_linear(before, images, state.flow), state, config)
+        state = _minimise(_linearize(earlier, images, state.flow), state, config)
     return state.flow
 
 
-def _slopes(image: Float32[Tensor, "batch height width"]) -> Float32[Tensor, "batch 2 height width"]:
-    """Half the difference of the neighbours on both sides; a pixel of the border is its own neighbour outside."""
+def _gradient(image: Float32[Tensor, "batch height width"]) -> Float32[Tensor, "batch 2 height width"]:
+    """Compute half the difference of the neighbours on both sides; the border is repeated outside."""
     wide = F.pad(image[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
     right = wide[:, 1:-1, 2:] - wide[:, 1:-1, :-2]
     down = wide[:, 2:, 1:-1] - wide[:, :-2, 1:-1]
     return torch.stack([right, down], 1) * 0.5
 
 
-def _linear(
-    before: Float32[Tensor, "batch height width"],
+def _linearize(
+    earlier: Float32[Tensor, "batch height width"],
     images: Float32[Tensor, "batch 3 height width"],
     flow: Float32[Tensor, "batch 2 height width"],
 ) -> _Data:
-    """The later frame and its slopes (`images`), warped by the flow: bicubic, black outside."""
-    height, width = before.shape[1:]
+    """Warp the later frame and its slopes (`images`) by the flow: bicubic, black outside."""
+    height, width = earlier.shape[1:]
     # Shares of the frame in single precision miss the pixels by so much that a still picture would seem to move.
     x = torch.arange(width, device=flow.device, dtype=torch.float64) + flow[:, 0]
     y = torch.arange(height, device=flow.device, dtype=torch.float64)[:, None] + flow[:, 1]
@@ -170,20 +165,22 @@ def _linear(
     warped = F.grid_sample(images.double(), places, mode="bicubic", padding_mode="zeros", align_corners=True).float()
     slopes = warped[:, 1:].contiguous()
     across, squares = slopes * flow, slopes.square()
-    constant = warped[:, 0] - across[:, 0] - across[:, 1] - before
+    constant = warped[:, 0] - across[:, 0] - across[:, 1] - earlier
     steepness = (squares[:, 0] + squares[:, 1]).clamp(min=torch.finfo(torch.float32).eps)
     return _Data(slopes, constant, steepness)
 
 
-def _minimised(data: _Data, state: _State, config: TVL1Config) -> _State:
-    """Iterations until each pair's flow hardly changes. A pair that is done leaves those that go on."""
+def _minimise(data: _Data, state: _State, config: TVL1Config) -> _State:
+    """Iterate until each pair's flow hardly changes. A pair that has converged leaves the batch."""
     result = _State(torch.empty_like(state.flow), torch.empty_like(state.dual))
     rows = torch.arange(len(state.flow), device=state.flow.device)
     for step in range(config.rounds * config.iterations):
         if config.median and step % config.iterations == 0:
             state = state._replace(flow=_median(state.flow))
-        new = _iterated(data, state, config)
-        going = _changed(state.flow, new.flow, config.epsilon)
+        new = _iterate(data, state, config)
+        # Row by row first: that adds up in the same order whatever the batch.
+        squares = (new.flow - state.flow).square_().sum(-1).double().sum((1, 2))
+        going = squares > config.epsilon**2 * state.flow.shape[2] * state.flow.shape[3]
         state = new
         if going.all():
             continue
@@ -195,17 +192,8 @@ def _minimised(data: _Data, state: _State, config: TVL1Config) -> _State:
     return result
 
 
-def _changed(
-    old: Float32[Tensor, "batch 2 height width"], new: Float32[Tensor, "batch 2 height width"], epsilon: float
-) -> Bool[Tensor, " batch"]:
-    """Whether the flow of each pair changed by more than `epsilon`, root mean square."""
-    # Row by row first: that adds up in the same order whatever the batch.
-    squares = (new - old).square_().sum(-1).double().sum((1, 2))
-    return squares > epsilon**2 * old.shape[2] * old.shape[3]
-
-
-def _iterated(data: _Data, state: _State, config: TVL1Config) -> _State:
-    """One iteration: towards the data, towards smoothness, and the dual variables after the new flow.
+def _iterate(data: _Data, state: _State, config: TVL1Config) -> _State:
+    """Run one iteration: towards the data, towards smoothness, then the dual variables of the new flow.
 
     Plain products and sums only, in place where possible: fused ones round differently by the place in memory.
     """
@@ -224,7 +212,7 @@ def _iterated(data: _Data, state: _State, config: TVL1Config) -> _State:
 
 
 def _divergence(dual: Float32[Tensor, "batch 2 2 height width"]) -> Float32[Tensor, "batch 2 height width"]:
-    """Differences to the pixel before; outside the frame is zero. It is the negative adjoint of `_differences`."""
+    """Compute differences to the previous pixel, zero outside the frame: the negative adjoint of `_differences`."""
     total = dual[:, :, 0] + dual[:, :, 1]
     total[..., 1:] -= dual[:, :, 0, :, :-1]
     total[..., 1:, :] -= dual[:, :, 1, :-1]
@@ -232,7 +220,7 @@ def _divergence(dual: Float32[Tensor, "batch 2 2 height width"]) -> Float32[Tens
 
 
 def _differences(flow: Float32[Tensor, "batch 2 height width"]) -> Float32[Tensor, "batch 2 2 height width"]:
-    """Differences to the next pixel, along x and along y; zero at the last."""
+    """Compute differences to the next pixel, along x and along y; zero at the last."""
     result = flow.new_zeros(*flow.shape[:2], 2, *flow.shape[2:])
     torch.sub(flow[..., 1:], flow[..., :-1], out=result[:, :, 0, :, :-1])
     torch.sub(flow[..., 1:, :], flow[..., :-1, :], out=result[:, :, 1, :-1])
@@ -240,7 +228,7 @@ def _differences(flow: Float32[Tensor, "batch 2 height width"]) -> Float32[Tenso
 
 
 def _median(flow: Float32[Tensor, "batch 2 height width"]) -> Float32[Tensor, "batch 2 height width"]:
-    """The median of 5 x 5 pixels around each; outside, the border goes on."""
+    """Filter by the median of the 5 x 5 pixels around each; outside, the border is repeated."""
     if flow.device.type != "cpu":
         return _median_by_exchanges(flow)
     # OpenCV's filter gives the same values in a tenth of the time.
@@ -249,37 +237,42 @@ def _median(flow: Float32[Tensor, "batch 2 height width"]) -> Float32[Tensor, "b
 
 
 def _median_by_exchanges(flow: Float32[Tensor, "batch 2 height width"]) -> Float32[Tensor, "batch 2 height width"]:
-    """The same by minima and maxima of whole planes: the 5 x 5 values by columns, by rows, then those left."""
+    """Compute the same by minima and maxima of whole planes: sort the 5 x 5 values by columns, then by rows."""
     height, width = flow.shape[2:]
     wide = F.pad(flow, (2, 2, 2, 2), mode="replicate")
-    ranks = _sorted_five([wide[..., i : i + height, :] for i in range(5)])
-    table = [_sorted_five([rank[..., j : j + width] for j in range(5)]) for rank in ranks]
+    ranks = _sort([wide[..., i : i + height, :] for i in range(5)])
+    table = [_sort([rank[..., j : j + width] for j in range(5)]) for rank in ranks]
     # Of 25 values in order both ways, those above or below 13 others cannot be the median; as many go on each side.
-    left = [table[i][j] for i in range(5) for j in range(5) if (i + 1) * (j + 1) <= 13 >= (5 - i) * (5 - j)]
-    return _middle(left)
+    planes = [table[i][j] for i in range(5) for j in range(5) if (i + 1) * (j + 1) <= 13 >= (5 - i) * (5 - j)]
+    return _select_median(planes)
 
 
-def _sorted_five(planes: list[Tensor]) -> list[Tensor]:
-    for low, high in _EXCHANGES:
-        _exchange(planes, low, high)
+def _sort(planes: list[Tensor]) -> list[Tensor]:
+    """Sort the values at each pixel over a few planes, in place."""
+    for last in range(len(planes) - 1, 0, -1):
+        for i in range(last):
+            _exchange(planes, i, i + 1)
     return planes
 
 
-def _middle(planes: list[Tensor]) -> Tensor:
-    """The median of an odd number of planes: of half of them and two, the least and the greatest go; one comes in."""
+def _select_median(planes: list[Tensor]) -> Tensor:
+    """Select the median of an odd number of planes.
+
+    Of half of them and two, the least and the greatest cannot be the median: they go, and one more comes in.
+    """
     half = len(planes) // 2 + 1
-    kept = planes[:half]
+    candidates = planes[:half]
     for plane in planes[half:]:
-        kept.append(plane)
-        count = len(kept)
+        candidates.append(plane)
+        count = len(candidates)
         for i in range(count // 2):
-            _exchange(kept, i, count - 1 - i)
+            _exchange(candidates, i, count - 1 - i)
         for i in range(1, (count + 1) // 2):
-            _exchange(kept, 0, i)
+            _exchange(candidates, 0, i)
         for i in range(count // 2, count - 1):
-            _exchange(kept, i, count - 1)
-        kept = kept[1:-1]
-    return kept[0]
+            _exchange(candidates, i, count - 1)
+        candidates = candidates[1:-1]
+    return candidates[0]
 
 
 def _exchange(planes: list[Tensor], low: int, high: int) -> None:
