@@ -3,20 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from untrimmed.visualization.kernels import STYLE, Kernel, draw_curve, gaussian_path
-from untrimmed.visualization.svg import build_element, build_svg
+from untrimmed.visualization.kernels import Kernel, draw_curve, gaussian_path
+from untrimmed.visualization.svg import build_element, build_svg, read_svg_style
 
 _WIDTH, _MARGIN, _CURVE, _BOX, _TEXT = 720, 24, 96, 13, 13  # pixels
-_STYLE = """
-.untrimmed-second { color: #d55e00 }
-.untrimmed-measure { fill: none; stroke: #1b1f24; stroke-width: 1.3 }
-.untrimmed-drop { fill: none; stroke: #59636e; stroke-dasharray: 3 4 }
-@media (prefers-color-scheme: dark) {
-.untrimmed-second { color: #ff9d5c }
-.untrimmed-measure { stroke: #e8eaee }
-.untrimmed-drop { stroke: #9aa4b1 }
-}
-"""
 
 
 def grouping_svg(first: Kernel, second: Kernel, merged: Kernel | None, tiou: float) -> str:
@@ -44,7 +34,8 @@ def grouping_svg(first: Kernel, second: Kernel, merged: Kernel | None, tiou: flo
         words = f"merged: sigma = L / 2 = {merged.sigma:.3g}, centre {merged.centre:.3g} halfway between both"
         body.append(_draw_text(_WIDTH / 2, 354 + _CURVE, words, "middle"))
     about = [build_element("title", "Gaussian kernel grouping"), build_element("desc", verdict)]
-    return build_svg(_WIDTH, 476 if merged else 306, verdict, body, about=about, style=STYLE + _STYLE)
+    style = read_svg_style("kernels") + read_svg_style("grouping")
+    return build_svg(_WIDTH, 476 if merged else 306, verdict, body, about=about, style=style)
 
 
 class _Scale(NamedTuple):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from untrimmed.timeline import Timeline, classes_of, tiou
-from untrimmed.visualization.svg import build_element, build_svg
+from untrimmed.visualization.svg import build_element, build_svg, read_svg_style
 from untrimmed.visualization.timelines import GROUND_TRUTH, MARGIN, TEXT, RowDrawing, count_actions, pack_lanes
 
 _OWN, _MERGED = "kernels", "merged"  # the rows of kernels: one a cell, and those that grouping made of several
@@ -18,14 +18,6 @@ _OWN, _MERGED = "kernels", "merged"  # the rows of kernels: one a cell, and thos
 _CURVE, _TALLEST_BOX, _LOWEST_BOX, _BOXES, _LINE = 64, 9, 2.5, 80, 17  # pixels
 _FAINTEST = 0.22
 _NEARLY = 0.9
-STYLE = """
-.untrimmed-own { color: #59636e }
-.untrimmed-merged { color: #7b3ff2 }
-@media (prefers-color-scheme: dark) {
-.untrimmed-own { color: #9aa4b1 }
-.untrimmed-merged { color: #b79cff }
-}
-"""
 
 
 class Kernel(NamedTuple):
@@ -140,7 +132,7 @@ def kernels_svg(
         build_element("desc", f"{layer.description} {counts}."),
     ]
     summary = f"{layer.title}; {counts}"
-    return build_svg(width, drawing.top + MARGIN, summary, drawing.body, about=about, style=STYLE)
+    return build_svg(width, drawing.top + MARGIN, summary, drawing.body, about=about, style=read_svg_style("kernels"))
 
 
 def _draw_kernels(drawing: RowDrawing, name: str, kernels: Sequence[Kernel], layer: KernelLayer) -> None:

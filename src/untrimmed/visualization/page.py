@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from untrimmed.io import write_text
-from untrimmed.visualization.templates import csp_hash, read_style, render
+from untrimmed.visualization.templates import csp_hash, read_asset, render
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def write_page(path: str | Path, title: str, sections: Sequence[Section], notes:
 
     Raises BadInput when `path` cannot be written.
     """
-    style = read_style()
+    style = read_asset("report.css")
     policy = f"default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src {csp_hash(style)}"
     page = render("page.html", title=title, sections=sections, notes=notes, style=style, policy=policy)
     write_text(Path(path), page)

@@ -14,7 +14,7 @@ from untrimmed.io import Config, missing, whole
 from untrimmed.visualization.page import Table
 from untrimmed.visualization.panels import NOT_PLAYED, Panel, VideoSource, build_page_data, media_type
 from untrimmed.visualization.stills import make_stills
-from untrimmed.visualization.templates import csp_hash, generate, read_scripts, read_style
+from untrimmed.visualization.templates import csp_hash, generate, read_asset, read_scripts
 
 _SCRIPTS = ("agreement.js", "picture.js", "player.js", "kernels.js", "curve.js", "panel.js")
 _EDITOR_SCRIPTS = ("edits.js", "editor.js")
@@ -122,7 +122,7 @@ def _page_values(
     title: str, data: Mapping[str, Any], notes: Sequence[str], scripts: Sequence[str], loads: str
 ) -> dict[str, Any]:
     """What both kinds of page have; `loads` is the part of the policy that says what the page may load."""
-    style, script = read_style(), read_scripts(scripts)
+    style, script = read_asset("report.css"), read_scripts(scripts)
     policy = (
         f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src {csp_hash(style)}; "
         f"script-src {csp_hash(script)}; {loads}"

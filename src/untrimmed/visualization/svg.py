@@ -3,32 +3,15 @@
 from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
-# The track that bars lie on, by day and by night.
+from untrimmed.visualization.templates import read_asset
+
+# The track that bars lie on, by day and by night, as in svg.css.
 TRACKS = ("#f3f4f6", "#1f242c")
 
-# Class names are prefixed because an SVG inside a page shares that page's style.
-_STYLE = f"""
-.untrimmed-card {{ fill: #ffffff; stroke: #dfe3e8 }}
-.untrimmed-track {{ fill: {TRACKS[0]} }}
-.untrimmed-text {{ fill: #1b1f24 }}
-.untrimmed-soft {{ fill: #59636e }}
-.untrimmed-line {{ stroke: #1b1f24; stroke-opacity: .1 }}
-.untrimmed-edge {{ fill: none; stroke: #1b1f24; stroke-opacity: .32 }}
-.untrimmed-end {{ stroke: #1b1f24; stroke-opacity: .6; stroke-dasharray: 3 3 }}
-.untrimmed-day-black {{ fill: #000000 }}
-.untrimmed-day-white {{ fill: #ffffff }}
-@media (prefers-color-scheme: dark) {{
-.untrimmed-card {{ fill: #15181e; stroke: #2b313b }}
-.untrimmed-track {{ fill: {TRACKS[1]} }}
-.untrimmed-text {{ fill: #e8eaee }}
-.untrimmed-soft {{ fill: #9aa4b1 }}
-.untrimmed-line {{ stroke: #ffffff }}
-.untrimmed-edge {{ stroke: #ffffff; stroke-opacity: .28 }}
-.untrimmed-end {{ stroke: #ffffff }}
-.untrimmed-night-black {{ fill: #000000 }}
-.untrimmed-night-white {{ fill: #ffffff }}
-}}
-"""
+
+def read_svg_style(name: str) -> str:
+    """Read the style of a kind of picture, such as `kernels`, as it stands in an SVG."""
+    return "\n" + read_asset(f"{name}.css")
 
 
 def build_element(name: str, text: str | None = None, /, **attributes: str | float) -> str:
@@ -53,7 +36,7 @@ def build_svg(
             "font-family=\"system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif\">",
             *about,
             *([f"<style>{style}</style>"] if style else []),
-            f"<style>{_STYLE}</style>",
+            f"<style>{read_svg_style('svg')}</style>",
             build_element("rect", class_="untrimmed-card", **card),
             *body,
             "</svg>\n",

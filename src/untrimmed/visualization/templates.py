@@ -23,14 +23,9 @@ def render(name: str, **values: Any) -> str:
     return "".join(generate(name, **values))
 
 
-def read_style() -> Markup:
-    """Read the style sheet of all pages."""
-    return _read_asset("report.css")
-
-
 def read_scripts(names: Sequence[str]) -> Markup:
     """Read scripts of this folder as one block: they share their names with each other and with nothing else."""
-    return Markup('"use strict";\n{\n' + "\n".join(map(_read_asset, names)) + "}\n")
+    return Markup('"use strict";\n{\n' + "\n".join(map(read_asset, names)) + "}\n")
 
 
 def csp_hash(text: str) -> str:
@@ -38,7 +33,8 @@ def csp_hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _read_asset(name: str) -> Markup:
+def read_asset(name: str) -> Markup:
+    """Read a style or a script of this folder."""
     return Markup(files("untrimmed.visualization").joinpath(name).read_text(encoding="utf-8"))
 
 
