@@ -1,7 +1,11 @@
 """The commands' manners: help with an example, exit codes, and quick starts."""
 
+import json
+import logging
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -16,13 +20,50 @@ COMMANDS = [
     for name, command in get_command(app).commands.items()
     for inner in ([(name,) for name in command.commands] if hasattr(command, "commands") else [()])
 ]
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+def command_of(words: tuple[str, ...]) -> Any:
+    command: Any = get_command(app)
+    for word in words:
+        command = command.commands[word]
+    return command
+
+
+WITHOUT_NUMBERS = {("view",), ("kernels",), ("review",), ("export",), ("stream",)}
+"""They write pages, pictures, networks, or lines of JSON as they go."""
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_every_command_has_help_with_an_example(words):
-    done = CliRunner().invoke(app, [*words, "--help"])
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_every_command_has_help_with_an_example(words, option):
+    done = CliRunner().invoke(app, [*words, option])
     assert done.exit_code == 0
-    assert f"untrimmed {' '.join(words)} " in " ".join(done.output.split())
+    assert f"untrimmed {' '.join(words)}" in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_may_be_quiet_and_gives_its_numbers_as_json(words):
+    options = {option for parameter in command_of(words).params for option in parameter.opts}
+    assert "--quiet" in options
+    assert ("--json" in options) == (words not in WITHOUT_NUMBERS)
+
+
+def test_json_for_standard_output_is_all_that_is_there():
+    words = ["describe", str(RECIPES / "salads50_ctcn.toml"), "--channels", "8", "--classes", "3"]
+    done = CliRunner().invoke(app, [*words, "--json", "-"])
+    assert json.loads(done.stdout)["classes"] == 3
+    assert "anchors" in done.stderr
+
+
+def test_notes_are_printed_unless_quiet():
+    words = ["describe", str(RECIPES / "salads50_ctcn.toml"), "--channels", "8", "--classes", "3"]
+    for option, prints in (([], True), (["--quiet"], False)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                describe, "describe_recipe", lambda *_: logging.getLogger("untrimmed.x").info("a note") or {}
+            )
+            assert ("note: a note" in CliRunner().invoke(app, [*words, *option]).output) == prints
 
 
 def test_the_version_is_the_package_s():

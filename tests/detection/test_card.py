@@ -11,14 +11,23 @@ from typer.testing import CliRunner
 import synthetic
 from untrimmed.annotations.corpus import open_corpus
 from untrimmed.cli import app
-from untrimmed.detection.card import Card, Figures, Part, Threshold, Tuning, card_tree, read_card, truth_hash
+from untrimmed.detection.card import (
+    Card,
+    Figures,
+    Threshold,
+    Tuning,
+    VideoCount,
+    card_to_json,
+    hash_ground_truth,
+    parse_card,
+)
 from untrimmed.detection.detector import HEADER, Detector
 from untrimmed.io import BadInput
 from untrimmed.timeline import Timeline
 from untrimmed.training.loop import train
 
 TUNING = Tuning(
-    on=Part(("held",), 3, 9, 0.1),
+    on=VideoCount(("held",), 3, 9, 0.1),
     annotations="ab" * 32,
     before=Figures("segments", (0.5,), (0.2,), 0.2),
     after=Figures("segments", (0.5,), (0.3,), 0.3),
@@ -34,7 +43,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(folder):
-    return train(synthetic.recipe_for(synthetic.write_dataset(folder / "data")), folder / "run", quiet=True)
+    return train(synthetic.recipe_for(synthetic.write_dataset(folder / "data")), folder / "run")
 
 
 @pytest.fixture(scope="module")
@@ -63,21 +72,21 @@ def test_a_run_writes_what_it_learned_from_and_what_it_reached(trained, file):
 def test_the_hash_is_of_what_is_annotated_and_not_of_how(trained):
     dataset = open_corpus(trained.detector.recipe.data).dataset
     videos = list(dataset.ground_truth)
-    assert truth_hash(dataset, videos) == truth_hash(dataset, videos[::-1])
-    assert truth_hash(dataset, videos) != truth_hash(dataset, videos[1:])
+    assert hash_ground_truth(dataset, videos) == hash_ground_truth(dataset, videos[::-1])
+    assert hash_ground_truth(dataset, videos) != hash_ground_truth(dataset, videos[1:])
     first = dataset.ground_truth[videos[0]]
     other = {**dataset.ground_truth, videos[0]: Timeline(first.duration, first.actions[1:])}
-    assert truth_hash(dataset, videos) != truth_hash(replace(dataset, ground_truth=other), videos)
+    assert hash_ground_truth(dataset, videos) != hash_ground_truth(replace(dataset, ground_truth=other), videos)
 
 
 def test_a_card_survives_json_and_what_is_none_is_refused(trained):
     card = replace(trained.detector.card, tuning=TUNING)
-    tree = json.loads(json.dumps(card_tree(card)))
-    assert read_card(tree) == card
-    assert read_card({**tree, "of tomorrow": 1}) == card
-    assert read_card({}) == Card()
+    tree = json.loads(json.dumps(card_to_json(card)))
+    assert parse_card(tree) == card
+    assert parse_card({**tree, "of tomorrow": 1}) == card
+    assert parse_card({}) == Card()
     with pytest.raises(TypeError, match="its card"):
-        read_card({"training": {"dataset": 3}})
+        parse_card({"training": {"dataset": 3}})
 
 
 def test_files_without_a_card_load_and_say_so(trained, file, folder):
@@ -105,7 +114,7 @@ def test_describe_shows_the_card_of_a_detector(trained, folder):
         assert words in done.output
     assert "0.410 (precision 90.0 %, recall 80.0 %" in done.output and "a word of warning" in done.output
     told = json.loads(CliRunner().invoke(app, ["describe", str(path), "--json"]).stdout)
-    assert read_card(told["card"]) == detector.card
+    assert parse_card(told["card"]) == detector.card
     assert told["recipe"]["train"]["steps"] == 6 and told["source"]["backbone"] == "synthetic"
 
 

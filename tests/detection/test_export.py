@@ -16,7 +16,7 @@ from untrimmed.annotations.corpus import open_corpus
 from untrimmed.cli import app
 from untrimmed.detection import export as module
 from untrimmed.detection.detector import Detector
-from untrimmed.detection.export import differences, export, trial
+from untrimmed.detection.export import compare_outputs, export_detector, random_windows
 from untrimmed.detection.runtime import load_onnx
 from untrimmed.io import BadInput
 from untrimmed.models.exportable_grouping import group_by_scan
@@ -48,7 +48,7 @@ def detectors(folder, tmp_path_factory):
     def make(name):
         if name not in made:
             detector = detector_of(folder, MODELS[name])
-            made[name] = detector, export(detector, place / f"{name}.onnx")
+            made[name] = detector, export_detector(detector, place / f"{name}.onnx")
         return made[name]
 
     return make
@@ -83,10 +83,10 @@ def test_onnxruntime_detects_the_same_actions(name, detectors, folder):
 def test_any_number_of_windows_will_do(windows, detectors):
     detector, file = detectors("grouped")
     network = detector.model.fuse_batch_norm()
-    x, mask = trial(network, synthetic.CHANNELS, windows, seed=7)
+    x, mask = random_windows(network, synthetic.CHANNELS, windows, seed=7)
     other = load_onnx(file).model
     with torch.inference_mode():
-        assert max(off for _, off in differences(network(x, mask), other(x, mask))) < 1e-4
+        assert max(off for _, off in compare_outputs(network(x, mask), other(x, mask))) < 1e-4
 
 
 def test_kernels_are_merged_by_the_scan_as_by_the_loop():
@@ -109,8 +109,8 @@ def test_kernels_are_merged_by_the_scan_as_by_the_loop():
 @pytest.mark.parametrize("name", ["ctcn", "grouped"])
 def test_a_torch_program_needs_nothing_of_this_package(name, folder, tmp_path):
     detector = detector_of(folder, MODELS[name])
-    file = export(detector, tmp_path / "d.pt2")
-    x, mask = trial(detector.model, synthetic.CHANNELS, 3, seed=5)
+    file = export_detector(detector, tmp_path / "d.pt2")
+    x, mask = random_windows(detector.model, synthetic.CHANNELS, 3, seed=5)
     np.savez(tmp_path / "in.npz", x=x.numpy(), mask=mask.numpy())
     script = (
         "import sys, numpy as np, torch\n"
@@ -124,7 +124,7 @@ def test_a_torch_program_needs_nothing_of_this_package(name, folder, tmp_path):
     outputs = [torch.from_numpy(value) for value in np.load(tmp_path / "out.npz").values()]
     with torch.inference_mode():
         wanted = detector.model.fuse_batch_norm()(x, mask)
-    assert max(off for _, off in differences(wanted, outputs)) < 1e-4
+    assert max(off for _, off in compare_outputs(wanted, outputs)) < 1e-4
 
 
 @pytest.mark.slow
@@ -139,31 +139,31 @@ def test_a_network_that_came_out_differently_is_not_written(folder, tmp_path, mo
     run = module._run_onnx
     monkeypatch.setattr(module, "_run_onnx", lambda *a: [o + 0.1 if o.is_floating_point() else o for o in run(*a)])
     with pytest.raises(BadInput, match=r"d\.onnx: \w+ of the exported network is off by .* nothing was written"):
-        export(detector, tmp_path / "d.onnx")
+        export_detector(detector, tmp_path / "d.onnx")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_outputs_that_are_no_numbers_are_as_far_off_as_can_be(detectors):
     network = detectors("ssad")[0].model.fuse_batch_norm()
     with torch.inference_mode():
-        wanted = network(*trial(network, synthetic.CHANNELS, 8, seed=1))
-    assert max(off for _, off in differences(wanted, list(wanted))) == 0
+        wanted = network(*random_windows(network, synthetic.CHANNELS, 8, seed=1))
+    assert max(off for _, off in compare_outputs(wanted, list(wanted))) == 0
     broken = [wanted.logits * float("nan"), *wanted[1:]]
-    assert differences(wanted, broken)[0].off == float("inf")
-    assert differences(wanted, [*wanted[:-1], ~wanted.real])[0].off == float("inf")
+    assert compare_outputs(wanted, broken)[0].off == float("inf")
+    assert compare_outputs(wanted, [*wanted[:-1], ~wanted.valid])[0].off == float("inf")
 
 
 def test_too_many_weights_are_refused_with_the_other_form(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "LARGEST", 100)
     with pytest.raises(BadInput, match=r"more than an ONNX file holds; export it to a \.pt2 file"):
-        export(detector_of(folder, MODELS["ssad"]), tmp_path / "d.onnx")
+        export_detector(detector_of(folder, MODELS["ssad"]), tmp_path / "d.onnx")
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
 def test_an_absent_package_is_one_sentence(package, detectors, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(BadInput, match=rf"{package} is not installed; run: pip install 'untrimmed\[export\]'"):
-        export(detectors("ssad")[0], tmp_path / "d.onnx")
+        export_detector(detectors("ssad")[0], tmp_path / "d.onnx")
 
 
 def test_the_command_exports_and_detect_takes_the_file(detectors, folder, tmp_path):
@@ -195,7 +195,6 @@ def test_bad_input_to_the_commands_is_one_sentence(detectors, folder, tmp_path):
         (["detect", str(tmp_path / "no.onnx"), features, *out], "is not a detector in ONNX form"),
         (["detect", "nowhere.onnx", features, *out], "no such detector file"),
         (["detect", onnx, features, *out, "--runtime", "torch"], "torch does not run an ONNX file"),
-        (["detect", onnx, features, *out, "--compile"], "leave --compile out"),
         (["detect", onnx, features, *out, "--device", "cuda"], "this onnxruntime computes on cpu"),
     ):
         done = CliRunner().invoke(app, words)

@@ -13,8 +13,8 @@ from untrimmed.annotations.formats.activitynet import read_activitynet_results
 from untrimmed.cli import app
 from untrimmed.detection.detector import Detector
 from untrimmed.detection.fusion import Fusion
-from untrimmed.features.folder import FeatureFolder
-from untrimmed.features.windows import windows
+from untrimmed.features.streams import read_features
+from untrimmed.features.windows import cut_windows
 from untrimmed.io import BadInput
 from untrimmed.models.base import stack_windows
 from untrimmed.models.suppression import suppress
@@ -65,7 +65,7 @@ def test_fusion_equals_a_slow_plain_version(folder, mode):
     features = [seen_by(detector) for detector in detectors]
     shares = 1 / 3, 2 / 3
     segments, scores = [], []
-    cut = [windows(f, d.recipe.windows, d.model.length) for f, d in zip(features, detectors, strict=True)]
+    cut = [cut_windows(f, d.recipe.windows, d.model.length) for f, d in zip(features, detectors, strict=True)]
     for pair in zip(*cut, strict=True):
         with torch.inference_mode():
             found = [
@@ -134,8 +134,8 @@ def test_features_a_few_snippets_apart_are_cut_and_those_of_another_video_refuse
 def test_sliding_windows_of_other_rates_are_refused_and_whole_ones_are_not(folder):
     for mode in ("whole", "slide"):
         fast, slow = detector_of(folder, windows={"mode": mode}), detector_of(folder, windows={"mode": mode})
-        slow = replace(slow, source=slow.source.averaged(2))
-        features = [seen_by(fast), seen_by(fast).averaged(2)]
+        slow = replace(slow, source=slow.source.average(2))
+        features = [seen_by(fast), seen_by(fast).average(2)]
         fusion = Fusion((fast, slow))
         if mode == "whole":
             assert fusion.detect(features).actions
@@ -184,4 +184,4 @@ def test_the_command_refuses_sources_of_other_videos(folder, tmp_path):
     done = CliRunner().invoke(app, [*words, "--also", str(tmp_path / "a.safetensors"), str(single), "--quiet"])
     assert done.exit_code == 2
     assert "lacks 8 of the 9 videos" in done.stderr and "such as video00" in done.stderr
-    assert list(detector.detect_all(single)) == list(FeatureFolder(single))
+    assert list(detector.detect_all(single)) == list(read_features(single))

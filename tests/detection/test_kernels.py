@@ -16,7 +16,7 @@ from untrimmed.annotations.formats.activitynet import read_activitynet, write_ac
 from untrimmed.detection.detector import Detector
 from untrimmed.detection.kernels import find_kernels, write_kernel_view, write_kernels
 from untrimmed.features.video_features import VideoFeatures
-from untrimmed.features.windows import windows
+from untrimmed.features.windows import cut_windows
 from untrimmed.io import BadInput
 from untrimmed.models.base import stack_windows
 from untrimmed.models.gtan import GTANConfig
@@ -66,11 +66,11 @@ def test_a_window_answers_for_the_cells_that_lie_nearer_to_its_own_middle():
 
 def test_places_and_widths_are_those_of_the_network_in_seconds():
     detector, seen = detector_of(None), video(48.0)
-    batch = stack_windows(list(windows(seen, detector.recipe.windows, 64)))
+    batch = stack_windows(list(cut_windows(seen, detector.recipe.windows, 64)))
     with torch.inference_mode():
-        _, _, kernels = detector.model.look(batch.x, batch.mask)
+        _, _, kernels = detector.model.compute_feature_maps(batch.x, batch.mask)
     for layer, wanted in zip(find_kernels(detector, seen), kernels, strict=True):
-        places = 48 * torch.stack([wanted.centre[0], wanted.sigma[0]], 1)[wanted.real[0]].double()
+        places = 48 * torch.stack([wanted.centre[0], wanted.sigma[0]], 1)[wanted.valid[0]].double()
         found = [[kernel.centre, kernel.sigma] for kernel in layer.kernels]
         assert np.allclose(sorted(found), sorted(places.tolist()))
 

@@ -11,8 +11,8 @@ from untrimmed.annotations.corpus import open_corpus
 from untrimmed.cli import app
 from untrimmed.detection import tune as module
 from untrimmed.detection.detector import Detector
-from untrimmed.detection.tune import search, tune
-from untrimmed.evaluation.detection import detection_map
+from untrimmed.detection.tune import search_settings, tune
+from untrimmed.evaluation.detection import compute_detection_scores
 from untrimmed.evaluation.instances import from_timelines
 from untrimmed.io import BadInput
 from untrimmed.models.suppression import SuppressConfig
@@ -35,7 +35,7 @@ def recipe(folder):
 
 @pytest.fixture(scope="module")
 def detector(recipe, folder):
-    return train(recipe, folder / "run", quiet=True, device="cpu").detector
+    return train(recipe, folder / "run", device="cpu").detector
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +59,10 @@ def test_the_threshold_gives_what_it_says(tuned, recipe):
     }
     results = from_timelines(found)
     truth = from_timelines({video: corpus.dataset.ground_truth[video] for video in corpus.test})
-    hits = module.operating(truth, results, 0.5).pooled.curve
+    hits = module.find_operating_points(truth, results, 0.5).pooled
     assert hits.precision[-1] == pytest.approx(tuned.threshold.precision)
     assert hits.recall[-1] == pytest.approx(tuned.threshold.recall)
-    assert detection_map(truth, results).counts["detections"] == len(results)
+    assert compute_detection_scores(truth, results).counts["detections"] == len(results)
 
 
 def test_candidates_on_disk_are_those_in_memory(tuned, detector, recipe, monkeypatch):
@@ -80,23 +80,25 @@ def test_the_search_ends_at_the_best_of_what_it_tried():
     def reached(config):
         return -abs(config.sigma - 0.3) - (config.vote != 0.7) - (config.keep != 500) - (config.method != "gaussian")
 
-    trials = list(search(SuppressConfig(sigma=0.9), reached))
+    trials = list(search_settings(SuppressConfig(sigma=0.9), reached))
     best = [trial for trial in trials if trial.kept][-1]
     assert best.average_map == max(trial.average_map for trial in trials) == 0
     assert (best.settings["sigma"], best.settings["vote"], best.settings["keep"]) == (0.3, 0.7, 500)
     assert len({str(trial.settings) for trial in trials}) == len(trials)
     # Nothing is better: the given settings stay, whatever is as good.
-    assert [trial.kept for trial in search(SuppressConfig(), lambda _: 0.5)].count(True) == 1
+    assert [trial.kept for trial in search_settings(SuppressConfig(), lambda _: 0.5)].count(True) == 1
 
 
 def test_notes_say_what_the_figures_are_worth(detector, recipe):
     small = replace(recipe.data)
     notes = " ".join(
-        module._notes(detector, open_corpus(replace(small, train=("training",), test=())), ("training",))
+        module._describe_caveats(detector, open_corpus(replace(small, train=("training",), test=())), ("training",))
     )
     assert "6 of 6 videos were trained on" in notes and "which the recipe tests on" not in notes
     notes = " ".join(
-        module._notes(detector, open_corpus(replace(small, train=("validation",), test=())), ("validation",))
+        module._describe_caveats(
+            detector, open_corpus(replace(small, train=("validation",), test=())), ("validation",)
+        )
     )
     assert "fitted to validation, which the recipe tests on" in notes and "trained on" not in notes
 

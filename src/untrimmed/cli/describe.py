@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from untrimmed.cli.app import JsonOut, Overrides, app, command
-from untrimmed.cli.printing import show_table, shown, write_numbers
+from untrimmed.cli.printing import format_number, show_table, write_numbers
 from untrimmed.io import BadInput
 
 
@@ -22,17 +22,23 @@ def describe(
 
     Example: `untrimmed describe recipes/thumos14_ctcn.toml --channels 2048 --classes 20 --json -`
     """
-    from untrimmed.detection.describe import SUFFIXES, describe_recipe, header_rows, header_tree, read_header
+    from untrimmed.detection.describe import (
+        SUFFIXES,
+        describe_header,
+        describe_recipe,
+        header_to_json,
+        read_any_header,
+    )
     from untrimmed.recipe import read_recipe
 
     if recipe.suffix in SUFFIXES:
         if overrides or channels or classes:
             raise BadInput(f"{recipe}: a detector is described as it is; leave the settings out")
-        header = read_header(recipe)
-        write_numbers(json, header_tree(header))
-        for name, value in header_rows(header):
+        header = read_any_header(recipe)
+        write_numbers(json, header_to_json(header))
+        for name, value in describe_header(header):
             print(f"{name:<18} {value}")
         return
     built = describe_recipe(read_recipe(recipe, overrides or []), channels, classes)
     write_numbers(json, built)
-    show_table("", ["", ""], [[name, shown(value)] for name, value in built.items()])
+    show_table("", ["", ""], [[name, format_number(value)] for name, value in built.items()])

@@ -34,7 +34,6 @@ def detect(
     score: Annotated[
         float | None, typer.Option(help="Least score [default: 0.3 in subtitles and in the table, else 0].")
     ] = None,
-    compiled: Annotated[bool, typer.Option("--compile", help="Compile the network first: for many videos.")] = False,
     runtime: Annotated[
         Literal["torch", "onnx"] | None,
         typer.Option(help="What runs the network [default: onnx for an .onnx file, else torch].", show_default=False),
@@ -61,7 +60,7 @@ def detect(
         check_output(out)
     scores = read_video_scores(video_scores, top_labels) if video_scores else None
     detectors = [
-        load(path, device, compiled=compiled, runtime=runtime, precision=precision)
+        load(path, device, runtime=runtime, precision=precision)
         for path in (detector, *(also[:1] if also else ()))
     ]
     with progress_bar(quiet) as progress:

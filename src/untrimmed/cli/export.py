@@ -21,6 +21,6 @@ def export(
     Example: `untrimmed export runs/demo/detector.safetensors --out detector.onnx`
     """
     from untrimmed.detection.detector import Detector
-    from untrimmed.detection.export import export as export_network
+    from untrimmed.detection.export import export_detector as export_network
 
     print(export_network(Detector.load(detector), out))

@@ -76,7 +76,7 @@ def show_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str 
     console.print(table)
 
 
-def shown(value: Any) -> str:
+def format_number(value: Any) -> str:
     """A number with separators, a list with commas."""
     return ", ".join(map(str, value)) if isinstance(value, list) else f"{value:,}"
 
@@ -98,12 +98,18 @@ def progress_bar(quiet: bool) -> "Iterator[Progress | None]":
         progress.TimeElapsedColumn(),
         progress.TimeRemainingColumn(),
     )
-    with progress.Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks: dict[str, progress.TaskID] = {}
+    bars = progress.Progress(*columns, console=Console(stderr=True))
+    tasks: dict[str, progress.TaskID] = {}
 
-        def tell(task: str, done: float, total: float | None, detail: str) -> None:
-            if task not in tasks:
-                tasks[task] = bars.add_task(task, total=total, detail=detail)
-            bars.update(tasks[task], completed=done, total=total, detail=detail)
+    def draw(task: str, done: float, total: float | None, detail: str) -> None:
+        if not tasks:
+            bars.start()  # not before: an empty display leaves an empty line
+        if task not in tasks:
+            tasks[task] = bars.add_task(task, total=total, detail=detail)
+        bars.update(tasks[task], completed=done, total=total, detail=detail)
 
-        yield tell
+    try:
+        yield draw
+    finally:
+        if tasks:
+            bars.stop()

@@ -1,4 +1,4 @@
-"""Actions of a video that keeps arriving: stream."""
+"""Detection in a video that keeps arriving: stream."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def stream(
     latency: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Seconds after its end at which an action is told at the latest [default: 2 windows]."
+            min=0, help="Seconds after its end at which an action is printed at the latest [default: 2 windows]."
         ),
     ] = None,
     reconnect: Annotated[
@@ -36,7 +36,7 @@ def stream(
     weights: Weights = None,
     device: Device = "auto",
 ) -> None:
-    """Find the actions of a video while it arrives, each told once, as a line of JSON, when it can no longer change.
+    """Find the actions of a video while it arrives, each once, as a line of JSON, when it no longer changes.
 
     `latency` in a line is how many seconds of video came between the end of the action and the line, `lag` how many
     seconds the machine took after the last of them. Ctrl-C ends it.
@@ -73,7 +73,7 @@ def _write(watch: "Watch", file: TextIO) -> None:
             print(json.dumps(line), file=file, flush=True)
             count += 1
     except KeyboardInterrupt:
-        _tell("stopped; what was not settled yet is left out")
+        _tell("stopped; actions that were still pending are left out")
     finally:
         _tell(_summary(watch, count))
 
@@ -81,7 +81,7 @@ def _write(watch: "Watch", file: TextIO) -> None:
 def _summary(watch: "Watch", count: int) -> str:
     lost = sum(end - start for start, end in watch.gaps)
     gaps = f", {len(watch.gaps)} gaps of {lost:.1f} s in all" if watch.gaps else ""
-    late = f"; {watch.late} better candidates came too late" if watch.late else ""
+    late = f"; {watch.late} better candidates arrived too late" if watch.late else ""
     return f"{count} actions in {watch.seconds:.1f} s{gaps}{late}"
 
 

@@ -26,7 +26,7 @@ def tune(
 
     Example: `untrimmed tune runs/demo/detector.safetensors runs/demo/recipe.toml --subset validation`
     """
-    from untrimmed.detection.card import threshold_sentence
+    from untrimmed.detection.card import describe_threshold
     from untrimmed.detection.detector import Detector
     from untrimmed.detection.tune import tune as tune_detector
     from untrimmed.evaluation.tables import map_table
@@ -44,6 +44,6 @@ def tune(
     table = map_table({"before": tuned.before, "after": tuned.after})
     show_table(table.caption, table.header, table.rows)
     if tuned.threshold:
-        print(f"best F1 from score {threshold_sentence(tuned.threshold)}")
+        print(f"best F1 from score {describe_threshold(tuned.threshold)}")
     show_notes(tuned.notes)
     print(f"detector: {file}")

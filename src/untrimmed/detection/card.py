@@ -1,4 +1,4 @@
-"""What a detector's file says of itself: the data it learned from, how it was tested, what was tuned since."""
+"""The card of a detector: the data it was trained on, how it was tested, what was tuned since."""
 
 import hashlib
 import json
@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 
 from untrimmed.annotations.corpus import Corpus, DataConfig
-from untrimmed.annotations.datasets.base import Dataset
+from untrimmed.annotations.datasets.dataset import Dataset
 from untrimmed.evaluation.detection import DetectionScores
 
 
 @dataclass(frozen=True)
-class Part:
-    """The videos that something was done with: their splits, how many they are, and what they hold."""
+class VideoCount:
+    """How much video was used: its splits, number of videos, number of actions, hours."""
 
     splits: tuple[str, ...]
     videos: int
@@ -36,17 +36,17 @@ class Figures:
 
 @dataclass(frozen=True)
 class Training:
-    """A run: what it learned from, and what it reached on the test videos with the recipe's own suppression."""
+    """A training run: its data, and its figures on the test videos with the recipe's own suppression."""
 
     dataset: str
     annotations: str
     """The SHA-256 of what is annotated in the videos below, wherever the file lies and however it is written."""
-    train: Part
-    test: Part
+    train: VideoCount
+    test: VideoCount
     figures: Figures | None
     """None where the test videos hold no action."""
     notes: tuple[str, ...]
-    """What was left out of the data."""
+    """What was dropped from the data."""
 
 
 @dataclass(frozen=True)
@@ -62,76 +62,80 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Tuning:
-    """Suppression that was fitted to some videos: they no longer say how good it is."""
+    """Suppression that was fitted to some videos, on which figures are therefore biased."""
 
-    on: Part
+    on: VideoCount
     annotations: str
     """As of the training."""
     before: Figures
     after: Figures
     threshold: Threshold | None
-    """None where nothing was hit."""
+    """None where no detection is a hit."""
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a detector besides its weights and its recipe. It holds no date: a run repeats to the byte."""
+    """What is known of a detector besides weights and recipe. It holds no date, so that a run repeats to the byte."""
 
     training: Training | None = None
     tuning: Tuning | None = None
 
 
-def trained_card(config: DataConfig, corpus: Corpus, scores: DetectionScores | None) -> Card:
-    """The card of a run over a corpus, which scored so on its test videos."""
+def build_card(config: DataConfig, corpus: Corpus, scores: DetectionScores | None) -> Card:
+    """Build the card of a training run from its corpus and its scores on the test videos."""
     dataset = corpus.dataset
     training = Training(
         dataset=config.dataset,
-        annotations=truth_hash(dataset, (*corpus.train, *corpus.test)),
-        train=part(dataset, config.train, corpus.train),
-        test=part(dataset, config.test, corpus.test),
-        figures=figures(scores) if scores else None,
+        annotations=hash_ground_truth(dataset, (*corpus.train, *corpus.test)),
+        train=count_videos(dataset, config.train, corpus.train),
+        test=count_videos(dataset, config.test, corpus.test),
+        figures=select_figures(scores) if scores else None,
         notes=corpus.notes,
     )
     return Card(training)
 
 
-def part(dataset: Dataset, splits: Sequence[str], videos: Sequence[str]) -> Part:
-    """Some videos of a data set, counted."""
+def count_videos(dataset: Dataset, splits: Sequence[str], videos: Sequence[str]) -> VideoCount:
+    """Count the actions and hours of some videos of a data set."""
     timelines = [dataset.ground_truth[video] for video in videos]
     hours = sum(timeline.duration for timeline in timelines) / 3600
-    return Part(tuple(splits), len(videos), sum(len(timeline.actions) for timeline in timelines), hours)
+    return VideoCount(tuple(splits), len(videos), sum(len(timeline.actions) for timeline in timelines), hours)
 
 
-def figures(scores: DetectionScores) -> Figures:
-    """What of some scores a card keeps."""
+def select_figures(scores: DetectionScores) -> Figures:
+    """Select the figures that a card keeps of some scores."""
     return Figures(scores.protocol, scores.tious, scores.map, scores.average_map)
 
 
-def truth_hash(dataset: Dataset, videos: Sequence[str]) -> str:
-    """The SHA-256 of the annotations of some videos, in hexadecimal digits, whatever the order of the videos."""
+def hash_ground_truth(dataset: Dataset, videos: Sequence[str]) -> str:
+    """Compute the SHA-256 of the annotations of some videos, in hexadecimal, in whatever order they come."""
     content = [
-        [video, dataset.ground_truth[video].duration, [[a.start, a.end, a.label] for a in dataset.ground_truth[video].actions]]
+        [
+            video,
+            dataset.ground_truth[video].duration,
+            [[a.start, a.end, a.label] for a in dataset.ground_truth[video].actions],
+        ]
         for video in sorted(videos)
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def card_tree(card: Card) -> dict[str, Any]:
-    """The card as plain values for JSON; `read_card` turns it back."""
+def card_to_json(card: Card) -> dict[str, Any]:
+    """Convert a card to plain values for JSON; `parse_card` is the inverse."""
     return msgspec.to_builtins(card)
 
 
-def read_card(tree: Any) -> Card:
-    """The card of plain values; what a newer version added is passed over. Raises TypeError for what is no card."""
+def parse_card(tree: Any) -> Card:
+    """Parse a card from plain values; keys of newer versions are ignored. Raises TypeError for what is no card."""
     try:
         return msgspec.convert(tree, Card)
     except msgspec.ValidationError as error:
         raise TypeError(f"its card: {error}") from None
 
 
-def card_rows(card: Card) -> list[tuple[str, str]]:
-    """The card as rows of a name and a value, for people."""
+def describe_card(card: Card) -> list[tuple[str, str]]:
+    """Format a card as rows of a name and a value, for people."""
     return [
         *(_training_rows(card.training) if card.training else ()),
         *(_tuning_rows(card.tuning) if card.tuning else ()),
@@ -140,39 +144,39 @@ def card_rows(card: Card) -> list[tuple[str, str]]:
 
 def _training_rows(training: Training) -> list[tuple[str, str]]:
     rows = [
-        ("trained on", f"{training.dataset}, {_counted(training.train)}"),
-        ("tested on", _counted(training.test)),
+        ("trained on", f"{training.dataset}, {_format_part(training.train)}"),
+        ("tested on", _format_part(training.test)),
         ("annotations", f"sha256 {training.annotations[:12]}"),
     ]
     if training.figures:
-        rows.append(("test mAP", _percent(training.figures)))
+        rows.append(("test mAP", _format_figures(training.figures)))
     return rows + [("note", note) for note in training.notes]
 
 
 def _tuning_rows(tuning: Tuning) -> list[tuple[str, str]]:
     rows = [
-        ("tuned on", _counted(tuning.on)),
-        ("mAP before tuning", _percent(tuning.before)),
-        ("mAP after tuning", _percent(tuning.after)),
+        ("tuned on", _format_part(tuning.on)),
+        ("mAP before tuning", _format_figures(tuning.before)),
+        ("mAP after tuning", _format_figures(tuning.after)),
     ]
     if threshold := tuning.threshold:
-        rows.append(("score threshold", threshold_sentence(threshold)))
+        rows.append(("score threshold", describe_threshold(threshold)))
     return rows + [("note", note) for note in tuning.notes]
 
 
-def threshold_sentence(threshold: Threshold) -> str:
-    """A threshold and what it gives, in words."""
+def describe_threshold(threshold: Threshold) -> str:
+    """Format a threshold with its precision, recall and F1."""
     return (
         f"{threshold.score:.3f} (precision {100 * threshold.precision:.1f} %, recall {100 * threshold.recall:.1f} %, "
         f"F1 {100 * threshold.f1:.1f} % at tIoU {threshold.tiou:g})"
     )
 
 
-def _counted(part: Part) -> str:
+def _format_part(part: VideoCount) -> str:
     return f"{'+'.join(part.splits)}: {part.videos:,} videos, {part.actions:,} actions, {part.hours:.2f} h"
 
 
-def _percent(figures: Figures) -> str:
+def _format_figures(figures: Figures) -> str:
     ends = (0, len(figures.tious) - 1) if len(figures.tious) > 1 else (0,)
-    each = ", ".join(f"{100 * figures.map[i]:.1f} at {figures.tious[i]:.2f}" for i in ends)
-    return f"{100 * figures.average_map:.2f} % on average by {figures.protocol} ({each})"
+    values = ", ".join(f"{100 * figures.map[i]:.1f} at {figures.tious[i]:.2f}" for i in ends)
+    return f"{100 * figures.average_map:.2f} % on average by {figures.protocol} ({values})"

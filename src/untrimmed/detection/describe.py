@@ -1,4 +1,4 @@
-"""What a recipe builds, in numbers: parameters, multiply-adds, anchors, levels; and what a detector's file says."""
+"""Describes recipes in numbers (parameters, multiply-adds, anchors, levels), and the headers of detector files."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -8,20 +8,21 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from untrimmed.annotations.corpus import open_corpus
-from untrimmed.detection.card import card_rows, card_tree
+from untrimmed.detection.card import card_to_json, describe_card
 from untrimmed.detection.detector import Header
 from untrimmed.detection.detector import read_header as read_detector_header
-from untrimmed.detection.runtime import SUFFIX, load_header
-from untrimmed.features.video_features import describe
+from untrimmed.detection.runtime import SUFFIX, read_onnx_header
 from untrimmed.io import BadInput
 from untrimmed.recipe import Recipe, recipe_tree
 
 SUFFIXES = (".safetensors", SUFFIX)
-"""Of detectors' files; others are recipes."""
+"""Endings of detector files; other files are recipes."""
 
 
 def describe_recipe(recipe: Recipe, channels: int | None = None, classes: int | None = None) -> dict[str, Any]:
-    """`parameters`, `macs` (multiply-adds of one window's forward), `anchors`, `levels` (cells of each scale, finest
+    """Compute what a recipe builds, by name.
+
+    `parameters`, `macs` (multiply-adds of one window's forward), `anchors`, `levels` (cells of each scale, finest
     first), `receptive_fields` (snippets that a cell of each scale sees, bottom-up), `channels`, `classes`.
 
     Opens the data for the widths that are not given; no weights are made.
@@ -47,32 +48,32 @@ def describe_recipe(recipe: Recipe, channels: int | None = None, classes: int | 
     }
 
 
-def read_header(path: Path) -> Header:
-    """What a detector's file of either kind holds besides the network. Raises BadInput as loading does."""
-    return load_header(path) if path.suffix == SUFFIX else read_detector_header(path)
+def read_any_header(path: Path) -> Header:
+    """Read the header of a detector file of either kind. Raises BadInput as loading does."""
+    return read_onnx_header(path) if path.suffix == SUFFIX else read_detector_header(path)
 
 
-def header_tree(header: Header) -> dict[str, Any]:
-    """The whole header for JSON; `card` is None in files of before there were cards."""
+def header_to_json(header: Header) -> dict[str, Any]:
+    """Convert a header to plain values for JSON; `card` is None in files that are older than cards."""
     return {
         "version": header.version,
         "channels": header.channels,
         "classes": list(header.classes),
         "source": asdict(header.source),
         "recipe": recipe_tree(header.recipe),
-        "card": card_tree(header.card) if header.card else None,
+        "card": card_to_json(header.card) if header.card else None,
     }
 
 
-def header_rows(header: Header) -> list[tuple[str, str]]:
-    """The header as rows of a name and a value, for people."""
+def describe_header(header: Header) -> list[tuple[str, str]]:
+    """Format a header as rows of a name and a value, for people."""
     recipe = header.recipe
-    several = f"{len(header.classes)}: {', '.join(header.classes[:10])}{', ...' if len(header.classes) > 10 else ''}"
+    classes = f"{len(header.classes)}: {', '.join(header.classes[:10])}{', ...' if len(header.classes) > 10 else ''}"
     rows = [
         ("model", f"{recipe.model.name}, windows of {recipe.model.length} snippets ({recipe.windows.mode})"),
-        ("features", f"{describe(header.source)}, {header.channels} channels"),
-        ("classes", several),
+        ("features", f"{header.source.summary}, {header.channels} channels"),
+        ("classes", classes),
         ("training", f"{recipe.train.steps:,} steps of {recipe.train.batch} windows, seed {recipe.train.seed}"),
         ("written by", f"untrimmed {header.version}"),
     ]
-    return rows + (card_rows(header.card) if header.card else [("card", "none: the file is older than cards")])
+    return rows + (describe_card(header.card) if header.card else [("card", "none: the file is older than cards")])

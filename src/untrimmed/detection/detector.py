@@ -3,7 +3,7 @@
 import json
 import math
 import reprlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -18,15 +18,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from untrimmed import __version__
-from untrimmed.detection.card import Card, card_tree, read_card
+from untrimmed.detection.card import Card, card_to_json, parse_card
 from untrimmed.detection.sources import file_of, open_source
 from untrimmed.detection.video_scores import VideoScores
-from untrimmed.features.video_features import FeatureSource, VideoFeatures, check_finite, describe
+from untrimmed.features.video_features import FeatureSource, VideoFeatures, check_finite
 from untrimmed.features.windows import Window
-from untrimmed.features.windows import windows as cut_windows
+from untrimmed.features.windows import cut_windows as cut_windows
 from untrimmed.io import BadInput, Progress, missing, track, whole
 from untrimmed.models.base import Model, stack_windows
-from untrimmed.models.device import Precision, autocast, compile_forward, to_device, uses_bfloat16
+from untrimmed.models.device import Precision, autocast, to_device, uses_bfloat16
 from untrimmed.models.suppression import suppress
 from untrimmed.recipe import Recipe, build_recipe, recipe_tree
 from untrimmed.timeline import Action, Timeline, Timelines
@@ -54,10 +54,8 @@ class Detector:
 
     `detector("match.mp4")` gives the timeline of a video; several threads may ask one detector at a time.
 
-    With `compiled` it detects with a compiled network: the same detections up to rounding, minutes for the first
-    ones, and BadInput at the first where there is no C++ compiler. With a `precision` of bfloat16 it is faster where
-    the processor has instructions for that, and `auto` means just there; scores then differ in the third digit.
-    `dataclasses.replace` turns either on and off.
+    With a `precision` of bfloat16 it is faster where the processor has instructions for that, and `auto` means just
+    there; scores then differ in the third digit. `dataclasses.replace` changes it.
     """
 
     model: Model
@@ -65,13 +63,12 @@ class Detector:
     channels: int
     classes: tuple[str, ...]
     source: FeatureSource
-    compiled: bool = False
     card: Card | None = None
     precision: Precision = "float32"
 
     def __repr__(self) -> str:
         model, classes = self.recipe.model, reprlib.repr(list(self.classes))
-        return f"Detector({model.name}, {len(self.classes)} classes {classes}, features: {describe(self.source)})"
+        return f"Detector({model.name}, {len(self.classes)} classes {classes}, features: {self.source.summary})"
 
     @overload
     def __call__(self, source: VideoFeatures, *, progress: Progress | None = None) -> Timeline: ...
@@ -80,7 +77,7 @@ class Detector:
     def __call__(self, source: VideoFeatures | str | Path, *, progress: Progress | None = None) -> Timeline | Any:
         """Find the actions of a video, of a feature file, or of features in memory: a Timeline.
 
-        A folder, or a file that holds the features of several videos, gives Timelines, a mapping by the videos' names.
+        A folder, or a file that holds the features of several videos, gives Timelines, a mapping by video.
         Raises BadInput for what cannot be used.
         """
         if isinstance(source, VideoFeatures):
@@ -89,7 +86,7 @@ class Detector:
         return timelines if Path(source).is_dir() or len(timelines) != 1 else next(iter(timelines.values()))
 
     def detect(self, features: VideoFeatures, name: str = "the video") -> Timeline:
-        """Find the actions of a video, the best `suppress.keep` of them. Raises BadInput for features of another kind."""
+        """Find the best `suppress.keep` actions of a video. Raises BadInput for features of another kind."""
         self.check(features, name)
         return self.suppress(*self.candidates(features, self.recipe.suppress.floor), features.duration)
 
@@ -146,8 +143,8 @@ class Detector:
         """Refuse features that the model was not trained on."""
         if features.source != self.source:
             raise BadInput(
-                f"{name}: its features come from {describe(features.source)}, but the detector was trained on "
-                f"{describe(self.source)}; extract them as it was"
+                f"{name}: its features come from {features.source.summary}, but the detector was trained on "
+                f"{self.source.summary}; extract them as it was"
             )
         if features.channels != self.channels:
             raise BadInput(
@@ -160,13 +157,7 @@ class Detector:
     def _network(self) -> Model:
         """The model as it detects fastest, with the weights that it has at the first detection."""
         device = self.model.standardize.mean.device.type
-        plain = self.compiled or uses_bfloat16(device, self.precision)
-        return self.model.fuse_batch_norm() if plain else self.model.optimize_for_inference()
-
-    @cached_property
-    def _forward(self) -> Callable[..., Any]:
-        # The batches of short videos have another size: one program is made for all sizes, and one for size 1.
-        return compile_forward(self._network, dynamic=True) if self.compiled else self._network
+        return self.model if uses_bfloat16(device, self.precision) else self.model.optimize_for_inference()
 
     @torch.inference_mode()
     def candidates(
@@ -182,7 +173,7 @@ class Detector:
         for batch in split_batches(cut_windows(features, self.recipe.windows, network.length), BATCH):
             x, mask, _ = stack_windows(batch)
             with autocast(device.type, self.precision):
-                outputs = self._forward(x.to(device), mask.to(device))
+                outputs = network(x.to(device), mask.to(device))
             for window, proposals in zip(batch, network.decode(outputs), strict=True):
                 values = proposals.scores.double().cpu().numpy()
                 reaching = (values >= floor).any(1)
@@ -199,7 +190,7 @@ class Detector:
             "classes": self.classes,
             "source": asdict(self.source),
         }
-        return json.dumps(tree | ({"card": card_tree(self.card)} if self.card else {}))
+        return json.dumps(tree | ({"card": card_to_json(self.card)} if self.card else {}))
 
     def save(self, path: str | Path) -> None:
         """Write weights and everything else to one file, whole or not at all."""
@@ -208,7 +199,7 @@ class Detector:
             save_file(weights, temporary, metadata={HEADER: self.header()})
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "cpu", compiled: bool = False) -> "Detector":
+    def load(cls, path: str | Path, device: str = "cpu") -> "Detector":
         """Read a detector; nothing in the file is run. Raises BadInput for a file that is cut or is none."""
         path = Path(path)
         with _whole_file(path), safe_open(path, framework="pt", device=device) as file:
@@ -217,7 +208,7 @@ class Detector:
             model = to_device(header.recipe.model.build(header.channels, len(header.classes)), device)
             model.load_state_dict(weights)
         _, recipe, channels, classes, source, card = header
-        return cls(model.eval(), recipe, channels, classes, source, compiled, card)
+        return cls(model.eval(), recipe, channels, classes, source, card)
 
 
 def read_header(path: str | Path) -> Header:
@@ -236,7 +227,7 @@ def parse_header(metadata: Mapping[str, str] | None, path: Path) -> Header:
         int(tree["channels"]),
         tuple(map(str, tree["classes"])),
         FeatureSource.from_json(tree["source"]),
-        read_card(tree["card"]) if "card" in tree else None,
+        parse_card(tree["card"]) if "card" in tree else None,
     )
 
 

@@ -1,7 +1,6 @@
 """Detectors for other programs: the network as an ONNX graph or a torch.export program, checked before it is kept.
 
-What is exported are the raw outputs of a window, before decoding and suppression, with the batch norms folded. An
-ONNX file holds the detector's header too, so that `untrimmed detect` needs nothing but it.
+Exported are the raw outputs of a window, before decoding and suppression. An ONNX file holds the detector's header too, so that `untrimmed detect` needs nothing but it.
 """
 
 import io
@@ -30,21 +29,21 @@ INPUTS = ("x", "mask")
 LARGEST = 2**31 - 2**20
 """Bytes of weights that an ONNX file can hold: a protobuf message ends at 2 GiB."""
 CHECKED = 8
-"""Windows that an exported network is tried on."""
+"""Windows on which an exported network is compared with torch's."""
 TOLERANCE = 1e-3
-"""How far a raw output may be off, relative to the largest of its kind (and to 1)."""
+"""The largest error of a raw output, relative to the largest value of that output, or to 1."""
 
 
-class Difference(NamedTuple):
-    """How far an exported network is from torch's."""
+class OutputError(NamedTuple):
+    """The error of one output of an exported network."""
 
     output: str
     off: float
-    """The largest difference, relative to the largest absolute value where that is above 1."""
+    """The largest difference from torch's, relative to the largest absolute value where that is above 1."""
 
 
-def export(detector: Detector, out: str | Path) -> Path:
-    """Write the detector's network to `out`, which ends in `.onnx` or `.pt2`, if it says what torch's says.
+def export_detector(detector: Detector, out: str | Path) -> Path:
+    """Write the detector's network to `out`, which ends in `.onnx` or `.pt2`, if it computes what torch's does.
 
     Raises BadInput for another ending, an absent package, and a network that came out differently; then nothing is
     written.
@@ -66,12 +65,12 @@ def export(detector: Detector, out: str | Path) -> Path:
 def export_to_runtime(detector: Detector, device: str = "auto") -> Detector:
     """Export a detector and load it again, to be run by onnxruntime, by way of a temporary file."""
     with tempfile.TemporaryDirectory() as folder:
-        return load_onnx(export(detector, Path(folder) / f"detector{SUFFIX}"), device)
+        return load_onnx(export_detector(detector, Path(folder) / f"detector{SUFFIX}"), device)
 
 
 def trace(network: Model, channels: int) -> ExportedProgram:
     """Trace the network's forward, for any number of windows, into a program of torch's own operators."""
-    x, mask = trial(network, channels, 2, seed=0)
+    x, mask = random_windows(network, channels, 2, seed=0)
     batch = Dim("batch")
     # A scan that ran before leaves traces with which the next one is not exported.
     torch._dynamo.reset()
@@ -85,21 +84,21 @@ def trace(network: Model, channels: int) -> ExportedProgram:
     return program
 
 
-def trial(
+def random_windows(
     network: Model, channels: int, windows: int, seed: int
 ) -> tuple[Float[Tensor, "windows channels time"], Bool[Tensor, "windows time"]]:
-    """Random windows like those of training, the first whole, the others padded from anywhere on, with junk there."""
+    """Draw random windows on the scale of the training data, the first whole, the others with junk as padding."""
     random = torch.Generator().manual_seed(seed)
     mean, scale = network.standardize.mean.cpu(), network.standardize.scale.cpu()
     deviation = torch.where(scale > 0, 1 / scale, 0.0)
     x = mean[:, None] + deviation[:, None] * torch.randn(windows, channels, network.length, generator=random)
-    real = torch.randint(1, network.length + 1, (windows, 1), generator=random)
-    real[0] = network.length
-    return x, torch.arange(network.length) < real
+    valid = torch.randint(1, network.length + 1, (windows, 1), generator=random)
+    valid[0] = network.length
+    return x, torch.arange(network.length) < valid
 
 
 class _Plain(nn.Module):
-    """A network whose outputs are a plain tuple: no class of this package is left in the program."""
+    """A network whose outputs are a plain tuple, so that the program needs no class of this package."""
 
     def __init__(self, network: Model) -> None:
         super().__init__()
@@ -109,9 +108,9 @@ class _Plain(nn.Module):
         return tuple(self.network(x, mask))
 
 
-def _names(network: Model, channels: int) -> tuple[str, ...]:
+def _output_names(network: Model, channels: int) -> tuple[str, ...]:
     with torch.inference_mode():
-        return type(network(*trial(network, channels, 1, seed=0)))._fields
+        return type(network(*random_windows(network, channels, 1, seed=0)))._fields
 
 
 def _write_program(program: ExportedProgram, network: Model, detector: Detector, path: Path) -> None:
@@ -126,40 +125,40 @@ def _write_onnx(program: ExportedProgram, network: Model, detector: Detector, pa
     if size > LARGEST:
         raise BadInput(f"the network's {size:,} bytes are more than an ONNX file holds; export it to a .pt2 file")
     with torch.no_grad(), _quietly():
-        made = torch.onnx.export(
+        exported = torch.onnx.export(
             program,
             dynamo=True,
             opset_version=OPSET,
             input_names=INPUTS,
-            output_names=_names(network, detector.channels),
+            output_names=_output_names(network, detector.channels),
             verbose=False,
         )
-    model = made.model_proto  # pyright: ignore[reportOptionalMemberAccess]
-    _forget_origin(model.graph)
+    model = exported.model_proto  # pyright: ignore[reportOptionalMemberAccess]
+    _remove_origin(model.graph)
     for function in model.functions:
-        _forget_origin(function)
+        _remove_origin(function)
     entry = model.metadata_props.add()
     entry.key, entry.value = HEADER, detector.header()
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def _forget_origin(graph: Any) -> None:
-    """Take out of a graph what it was traced from: it names paths of this machine."""
+def _remove_origin(graph: Any) -> None:
+    """Remove from a graph where it was traced, which names paths of this machine."""
     for node in graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
         for attribute in node.attribute:
             if attribute.HasField("g"):
-                _forget_origin(attribute.g)
+                _remove_origin(attribute.g)
 
 
 def _check(network: Model, channels: int, written: Path, out: Path) -> None:
-    """Run what was written on random windows, and refuse it where it says something else than torch."""
-    x, mask = trial(network, channels, CHECKED, seed=1)
+    """Run an exported network on random windows, and refuse it where its outputs are not torch's."""
+    x, mask = random_windows(network, channels, CHECKED, seed=1)
     with torch.inference_mode():
-        wanted = network(x, mask)
-    found = (_run_onnx if out.suffix == SUFFIX else _run_program)(written, x, mask)
-    worst = max(differences(wanted, found), key=lambda difference: difference.off)
+        expected = network(x, mask)
+    outputs = (_run_onnx if out.suffix == SUFFIX else _run_program)(written, x, mask)
+    worst = max(compare_outputs(expected, outputs), key=lambda difference: difference.off)
     if not worst.off <= TOLERANCE:
         raise BadInput(
             f"{out}: {worst.output} of the exported network is off by {worst.off:.2g}, more than {TOLERANCE:g}, so "
@@ -167,20 +166,20 @@ def _check(network: Model, channels: int, written: Path, out: Path) -> None:
         )
 
 
-def differences(wanted: Any, found: Sequence[Tensor]) -> list[Difference]:
-    """How far each raw output is from torch's, over the windows that agree on which boxes are real.
+def compare_outputs(expected: Any, outputs: Sequence[Tensor]) -> list[OutputError]:
+    """Compare each raw output with torch's, over the windows that agree on which boxes are valid.
 
     Which kernels merge may turn on the last bit of a width, so that one window of eight may have other boxes.
     """
-    alike = (found[-1] == wanted.real).all(1)
-    # NaN compares as no number does, so it is told apart: it is as far off as can be.
-    if len(found) != len(wanted) or alike.sum() * CHECKED < len(alike) * (CHECKED - 1):
-        return [Difference("real", float("inf"))]
+    agreeing = (outputs[-1] == expected.valid).all(1)
+    # NaN compares with nothing, so its error is infinite.
+    if len(outputs) != len(expected) or agreeing.sum() * CHECKED < len(agreeing) * (CHECKED - 1):
+        return [OutputError("valid", float("inf"))]
     rows = []
-    for name, a, b in zip(wanted._fields, wanted, found, strict=True):
-        a, b = a[alike].double(), b[alike].double()
+    for name, a, b in zip(expected._fields, expected, outputs, strict=True):
+        a, b = a[agreeing].double(), b[agreeing].double()
         off = float(((a - b).abs().max() / a.abs().max().clamp(min=1)).nan_to_num(nan=float("inf")))
-        rows.append(Difference(name, off))
+        rows.append(OutputError(name, off))
     return rows
 
 
@@ -198,7 +197,7 @@ def _run_program(path: Path, x: Tensor, mask: Tensor) -> list[Tensor]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without what torch says while it exports: on packages that are not needed, and to its own developers."""
+    """Silence torch while it exports: it warns of packages that are not needed, and its own developers."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

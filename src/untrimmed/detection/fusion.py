@@ -1,4 +1,4 @@
-"""Late fusion: detectors that see different features of a video are averaged anchor by anchor, before suppression."""
+"""Late fusion: candidates of detectors on different features, averaged anchor by anchor before suppression."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,6 @@ from torch import Tensor
 from untrimmed.detection.detector import Detector
 from untrimmed.detection.sources import file_of, open_source
 from untrimmed.detection.video_scores import VideoScores
-from untrimmed.features.folder import reach
 from untrimmed.features.streams import LEEWAY
 from untrimmed.features.video_features import VideoFeatures
 from untrimmed.io import BadInput, Progress, track
@@ -38,8 +37,8 @@ class Fusion:
         if not all(0 <= weight < math.inf for weight in weights):
             raise BadInput(f"fusion weights {weights}: they must be finite and not below 0")
         object.__setattr__(self, "weights", weights)
-        for number, other in enumerate(self.detectors[1:], 2):
-            if difference := _difference(self.detectors[0], other):
+        for number, detector in enumerate(self.detectors[1:], 2):
+            if difference := _describe_difference(self.detectors[0], detector):
                 raise BadInput(
                     f"detectors 1 and {number} cannot be fused anchor by anchor: {difference}; train them with one "
                     "recipe that differs in [data] alone"
@@ -106,21 +105,23 @@ class Fusion:
         return segments, scores
 
 
-def _difference(first: Detector, other: Detector) -> str:
-    """What keeps two detectors from being fused, in words; empty where nothing does."""
-    if first.classes != other.classes:
-        own = sorted(set(first.classes) ^ set(other.classes))
-        return f"their classes differ in {', '.join(own[:5])}" if own else "their classes are in another order"
-    if first.model.length != other.model.length or first.recipe.windows != other.recipe.windows:
+def _describe_difference(first: Detector, second: Detector) -> str:
+    """Say why two detectors cannot be fused; empty where they can."""
+    if first.classes != second.classes:
+        unshared = sorted(set(first.classes) ^ set(second.classes))
+        return (
+            f"their classes differ in {', '.join(unshared[:5])}" if unshared else "their classes are in another order"
+        )
+    if first.model.length != second.model.length or first.recipe.windows != second.recipe.windows:
         return (
             f"their windows differ, {first.model.length} snippets ({first.recipe.windows.mode}) and "
-            f"{other.model.length} ({other.recipe.windows.mode})"
+            f"{second.model.length} ({second.recipe.windows.mode})"
         )
-    anchors, others = _anchors(first), _anchors(other)
-    if anchors is None or others is None:
+    anchors, second_anchors = _anchors(first), _anchors(second)
+    if anchors is None or second_anchors is None:
         return "their model has no fixed anchors"
-    if anchors.shape != others.shape or not bool((anchors.cpu() == others.cpu()).all()):
-        return f"their anchors differ, {first.model.anchor_count} and {other.model.anchor_count} a window"
+    if anchors.shape != second_anchors.shape or not bool((anchors.cpu() == second_anchors.cpu()).all()):
+        return f"their anchors differ, {first.model.anchor_count} and {second.model.anchor_count} a window"
     return ""
 
 
@@ -129,17 +130,17 @@ def _anchors(detector: Detector) -> Tensor | None:
 
 
 def _align(features: Sequence[VideoFeatures], name: str, *, sliding: bool) -> list[VideoFeatures]:
-    """The features cut to one length where their snippets lie alike; refuses such as would give other windows."""
-    ends = [reach(seen.grid, len(seen)) for seen in features]
-    coarsest = max(seen.grid.step for seen in features)
+    """Cut features to one length where they share a grid. Raises BadInput where they would give other windows."""
+    ends = [stream.end for stream in features]
+    coarsest = max(stream.grid.step for stream in features)
     if max(ends) - min(ends) > LEEWAY * coarsest:
         sentence = " and ".join(f"{end:.1f} s" for end in ends)
         raise BadInput(f"{name}: its features end at {sentence}; give those of one video, or extract them again")
-    alike = all(seen.grid == features[0].grid for seen in features)
-    if sliding and not alike:
-        steps = " and ".join(f"{seen.grid.step:g} s" for seen in features)
+    aligned = all(stream.grid == features[0].grid for stream in features)
+    if sliding and not aligned:
+        steps = " and ".join(f"{stream.grid.step:g} s" for stream in features)
         raise BadInput(
             f"{name}: its snippets come every {steps}, so sliding windows differ; extract both at one rate"
         )
     shortest = min(map(len, features))
-    return [seen[:shortest] for seen in features] if alike else list(features)
+    return [stream[:shortest] for stream in features] if aligned else list(features)

@@ -1,4 +1,4 @@
-"""A look into a GTAN detector: the Gaussian kernels that it lays over a video, in seconds, as a picture or a page."""
+"""The Gaussian kernels that a GTAN detector lays over a video, in seconds, as a picture or a page."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,12 +16,12 @@ from untrimmed.detection.sources import open_source
 from untrimmed.detection.view import panel
 from untrimmed.extraction.videos import find_videos
 from untrimmed.features.video_features import VideoFeatures
-from untrimmed.features.windows import Window, windows
+from untrimmed.features.windows import Window, cut_windows
 from untrimmed.io import BadInput, write_text
 from untrimmed.models.base import stack_windows
 from untrimmed.models.gaussian_kernels import Kernels, group_kernels
 from untrimmed.models.gtan import GTAN
-from untrimmed.visualization.kernels import Kernel, KernelLayer, fitting_layer, kernels_svg
+from untrimmed.visualization.kernels import Kernel, KernelLayer, choose_layer, kernels_svg
 from untrimmed.visualization.report import write_report
 
 DETECTIONS = "detections"
@@ -30,31 +30,31 @@ MANY = 20
 
 
 def find_kernels(detector: Detector, features: VideoFeatures, name: str = "the video") -> tuple[KernelLayer, ...]:
-    """Every layer's kernels of a video, finest layer first, in seconds.
+    """Find the kernels of every layer of a video, finest layer first, in seconds.
 
     Windows that slide over each other see a stretch twice: a kernel counts where its centre lies nearer to the middle
     of its own window than to that of the next, so that shares meet halfway through what two windows have in common.
     Windows merge each for itself, so where shares meet a merged kernel may be there twice, or in neither.
     Raises BadInput for a detector that is no GTAN and for features of another kind.
     """
-    network = network_of(detector)
+    network = require_gtan(detector)
     detector.check(features, name)
-    every = list(windows(features, detector.recipe.windows, network.length))
+    all_windows = list(cut_windows(features, detector.recipe.windows, network.length))
     kernels: list[list[Kernel]] = [[] for _ in network.levels]
-    found = (one for several in split_batches(every, BATCH) for one in _seen(network, several))
-    for window, (start, end), layers in zip(every, _shares(every), found, strict=True):
+    found_layers = (one for several in split_batches(all_windows, BATCH) for one in _find_in_batch(network, several))
+    for window, (start, end), layers in zip(all_windows, _window_shares(all_windows), found_layers, strict=True):
         for layer, several in zip(kernels, layers, strict=True):
             inside = (_in_seconds(kernel, window, network.length) for kernel in several)
             layer += [kernel for kernel in inside if start <= kernel.centre < end]
-    step, learned = every[0].grid.step, network.config.kernels != "fixed"
+    step, learned = all_windows[0].grid.step, network.config.kernels != "fixed"
     return tuple(
         KernelLayer(i, step * network.length / level.cells, tuple(sorted(layer)), learned)
         for i, (level, layer) in enumerate(zip(network.levels, kernels, strict=True), start=1)
     )
 
 
-def network_of(detector: Detector) -> GTAN:
-    """The detector's network, ready to be asked. Raises BadInput where it is no GTAN."""
+def require_gtan(detector: Detector) -> GTAN:
+    """Return the detector's network, optimized for inference. Raises BadInput where it is no GTAN."""
     if not isinstance(detector.model, GTAN):
         name = detector.recipe.model.name
         raise BadInput(f"the detector is a {name}, which has no Gaussian kernels; give one with model.name = 'gtan'")
@@ -76,8 +76,8 @@ def write_kernels(
     The layer, counted from 1, is by default that of `fitting_layer`. Of the detections it shows the
     surest, as many as there are true actions. Raises BadInput for a video or a layer that there is not.
     """
-    network_of(detector)
-    features = _seen_in(open_source(source, detector.source, detector.recipe.data), video, source)
+    require_gtan(detector)
+    features = _features_of(open_source(source, detector.source, detector.recipe.data), video, source)
     layers = find_kernels(detector, features, f"{source}: {video}")
     if layer is not None and not 1 <= layer <= len(layers):
         raise BadInput(f"layer {layer}: the detector has layers 1 to {len(layers)}, the finest first")
@@ -87,11 +87,11 @@ def write_kernels(
         if video not in annotated:
             raise BadInput(f"{truth}: has no video {video!r}; give the annotations that it is in, or none")
         rows["truth"], many = annotated[video], max(1, len(annotated[video].actions))
-    found = detector.detect(features, f"{source}: {video}")
-    rows[DETECTIONS] = found.best(many)
-    shown = layers[layer - 1] if layer is not None else fitting_layer(layers, rows)
-    duration = rows["truth"].duration if truth else found.duration
-    write_text(out, kernels_svg(duration, rows, shown, width=width))
+    detections = detector.detect(features, f"{source}: {video}")
+    rows[DETECTIONS] = detections.best(many)
+    drawn_layer = layers[layer - 1] if layer is not None else choose_layer(layers, rows)
+    duration = rows["truth"].duration if truth else detections.duration
+    write_text(out, kernels_svg(duration, rows, drawn_layer, width=width))
     return out
 
 
@@ -103,30 +103,30 @@ def write_kernel_view(
     truth: Path | None = None,
     videos: Path | None = None,
 ) -> Path:
-    """The report of a results file in which every video has its kernels below the timelines, layer by layer."""
-    network_of(detector)
+    """Write the report of a results file with the kernels of each video below its timelines, layer by layer."""
+    require_gtan(detector)
     detected = read_activitynet_results(results).timelines
     annotated = read_activitynet(truth).timelines if truth else {}
     files = {file.stem: file for file in find_videos(videos)} if videos else {}
-    seen, panels = open_source(source, detector.source, detector.recipe.data), []
+    features, panels = open_source(source, detector.source, detector.recipe.data), []
     for video in sorted(detected):
-        layers = find_kernels(detector, _seen_in(seen, video, source), f"{source}: {video}")
+        layers = find_kernels(detector, _features_of(features, video, source), f"{source}: {video}")
         plain = panel(video, detected[video], annotated.get(video), files.get(video))
         panels.append(replace(plain, kernels=layers))
     write_report(out, results.stem, panels, [])
     return out
 
 
-def _seen_in(seen: Mapping[str, VideoFeatures], video: str, source: Path) -> VideoFeatures:
-    """The features of a video, or a sentence that says which videos there are."""
-    if video not in seen:
-        names = sorted(seen)
+def _features_of(videos: Mapping[str, VideoFeatures], video: str, source: Path) -> VideoFeatures:
+    """Return the features of a video. Raises BadInput, which says which videos there are, for another."""
+    if video not in videos:
+        names = sorted(videos)
         raise BadInput(f"{source}: has no video {video!r}; it has {len(names)}, such as {', '.join(names[:3])}")
-    return seen[video]
+    return videos[video]
 
 
-class _Found(NamedTuple):
-    """A kernel of a window: place and width as fractions of it."""
+class _WindowKernel(NamedTuple):
+    """A kernel of one window: centre and width as fractions of the window."""
 
     centre: float
     sigma: float
@@ -134,54 +134,54 @@ class _Found(NamedTuple):
     score: float
 
 
-def _in_seconds(kernel: _Found, window: Window, length: int) -> Kernel:
+def _in_seconds(kernel: _WindowKernel, window: Window, length: int) -> Kernel:
     centre = float(window.grid.seconds(kernel.centre * length))
     return Kernel(centre, kernel.sigma * length * window.grid.step, kernel.members, kernel.score)
 
 
-def _shares(every: Sequence[Window]) -> list[tuple[float, float]]:
-    """The seconds that each window answers for: from the first to the last, without gap or overlap."""
-    starts = [float(window.grid.seconds(0)) for window in every]
-    ends = [float(window.grid.seconds(window.real)) for window in every]
+def _window_shares(windows: Sequence[Window]) -> list[tuple[float, float]]:
+    """Divide time among windows, in seconds, without gap or overlap."""
+    starts = [float(window.grid.seconds(0)) for window in windows]
+    ends = [float(window.grid.seconds(window.valid_length)) for window in windows]
     middles = [(start + end) / 2 for start, end in zip(starts[1:], ends[:-1], strict=True)]
     return list(zip([-np.inf, *middles], [*middles, np.inf], strict=True))
 
 
 @torch.inference_mode()
-def _seen(network: GTAN, several: list[Window]) -> Iterator[list[list[_Found]]]:
-    """Of each window of a batch, layer by layer, the real kernels."""
-    batch, device = stack_windows(several), network.standardize.mean.device
+def _find_in_batch(network: GTAN, windows: list[Window]) -> Iterator[list[list[_WindowKernel]]]:
+    """Find the valid kernels of each window of a batch, layer by layer."""
+    batch, device = stack_windows(windows), network.standardize.mean.device
     x, mask = batch.x.to(device), batch.mask.to(device)
     maps, real, kernels = network.compute_feature_maps(x, mask)
-    members = _members(network, real, kernels)
+    members = _count_members(network, real, kernels)
     outputs = network.predict_boxes(maps, real, kernels)
-    best = torch.zeros(outputs.real.shape, dtype=torch.float64)
-    for row, (which, proposals) in enumerate(zip(outputs.real.cpu(), network.decode(outputs), strict=True)):
+    best = torch.zeros(outputs.valid.shape, dtype=torch.float64)
+    for row, (which, proposals) in enumerate(zip(outputs.valid.cpu(), network.decode(outputs), strict=True)):
         best[row, which] = proposals.scores.amax(-1).double().cpu()
     # The boxes of a kernel lie side by side, and those of a layer too.
     per_kernel = best.unflatten(1, (-1, len(network.config.ratios))).amax(-1)
     scores = per_kernel.split([layer.centre.shape[1] for layer in kernels], 1)
-    for row in range(len(several)):
+    for row in range(len(windows)):
         yield [_kernels(*layer, row) for layer in zip(kernels, members, scores, strict=True)]
 
 
-def _kernels(layer: Kernels, members: Tensor, scores: Tensor, row: int) -> list[_Found]:
+def _kernels(layer: Kernels, members: Tensor, scores: Tensor, row: int) -> list[_WindowKernel]:
     real = layer.valid[row].cpu()
     parts = (layer.centre[row], layer.sigma[row], members[row], scores[row])
-    return [_Found(*values) for values in zip(*(part.cpu()[real].tolist() for part in parts), strict=True)]
+    return [_WindowKernel(*values) for values in zip(*(part.cpu()[real].tolist() for part in parts), strict=True)]
 
 
-def _members(network: GTAN, real: list[Tensor], kernels: list[Kernels]) -> list[Int[Tensor, "batch kernels"]]:
+def _count_members(network: GTAN, real: list[Tensor], kernels: list[Kernels]) -> list[Int[Tensor, "batch kernels"]]:
     """Of how many kernels each was merged, 1 for a cell's own: the network's decision, asked for again."""
     cells = [layer.shape[1] for layer in real]
-    own = [torch.ones_like(layer, dtype=torch.long) for layer in real]
+    single = [torch.ones_like(layer, dtype=torch.long) for layer in real]
     if network.config.kernels != "grouped":
-        return own
+        return single
     sigma = torch.cat([layer.sigma[:, :number] for layer, number in zip(kernels, cells, strict=True)], 1)
-    found = group_kernels(sigma, cells, torch.stack([layer.sum(1) for layer in real], 1), network.config.group_tiou)
+    groups = group_kernels(sigma, cells, torch.stack([layer.sum(1) for layer in real], 1), network.config.group_tiou)
     # Kernels that stand alone are counted in a place of their own at the end, which is dropped.
-    places = torch.where(found.group >= 0, found.group, found.valid.shape[1])
-    counts = torch.zeros(len(sigma), found.valid.shape[1] + 1, dtype=torch.long, device=sigma.device)
+    places = torch.where(groups.group >= 0, groups.group, groups.valid.shape[1])
+    counts = torch.zeros(len(sigma), groups.valid.shape[1] + 1, dtype=torch.long, device=sigma.device)
     counts = counts.scatter_add(1, places, torch.ones_like(places))[:, :-1]
     merged = counts.split([number // 2 for number in cells], 1)
-    return [torch.cat(pair, 1) for pair in zip(own, merged, strict=True)]
+    return [torch.cat(pair, 1) for pair in zip(single, merged, strict=True)]

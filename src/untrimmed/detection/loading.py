@@ -15,7 +15,6 @@ def load(
     path: str | Path,
     device: str = "auto",
     *,
-    compiled: bool = False,
     runtime: Literal["torch", "onnx"] | None = None,
     precision: Precision = "float32",
 ) -> Detector:
@@ -30,9 +29,7 @@ def load(
     if is_onnx and runtime == "torch":
         raise BadInput(f"{path}: torch does not run an ONNX file; give the detector that it was exported from")
     if not (is_onnx or runtime == "onnx"):
-        return replace(Detector.load(path, pick_device(device), compiled), precision=precision)
-    if compiled:
-        raise BadInput(f"{path}: onnxruntime compiles by itself; leave --compile out")
+        return replace(Detector.load(path, pick_device(device)), precision=precision)
     if precision != "float32":
         raise BadInput(f"{path}: onnxruntime runs it in single precision; leave --precision {precision} out")
     return load_onnx(path, device) if is_onnx else export_to_runtime(Detector.load(path), device)

@@ -1,4 +1,4 @@
-"""Detectors in ONNX files: a network that onnxruntime runs, in the place of torch's, and nothing else changes."""
+"""Detectors in ONNX files: onnxruntime runs the network in the place of torch, and nothing else changes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 class OnnxModel(Model):
     """A network whose forward is an ONNX graph; it decodes as the model that the graph was made of.
 
-    The model itself is built as narrow as it can be, for of it nothing is used but its anchors and its decoding.
+    The model itself is built as narrow as it can be, because only its anchors and its decoding are used.
     """
 
     def __init__(self, session: Any, header: Header) -> None:
@@ -31,7 +31,7 @@ class OnnxModel(Model):
         self.length, self.standardize = self.decoder.length, self.decoder.standardize
         if (anchors := dict(self.decoder.named_buffers()).get("anchors")) is not None:
             self.register_buffer("anchors", anchors, persistent=False)
-        # What kind of outputs the model gives is asked of it once.
+        # Run once for the type of its outputs.
         with torch.inference_mode():
             mask = torch.ones(1, self.length, dtype=torch.bool)
             self.outputs = type(self.decoder(torch.zeros(1, header.channels, self.length), mask))
@@ -45,8 +45,8 @@ class OnnxModel(Model):
         return self.decoder.anchor_count
 
     def forward(self, x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "batch time"]) -> Any:
-        found = self.session.run(list(self.outputs._fields), {"x": x.numpy(), "mask": mask.numpy()})
-        return self.outputs(*map(torch.from_numpy, found))
+        outputs = self.session.run(None, {"x": x.numpy(), "mask": mask.numpy()})
+        return self.outputs(*map(torch.from_numpy, outputs))
 
     def loss(self, outputs: Any, targets: list[Targets]) -> dict[str, Tensor]:
         raise ValueError("an exported network does not learn; train the detector that it was made of")
@@ -60,7 +60,7 @@ class OnnxModel(Model):
 
 
 def load_onnx(path: Path, device: str = "auto") -> Detector:
-    """The detector in an ONNX file that `export` wrote. `device` is `auto`, `cpu` or `cuda`.
+    """Load the detector in an ONNX file that `export` wrote. `device` is `auto`, `cpu` or `cuda`.
 
     Raises BadInput for a file that is none, a device that onnxruntime does not have, and where it is not installed.
     """
@@ -69,8 +69,8 @@ def load_onnx(path: Path, device: str = "auto") -> Detector:
     return Detector(model, header.recipe, header.channels, header.classes, header.source, card=header.card)
 
 
-def load_header(path: Path) -> Header:
-    """What the detector in an ONNX file is, besides its network. Raises BadInput as loading does."""
+def read_onnx_header(path: Path) -> Header:
+    """Read the header of a detector in an ONNX file. Raises BadInput as loading does."""
     return _open(path, "cpu")[1]
 
 
@@ -90,7 +90,7 @@ def _open(path: Path, device: str) -> tuple[Any, Header]:
 
 
 def _providers(runtime: ModuleType, device: str) -> list[str]:
-    """What onnxruntime is to compute with; a GPU where it is asked for, or with `auto` where there is one."""
+    """Choose what onnxruntime computes with: a GPU where it is asked for, or with `auto` where there is one."""
     kind, _, index = device.partition(":")
     here = runtime.get_available_providers()
     if kind == "auto":

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from untrimmed.annotations.corpus import DataConfig, open_features
-from untrimmed.extraction.settings import ExtractConfig, config_of
+from untrimmed.extraction.settings import ExtractConfig, restore_config
 from untrimmed.extraction.video import extract_video
 from untrimmed.extraction.videos import find_videos
 from untrimmed.features import archives
-from untrimmed.features.files import ENDINGS
+from untrimmed.features.files import FEATURE_ENDINGS
 from untrimmed.features.folder import MANIFEST
-from untrimmed.features.streams import stream_folders
+from untrimmed.features.streams import find_stream_folders
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.io import missing
 
@@ -46,7 +46,7 @@ def open_source(
         raise missing(path, "video, feature file or folder")
     if holds_features(path, source.streams):
         return open_features(data, path=path)
-    return Videos(find_videos(path), config_of(source, weights))
+    return Videos(find_videos(path), restore_config(source, weights))
 
 
 def file_of(videos: Mapping[str, VideoFeatures], video: str) -> Path | None:
@@ -56,8 +56,8 @@ def file_of(videos: Mapping[str, VideoFeatures], video: str) -> Path | None:
 
 def holds_features(path: Path, streams: Sequence[str] = ()) -> bool:
     """Whether a path is of features rather than of videos."""
-    if stream_folders(path, streams) or "*" in path.name:
+    if find_stream_folders(path, streams) or "*" in path.name:
         return True
     if path.is_dir():
-        return (path / MANIFEST).exists() or any(file.name.endswith(ENDINGS) for file in path.iterdir())
-    return path.name.endswith((*ENDINGS, *archives.ENDINGS))
+        return (path / MANIFEST).exists() or any(file.name.endswith(FEATURE_ENDINGS) for file in path.iterdir())
+    return path.name.endswith((*FEATURE_ENDINGS, *archives.ARCHIVE_ENDINGS))

@@ -1,4 +1,4 @@
-"""Actions of a video that keeps arriving, each given out once, as soon as no window to come can change it."""
+"""Detection in a video that keeps arriving: each action is emitted once, when no window to come changes it."""
 
 import math
 import time
@@ -13,20 +13,20 @@ import numpy as np
 from jaxtyping import Float
 
 from untrimmed.detection.detector import Detector
-from untrimmed.detection.settling import Settler
+from untrimmed.detection.stream_suppression import StreamSuppression
 from untrimmed.extraction.extractor import Extractor
-from untrimmed.extraction.settings import config_of
-from untrimmed.extraction.video import extractor_of
+from untrimmed.extraction.settings import restore_config
+from untrimmed.extraction.video import create_extractor
 from untrimmed.features.video_features import VideoFeatures
-from untrimmed.features.windows import starts
+from untrimmed.features.windows import window_starts
 from untrimmed.io import BadInput
 from untrimmed.models.suppression import Suppressed
 from untrimmed.timeline import Action
-from untrimmed.video.live import Connection, kind_of
+from untrimmed.video.live import Connection, classify_address
 
 WINDOWS = 2.0
-"""Windows' worth of seconds after which an action is given out at the latest, unless told otherwise."""
-# Of a window: how far before it its candidates may begin, for what lies at its start is seen but in part.
+"""The default latency, in lengths of a window."""
+# Candidates of a window may begin before it, because what lies at its start is seen in part: by this share of it.
 _REACH = 1 / 8
 # Seconds by which a source's own clock and the wall's may disagree on how long a source was away.
 _AGREE = 10.0
@@ -34,30 +34,24 @@ _AGREE = 10.0
 _LONGEST_PAUSE = 10
 
 
-class Settled(NamedTuple):
-    """An action that will not change, and how many seconds of video came after its end before it was given out."""
+class StreamedAction(NamedTuple):
+    """An action that will not change."""
 
     action: Action
     latency: float
-
-
-class Found(NamedTuple):
-    """A settled action, and the seconds on the clock from the last frame that was needed until it was known."""
-
-    action: Action
-    latency: float
-    lag: float
+    """Seconds of video from its end until it was emitted."""
+    lag: float = 0.0
+    """Seconds on the clock from the last frame that was needed until it was emitted."""
 
 
 class Stretch:
-    """Features of one stretch of video as they come, to actions.
+    """Detects actions in one stretch of video while its features arrive.
 
-    Every window of `Detector.detect` is run as soon as it is whole, the last one when the stretch is over. What is
-    given out are the actions that `detect` finds with `score` or more, up to rounding and but for the limit
-    `suppress.keep`, as long as no candidate that reaches `score` begins more than an eighth of a window before its
-    window does, and none had to be given out early, `latency` seconds after its end (see Settler; `late` counts what
-    came too late). Detections are told an eighth of a window later for it. The last
-    window's features and some windows' candidates are in memory, whatever the length.
+    Every window of `Detector.detect` is run as soon as it is whole, the last one when the stretch is over. Emitted
+    are the actions that `detect` finds with `score` or more, without the limit `suppress.keep`, each at the latest
+    `latency` seconds after its end (see StreamSuppression, which says how nearly). Candidates are expected to begin
+    at most an eighth of a window before their window. In memory are the features of one window and the candidates
+    of some, whatever the length.
 
     Raises BadInput for a detector of whole videos.
     """
@@ -70,65 +64,67 @@ class Stretch:
                 'detect on a file, or train one with windows.mode="slide"'
             )
         self.detector, self.grid = detector, detector.source.grid
-        self.stride = starts(self.length + 1, self.length, config.test_overlap).step
+        self.stride = window_starts(self.length + 1, self.length, config.test_overlap).step
         window = self.length * self.grid.step
-        self.settler = Settler(
-            detector.recipe.suppress, score, WINDOWS * window if latency is None else latency, memory=window
+        latency = WINDOWS * window if latency is None else latency
+        self.suppression = StreamSuppression(
+            detector.recipe.suppress, len(detector.classes), score, latency, memory=window
         )
         self.values = np.zeros((0, detector.channels), np.float32)
         self.first = 0
-        """The snippet at which the next window begins, and what is in memory."""
+        """The snippet at which the next window, and `values`, begin."""
         self.covered = 0
-        """The snippets that windows have seen."""
+        """The snippets that windows have covered."""
         self.seconds = 0.0
-        """How much video was seen."""
+        """The length of the video until now."""
 
     @property
     def late(self) -> int:
-        """Candidates that were better than what they overlap, but came after it was given out."""
-        return self.settler.late
+        """The number of candidates that score higher than an action which was emitted before they arrived."""
+        return self.suppression.late
 
-    def add(self, values: Float[np.ndarray, "time channels"]) -> list[Settled]:
-        """The next snippets; the actions that are settled by them, by start."""
+    def add(self, values: Float[np.ndarray, "time channels"]) -> list[StreamedAction]:
+        """Add the next snippets; the actions that are emitted by them, by start."""
         self.values = np.concatenate([self.values, np.asarray(values, np.float32)])
         while len(self.values) >= self.length:
             self._run(self.values[: self.length])
             self.values, self.first = self.values[self.stride :], self.first + self.stride
         self.seconds = float(self.grid.seconds(self.first + len(self.values)))
         future = float(self.grid.seconds(self.first - _REACH * self.length))
-        return self._actions(self.settler.settle(self.seconds, future), self.seconds)
+        return self._collect(self.suppression.emit(self.seconds, future), self.seconds)
 
-    def finish(self, duration: float) -> list[Settled]:
-        """The rest of the actions of a stretch that turns out to last so many seconds."""
+    def finish(self, duration: float) -> list[StreamedAction]:
+        """End the stretch, which lasts `duration` seconds; the actions that were still pending."""
         if self.first + len(self.values) > self.covered:
             self._run(self.values)
-        # Of a file that says more than it shows, the time that its snippets show.
+        # A file may state a longer duration than its frames have.
         self.seconds = min(duration, float(self.grid.seconds(self.first + len(self.values) + 0.5)))
-        return self._actions(self.settler.settle(math.inf, math.inf), self.seconds)
+        return self._collect(self.suppression.emit(math.inf, math.inf), self.seconds)
 
     def _run(self, values: Float[np.ndarray, "time channels"]) -> None:
         self.covered = self.first + len(values)
-        seen = float(self.grid.seconds(self.covered))
-        window = VideoFeatures(values, self.grid.from_snippet(self.first), seen, self.detector.source)
+        end = float(self.grid.seconds(self.covered))
+        window = VideoFeatures(values, self.grid.from_snippet(self.first), end, self.detector.source)
         self.detector.check(window, "the stream")
-        self.settler.add(*self.detector.candidates(window), seen)
+        self.suppression.add(*self.detector.candidates(window, self.detector.recipe.suppress.floor))
 
-    def _actions(self, picked: Suppressed, now: float) -> list[Settled]:
-        bounds = picked.segments.clip(0, now)
+    def _collect(self, emitted: Suppressed, now: float) -> list[StreamedAction]:
+        bounds = emitted.segments.clip(0, now)
         return [
-            Settled(Action(float(start), float(end), self.detector.classes[label], float(score)), float(now - end))
-            for (start, end), label, score in zip(bounds, picked.labels, picked.scores, strict=True)
+            StreamedAction(
+                Action(float(start), float(end), self.detector.classes[label], float(score)), float(now - end)
+            )
+            for (start, end), label, score in zip(bounds, emitted.labels, emitted.scores, strict=True)
             if end > start
         ]
 
 
 @dataclass
 class Watch:
-    """A source that is watched for actions, from any frame on.
+    """Watches a source for actions, from any frame on.
 
-    `weights` are the files of a published backbone's, by whose features a detector knows videos. `seconds` of video
-    were seen since its first frame, gaps included. `tell` is given a sentence where the source
-    is gone or is back.
+    `weights` are the files of a published backbone, by which frames become features. `seconds` is the length of the
+    video since its first frame, gaps included. `tell` is called with a sentence where the source is gone or is back.
     """
 
     detector: Detector
@@ -143,27 +139,29 @@ class Watch:
     late: int = 0
     gaps: list[tuple[float, float]] = field(default_factory=list)
 
-    def actions(self) -> Iterator[Found]:
-        """The actions as they are settled, in seconds from the first frame.
+    def actions(self) -> Iterator[StreamedAction]:
+        """Emit actions as they become certain, in seconds from the first frame.
 
         A network source that breaks off (or ends, unless by HTTP, which says when all was sent) is opened again, at
-        most `reconnect` times in a row. What was before the gap is settled by itself, and time goes on by the
+        most `reconnect` times in a row. What was before the gap is detected by itself, and time goes on by the
         source's own clock where that agrees with the wall's, else by the wall's. Raises BadInput for a detector
         that cannot follow a stream, a source that cannot be read, and one that breaks off for good.
         """
-        Stretch(self.detector, self.score, self.latency)  # whether it can be, before anything is opened
-        extractor = extractor_of(replace(config_of(self.detector.source, self.weights), device=self.device))
-        before, tries = None, 0
+        Stretch(
+            self.detector, self.score, self.latency
+        )  # refuses a detector of whole videos before anything is opened
+        extractor = create_extractor(replace(restore_config(self.detector.source, self.weights), device=self.device))
+        previous, tries = None, 0
         while True:
-            connection = Connection(self.address, extractor.pictures(), extractor.arriving)
+            connection = Connection(self.address, extractor.create_pictures(), extractor.sample_snippets)
             fault = None
             try:
                 with _one_stripe():
-                    yield from self._watched(connection, extractor, before)
+                    yield from self._watch_once(connection, extractor, previous)
             except BadInput as error:
                 fault = error
-            if connection.ended:
-                before, tries = connection, 0
+            if connection.end:
+                previous, tries = connection, 0
             if not self._is_lost(fault) or tries == self.reconnect:
                 break
             tries += 1
@@ -175,42 +173,46 @@ class Watch:
 
     def _is_lost(self, fault: BadInput | None) -> bool:
         """Whether a source is gone that may come back."""
-        return kind_of(self.address) == "network" and (fault is not None or not self.address.startswith("http"))
+        return classify_address(self.address) == "network" and (
+            fault is not None or not self.address.startswith("http")
+        )
 
-    def _watched(self, connection: Connection, extractor: Extractor, before: Connection | None) -> Iterator[Found]:
-        """The actions of one stretch; a fault is raised after all that was found before it."""
+    def _watch_once(
+        self, connection: Connection, extractor: Extractor, previous: Connection | None
+    ) -> Iterator[StreamedAction]:
+        """Emit the actions of one connection; a fault is raised after all that was detected before it."""
         stretch, fault = Stretch(self.detector, self.score, self.latency), None
-        start, late, at = self.seconds, self.late, connection.at
+        start, late, at = self.seconds, self.late, connection.received_at
 
-        def found(several: list[Settled]) -> Iterator[Found]:
+        def shift(actions: list[StreamedAction]) -> Iterator[StreamedAction]:
             self.seconds, self.late = start + stretch.seconds, late + stretch.late
-            for action, latency in several:
-                moved = replace(action, start=action.start + start, end=action.end + start)
-                yield Found(moved, latency, time.monotonic() - at)
+            for action, latency, _ in actions:
+                shifted = replace(action, start=action.start + start, end=action.end + start)
+                yield StreamedAction(shifted, latency, time.monotonic() - at)
 
         def batches() -> Iterator[list[Any]]:
             nonlocal at
             # A second's worth of snippets.
-            for several, at in connection.batches(max(1, round(1 / self.detector.source.grid.step))):  # noqa: B007
-                yield several
+            for batch, at in connection.batches(max(1, round(1 / self.detector.source.grid.step))):  # noqa: B007
+                yield batch
 
         try:
-            for values in extractor.vectors(batches()):
-                if before and not stretch.seconds:
-                    start += self._gap(before, connection)
-                yield from found(stretch.add(values))
+            for values in extractor.compute_features(batches()):
+                if previous and not stretch.seconds:
+                    start += self._gap(previous, connection)
+                yield from shift(stretch.add(values))
         except BadInput as error:
             fault = error
         if stretch.seconds:
-            yield from found(stretch.finish(connection.duration))
+            yield from shift(stretch.finish(connection.duration))
         if fault:
             raise fault
 
-    def _gap(self, before: Connection, after: Connection) -> float:
-        """Seconds between two connections, which are noted and told."""
-        clock = after.begun - before.at
-        own = after.origin - before.origin - before.ended
-        gap = own if own >= 0 and abs(own - clock) <= _AGREE else clock
+    def _gap(self, previous: Connection, connection: Connection) -> float:
+        """Measure and note the seconds between two connections."""
+        clock = connection.started_at - previous.received_at
+        stated = connection.origin - previous.origin - previous.end
+        gap = stated if stated >= 0 and abs(stated - clock) <= _AGREE else clock
         self.gaps.append((self.seconds, self.seconds + gap))
         self.tell(f"{self.address}: is back; nothing was seen from {self.seconds:.1f} to {self.seconds + gap:.1f} s")
         return gap
@@ -218,10 +220,10 @@ class Watch:
 
 @contextmanager
 def _one_stripe() -> Iterator[None]:
-    """Flow as extraction computes it: it is computed in one stripe a thread, and the stripes show."""
-    before = cv2.getNumThreads()
+    """Compute flow as extraction does: in one stripe a thread, and the stripes show."""
+    threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
         yield
     finally:
-        cv2.setNumThreads(before)
+        cv2.setNumThreads(threads)

@@ -1,4 +1,4 @@
-"""Finds the suppression that suits a trained detector: the network runs once a video, then settings are tried."""
+"""Tunes the suppression of a trained detector: the network runs once a video, then settings are tried."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Float
 
 from untrimmed.annotations.corpus import Corpus, DataConfig, open_corpus
-from untrimmed.detection.card import Card, Threshold, Tuning, figures, part, truth_hash
+from untrimmed.detection.card import Card, Threshold, Tuning, count_videos, hash_ground_truth, select_figures
 from untrimmed.detection.detector import Detector
-from untrimmed.evaluation.detection import DetectionScores, detection_map
+from untrimmed.evaluation.detection import DetectionScores, compute_detection_scores
 from untrimmed.evaluation.instances import Instances, from_timelines
-from untrimmed.evaluation.operating_points import operating
+from untrimmed.evaluation.operating_points import find_operating_points
 from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS
 from untrimmed.io import BadInput, Progress, track
 from untrimmed.models.suppression import SuppressConfig, suppress
@@ -23,10 +23,10 @@ from untrimmed.models.suppression import SuppressConfig, suppress
 ROUNDS = 3
 """Passes over the settings, unless one changes nothing."""
 HELD = 2**29
-"""Bytes of candidates that are kept in memory; what is more goes to a temporary folder."""
+"""Bytes of candidates that are held in memory; the rest goes to a temporary folder."""
 TIOU = 0.5
-"""Of the score threshold."""
-# Every setting with its neighbours that mean nothing without it; what is tried stands in the order of the papers.
+"""tIoU at which the score threshold is chosen."""
+# Each setting with those that mean nothing without it, in the order of the papers.
 TRIED: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "method": (
         *({"method": "gaussian", "sigma": s, "tiou": 0.0} for s in (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)),
@@ -42,19 +42,19 @@ TRIED: Mapping[str, tuple[Mapping[str, Any], ...]] = {
 
 
 class Trial(NamedTuple):
-    """Settings that were tried, and what they reached."""
+    """One suppression that was tried, and its average mAP."""
 
     settings: Mapping[str, Any]
     average_map: float
     kept: bool
-    """Whether they were better than all before."""
+    """Whether it was better than all before."""
     change: str
-    """What was changed, in words."""
+    """The setting that was changed, in words."""
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """The detector with what was found in its recipe and on its card, and how it was found."""
+    """The detector with tuned suppression in its recipe and on its card, and the trials that led there."""
 
     detector: Detector
     before: DetectionScores
@@ -64,12 +64,12 @@ class Tuned:
 
     @property
     def threshold(self) -> Threshold | None:
-        """From which score on F1 is best."""
+        """The score threshold of the best F1."""
         card = self.detector.card
         return card.tuning.threshold if card and card.tuning else None
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, for `write_json`."""
+        """Convert everything to plain values for JSON."""
         return {
             "before": self.before.to_json(),
             "after": self.after.to_json(),
@@ -81,10 +81,10 @@ class Tuned:
 
 
 class Candidates:
-    """The candidates of videos before suppression; in memory, or in files of a folder once they are too many."""
+    """Candidates of several videos before suppression, in memory or, beyond `HELD` bytes, in files of a folder."""
 
     def __init__(self, folder: Path, classes: tuple[str, ...], least: float) -> None:
-        """Segments none of whose scores reaches `least` are not kept."""
+        """Drop segments of which no score reaches `least`."""
         self._folder, self._least, self._room = folder, least, HELD
         self._arrays: dict[str, tuple[np.ndarray, np.ndarray] | Path] = {}
         order = sorted(range(len(classes)), key=lambda label: classes[label])
@@ -97,10 +97,10 @@ class Candidates:
         scores: Float[np.ndarray, "candidates classes"],
         duration: float,
     ) -> None:
-        """Keep those of one video of so many seconds."""
-        chosen = (scores >= self._least).any(1)
-        # The network speaks in single precision, so nothing is lost.
-        arrays = np.vstack([segments[chosen], [[0.0, duration]]]), scores[chosen].astype(np.float32)
+        """Add the candidates of one video of `duration` seconds."""
+        reaching = (scores >= self._least).any(1)
+        # The network computes in single precision, so nothing is lost.
+        arrays = np.vstack([segments[reaching], [[0.0, duration]]]), scores[reaching].astype(np.float32)
         size = sum(array.nbytes for array in arrays)
         if size <= self._room:
             self._room -= size
@@ -110,28 +110,28 @@ class Candidates:
         np.savez(path, *arrays)
         self._arrays[video] = path
 
-    def suppressed(self, config: SuppressConfig) -> Instances:
-        """What a suppression leaves of all videos, as their timelines would have it."""
-        columns = [self._left(number, video, config) for number, video in enumerate(self._arrays)]
+    def suppress(self, config: SuppressConfig) -> Instances:
+        """Suppress the candidates of all videos; the detections, ordered as in timelines."""
+        columns = [self._suppress_video(number, video, config) for number, video in enumerate(self._arrays)]
         video, label, start, end, score = (np.concatenate(parts) for parts in zip(*columns, strict=True))
         return Instances(tuple(self._arrays), self.labels, video, label, start, end, score)
 
-    def _left(self, number: int, video: str, config: SuppressConfig) -> tuple[np.ndarray, ...]:
+    def _suppress_video(self, number: int, video: str, config: SuppressConfig) -> tuple[np.ndarray, ...]:
         segments, scores = self._read(video)
-        kept = suppress(segments[:-1], scores.astype(np.float64), config)
-        start, end = kept.segments.clip(0, segments[-1, 1]).T
-        label = self._places[kept.labels]
+        survivors = suppress(segments[:-1], scores.astype(np.float64), config)
+        start, end = survivors.segments.clip(0, segments[-1, 1]).T
+        label = self._places[survivors.labels]
         # In the order of a timeline: it decides between equal scores.
-        order = np.lexsort((kept.scores, label, end, start))
+        order = np.lexsort((survivors.scores, label, end, start))
         order = order[end[order] > start[order]]
-        return np.full(len(order), number), label[order], start[order], end[order], kept.scores[order]
+        return np.full(len(order), number), label[order], start[order], end[order], survivors.scores[order]
 
     def _read(self, video: str) -> tuple[np.ndarray, np.ndarray]:
-        found = self._arrays[video]
-        if isinstance(found, Path):
-            with np.load(found) as file:
+        arrays = self._arrays[video]
+        if isinstance(arrays, Path):
+            with np.load(arrays) as file:
                 return file["arr_0"], file["arr_1"]
-        return found
+        return arrays
 
 
 def tune(
@@ -144,8 +144,8 @@ def tune(
     """
     splits = tuple(subset) or data.test
     corpus = open_corpus(replace(data, train=splits, test=()))
-    truth = from_timelines({video: corpus.dataset.ground_truth[video] for video in corpus.train})
-    if not set(truth.labels) & set(detector.classes):
+    ground_truth = from_timelines({video: corpus.dataset.ground_truth[video] for video in corpus.train})
+    if not set(ground_truth.labels) & set(detector.classes):
         raise BadInput(f"{data.annotations}: has none of the detector's classes, such as {detector.classes[0]!r}")
     protocol = DETECTION_PROTOCOLS[corpus.dataset.protocol]
     config = detector.recipe.suppress
@@ -155,23 +155,23 @@ def tune(
         for video in track(corpus.train, "detecting", progress, len(corpus.train)):
             features = corpus.features[video]
             detector.check(features, video)
-            candidates.add(video, *detector.candidates(features), features.duration)
+            candidates.add(video, *detector.candidates(features, least), features.duration)
 
-        def reached(settings: SuppressConfig) -> float:
-            return detection_map(truth, candidates.suppressed(settings), protocol).average_map
+        def measure(settings: SuppressConfig) -> float:
+            return compute_detection_scores(ground_truth, candidates.suppress(settings), protocol).average_map
 
-        trials = tuple(track(search(config, reached), "trying settings", progress))
+        trials = tuple(track(search_settings(config, measure), "trying settings", progress))
         best = replace(config, **[trial for trial in trials if trial.kept][-1].settings)
-        results = candidates.suppressed(best)
-        before = detection_map(truth, candidates.suppressed(config), protocol)
-    after = detection_map(truth, results, protocol)
-    notes = _notes(detector, corpus, splits)
+        results = candidates.suppress(best)
+        before = compute_detection_scores(ground_truth, candidates.suppress(config), protocol)
+    after = compute_detection_scores(ground_truth, results, protocol)
+    notes = _describe_caveats(detector, corpus, splits)
     tuning = Tuning(
-        on=part(corpus.dataset, splits, corpus.train),
-        annotations=truth_hash(corpus.dataset, corpus.train),
-        before=figures(before),
-        after=figures(after),
-        threshold=_threshold(truth, results),
+        on=count_videos(corpus.dataset, splits, corpus.train),
+        annotations=hash_ground_truth(corpus.dataset, corpus.train),
+        before=select_figures(before),
+        after=select_figures(after),
+        threshold=_find_threshold(ground_truth, results),
         notes=notes,
     )
     card = replace(detector.card or Card(), tuning=tuning)
@@ -179,46 +179,46 @@ def tune(
     return Tuned(tuned, before, after, trials, notes)
 
 
-def search(config: SuppressConfig, reached: Callable[[SuppressConfig], float]) -> Iterator[Trial]:
-    """Every suppression that is tried, the given one first; the last that was kept is the best."""
-    best, highest = config, reached(config)
-    seen = {config}
-    yield Trial(_plain(config), highest, True, "as it was")
+def search_settings(config: SuppressConfig, measure: Callable[[SuppressConfig], float]) -> Iterator[Trial]:
+    """Try suppressions one setting after another, from `config` on; the last trial that is `kept` is the best."""
+    best, highest = config, measure(config)
+    tried_configs = {config}
+    yield Trial(_to_json(config), highest, True, "as it was")
     for _ in range(ROUNDS):
-        before = best
+        start = best
         for options in TRIED.values():
             for option in options:
                 tried = replace(best, **option)
-                if tried in seen:
+                if tried in tried_configs:
                     continue
-                seen.add(tried)
-                value = reached(tried)
-                better = value > highest
-                words = ", ".join(f"{key} {given}" for key, given in option.items())
-                yield Trial(_plain(tried), value, better, words)
+                tried_configs.add(tried)
+                average = measure(tried)
+                better = average > highest
+                words = ", ".join(f"{key} {value}" for key, value in option.items())
+                yield Trial(_to_json(tried), average, better, words)
                 if better:
-                    best, highest = tried, value
-        if best == before:
+                    best, highest = tried, average
+        if best == start:
             return
 
 
-def _plain(config: SuppressConfig) -> dict[str, Any]:
+def _to_json(config: SuppressConfig) -> dict[str, Any]:
     return msgspec.to_builtins(config)
 
 
-def _threshold(truth: Instances, results: Instances) -> Threshold | None:
-    point = operating(truth, results, TIOU).pooled.best
+def _find_threshold(ground_truth: Instances, results: Instances) -> Threshold | None:
+    point = find_operating_points(ground_truth, results, TIOU).pooled.find_best()
     return Threshold(point.score, TIOU, point.precision, point.recall, point.f1) if point else None
 
 
-def _notes(detector: Detector, corpus: Corpus, splits: Sequence[str]) -> tuple[str, ...]:
-    """What bears on the figures: which of these videos the detector knows, or is judged by."""
+def _describe_caveats(detector: Detector, corpus: Corpus, splits: Sequence[str]) -> tuple[str, ...]:
+    """Say which of these videos the detector was trained on, or is tested on."""
     learned = [name for name in detector.recipe.data.train if name in corpus.dataset.splits]
-    seen = set(corpus.train) & set(corpus.dataset.split(*learned))
+    trained_on = set(corpus.train) & set(corpus.dataset.split(*learned))
     notes = list(corpus.notes)
-    if seen:
+    if trained_on:
         notes.append(
-            f"{len(seen)} of {len(corpus.train)} videos were trained on: what suits them need not suit others; "
+            f"{len(trained_on)} of {len(corpus.train)} videos were trained on: what suits them need not suit others; "
             "tune on videos that the detector has not seen"
         )
     if shared := sorted(set(splits) & set(detector.recipe.data.test)):

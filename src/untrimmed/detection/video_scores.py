@@ -1,4 +1,4 @@
-"""What a classifier of whole videos says, put to use: candidates are weighed by the classes of their video."""
+"""Scores of a classifier of whole videos, by which candidates are weighed."""
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -18,7 +18,7 @@ EXAMPLES = 3
 
 
 class Weighed(NamedTuple):
-    """Candidates' scores after the video's, and the classes that they are of."""
+    """Scores of candidates after weighing, and the classes that they are of."""
 
     classes: tuple[str, ...]
     scores: Float[np.ndarray, "candidates classes"]
@@ -51,7 +51,7 @@ class VideoScores:
                     )
 
     def check(self, videos: Collection[str], classes: Sequence[str]) -> None:
-        """Refuse videos without scores, and several classes of which no video has a score: before work is done."""
+        """Refuse videos without scores, and classes of which no video has a score, before work is done."""
         if lost := [video for video in videos if video not in self.scores]:
             raise BadInput(
                 f"{self.name}: has no scores for {len(lost)} of the {len(videos)} videos, such as {lost[0]!r}; "
@@ -59,17 +59,17 @@ class VideoScores:
             )
         if len(classes) > 1 and self._labels and self._labels.isdisjoint(classes):
             raise BadInput(
-                f"{self.name}: has labels such as {_some(self._labels)}, but none of the detector's classes, "
-                f"such as {_some(classes)}; spell them alike"
+                f"{self.name}: has labels such as {_list_examples(self._labels)}, but none of the detector's "
+                f"classes, such as {_list_examples(classes)}; spell them alike"
             )
 
     def weigh(self, video: str, classes: tuple[str, ...], scores: Float[np.ndarray, "candidates classes"]) -> Weighed:
-        """The scores of one video's candidates times the video's own; raises KeyError for a video without any."""
-        own = self.scores[video]
+        """Multiply the scores of a video's candidates by the video's own. Raises KeyError for one without scores."""
+        label_scores = self.scores[video]
         if len(classes) == 1 and classes[0] not in self._labels:
             # Stable, so that of equal labels the file's first is taken.
-            classes = tuple(sorted(own, key=lambda label: -own[label])[: self.top])
-        return Weighed(classes, scores * np.array([own.get(label, 0) for label in classes], np.float64))
+            classes = tuple(sorted(label_scores, key=lambda label: -label_scores[label])[: self.top])
+        return Weighed(classes, scores * np.array([label_scores.get(label, 0) for label in classes], np.float64))
 
     @cached_property
     def _labels(self) -> frozenset[str]:
@@ -77,35 +77,37 @@ class VideoScores:
 
 
 def read_video_scores(path: Path, top: int = 2) -> VideoScores:
-    """The scores in a JSON file, `.gz` too: `{video: {label: score}}`, or results of ActivityNet's classification.
+    """Read scores from JSON, `.gz` too: `{video: {label: score}}`, or results of ActivityNet's classification.
 
     The latter are `{"results": {video: [{"label", "score"}]}}`; a label that is listed twice has its better score.
     Raises BadInput for another form and for scores out of bounds.
     """
     content = read_json(path)
     if _is_results(content):
-        return VideoScores(str(path), _from_results(path), top)
+        return VideoScores(str(path), _read_results(path), top)
     if not isinstance(content, dict):
         raise BadInput(f"{path}: is {short(content)}; {{video: {{label: score}}}} was expected")
-    return VideoScores(str(path), {video: _plain(path, video, labels) for video, labels in content.items()}, top)
+    return VideoScores(
+        str(path), {video: _check_scores(path, video, labels) for video, labels in content.items()}, top
+    )
 
 
 def _is_results(content: Any) -> bool:
-    """Whether a file is of results; a video may be called that too."""
+    """Whether a file is of ActivityNet's results; a video may be called `results` too."""
     results = content.get("results") if isinstance(content, dict) else None
     return isinstance(results, dict) and not any(isinstance(value, int | float) for value in results.values())
 
 
-def _from_results(path: Path) -> dict[str, dict[str, float]]:
+def _read_results(path: Path) -> dict[str, dict[str, float]]:
     tags = read_tags(path)
     scores: dict[str, dict[str, float]] = {video: {} for video in tags.videos}
     for video, label, score in zip(tags.video, tags.label, tags.score.tolist(), strict=True):
-        own, name = scores[tags.videos[video]], tags.labels[label]
-        own[name] = max(score, own.get(name, score))
+        label_scores, name = scores[tags.videos[video]], tags.labels[label]
+        label_scores[name] = max(score, label_scores.get(name, score))
     return scores
 
 
-def _plain(path: Path, video: str, labels: Any) -> dict[str, float]:
+def _check_scores(path: Path, video: str, labels: Any) -> dict[str, float]:
     if not isinstance(labels, dict):
         raise BadInput(f"{path}: video {video!r} has {short(labels)}; {{label: score}} was expected")
     for label, score in labels.items():
@@ -117,5 +119,5 @@ def _plain(path: Path, video: str, labels: Any) -> dict[str, float]:
     return labels
 
 
-def _some(labels: Collection[str]) -> str:
+def _list_examples(labels: Collection[str]) -> str:
     return ", ".join(map(repr, sorted(labels)[:EXAMPLES]))

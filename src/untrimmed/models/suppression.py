@@ -1,5 +1,6 @@
 """Suppression of overlapping candidates of one video: NMS, soft-NMS, score floors, a limit."""
 
+import heapq
 import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, no_type_check
@@ -11,6 +12,9 @@ from numba import njit
 from untrimmed.io import Config
 
 # Kernels carry `no_type_check` because numba compiles the function itself, not one that checks its shapes.
+Segments = Float[np.ndarray, "pairs 2"]
+Scores = Float[np.ndarray, " pairs"]
+Indices = Int[np.ndarray, " pairs"]
 
 _METHODS = {"gaussian": 0, "linear": 1, "hard": 2, "none": 3}
 _GAUSSIAN, _LINEAR = 0, 1
@@ -127,9 +131,9 @@ def _list_pairs(
 @njit(cache=True)
 @no_type_check
 def _pick(
-    segments: Float[np.ndarray, "pairs 2"],
-    scores: Float[np.ndarray, " pairs"],
-    groups: Int[np.ndarray, " pairs"],
+    segments: Segments,
+    scores: Scores,
+    groups: Indices,
     group_count: int,
     keep: int,
     nms: float,
@@ -137,18 +141,17 @@ def _pick(
     sigma: float,
     tiou: float,
     end_floor: float,
-) -> Int[np.ndarray, " detections"]:
+) -> Indices:
     """Pick the best `keep` pairs after suppression within each group, best first; `scores` is changed in place.
 
     Scores only fall, so the score that a pair had when last updated bounds what it has now. The pair of the highest
     bound is updated with the picks of its group since then; if it is still on top it is the next pick. A pair that
     never comes to the top is never compared with anything.
     """
-    # A heap of pairs, the highest bound on top.
     size = scores.size
-    heap = np.arange(size)
-    for root in range(size // 2 - 1, -1, -1):
-        _sink(heap, size, scores, root)
+    # The highest bound on top; of equal ones the earlier pair.
+    heap = [(-scores[pair], pair) for pair in range(size)]
+    heapq.heapify(heap)
     # The last survivor of hard NMS of each group; `previous` leads from one to the one before.
     survivors = np.full(group_count, -1)
     previous = np.full(size, -1)
@@ -157,13 +160,14 @@ def _pick(
     updated = np.full(size, _NEW)
     picks = np.empty(min(keep, size), np.int64)
     count = 0
-    while size > 0 and count < picks.size and scores[heap[0]] >= end_floor:
-        pair, group = heap[0], groups[heap[0]]
-        leaves = False
+    while len(heap) > 0 and count < picks.size and -heap[0][0] >= end_floor:
+        pair = heap[0][1]
+        group = groups[pair]
         if updated[pair] == _NEW:
             # Pairs come here in the order of their first scores, which is the order of hard NMS.
-            leaves = _overlaps_survivor(segments, pair, survivors[group], previous, nms)
-            if not leaves:
+            if _overlaps_survivor(segments, pair, survivors[group], previous, nms):
+                heapq.heappop(heap)
+            else:
                 previous[pair], survivors[group] = survivors[group], pair
                 updated[pair] = 0
         elif updated[pair] <= latest[group]:
@@ -173,27 +177,18 @@ def _pick(
                     overlap = _compute_tiou(segments, pair, pick)
                     scores[pair] = _decay(scores[pair], overlap, method, sigma, tiou)
             updated[pair] = count
+            heapq.heapreplace(heap, (-scores[pair], pair))
         else:
             # Its score is its bound, and no other pair can come above it.
             picks[count], latest[group] = pair, count
             count += 1
-            leaves = True
-        if leaves:
-            size -= 1
-            heap[0] = heap[size]
-        _sink(heap, size, scores, 0)
+            heapq.heappop(heap)
     return picks[:count]
 
 
 @njit(cache=True)
 @no_type_check
-def _vote(
-    segments: Float[np.ndarray, "pairs 2"],
-    scores: Float[np.ndarray, " pairs"],
-    groups: Int[np.ndarray, " pairs"],
-    picks: Int[np.ndarray, " detections"],
-    least: float,
-) -> Float[np.ndarray, "detections 2"]:
+def _vote(segments: Segments, scores: Scores, groups: Indices, picks: Indices, least: float) -> Segments:
     """Move each picked segment to the weighted mean of those that overlap it; one without length stays."""
     means = segments[picks]
     for n in range(picks.size):
@@ -214,30 +209,7 @@ def _vote(
 
 @njit(cache=True)
 @no_type_check
-def _sink(heap: Int[np.ndarray, " pairs"], size: int, scores: Float[np.ndarray, " pairs"], root: int) -> None:
-    """Move the pair at `root` down to where no pair below it ranks higher."""
-    while 2 * root + 1 < size:
-        child = 2 * root + 1
-        if child + 1 < size and _outranks(heap[child + 1], heap[child], scores):
-            child += 1
-        if not _outranks(heap[child], heap[root], scores):
-            return
-        heap[root], heap[child] = heap[child], heap[root]
-        root = child
-
-
-@njit(cache=True)
-@no_type_check
-def _outranks(a: int, b: int, scores: Float[np.ndarray, " pairs"]) -> bool:
-    """Compare pairs: a comes before b with the higher score, or else as the earlier pair."""
-    return scores[a] > scores[b] or (scores[a] == scores[b] and a < b)
-
-
-@njit(cache=True)
-@no_type_check
-def _overlaps_survivor(
-    segments: Float[np.ndarray, "pairs 2"], pair: int, survivor: int, previous: Int[np.ndarray, " pairs"], nms: float
-) -> bool:
+def _overlaps_survivor(segments: Segments, pair: int, survivor: int, previous: Indices, nms: float) -> bool:
     """Check whether a survivor of hard NMS, among those chained by `previous`, overlaps a pair too much."""
     while survivor != -1:
         if _compute_tiou(segments, pair, survivor) >= nms:
@@ -261,7 +233,7 @@ def _decay(score: float, overlap: float, method: int, sigma: float, tiou: float)
 
 @njit(cache=True)
 @no_type_check
-def _compute_tiou(segments: Float[np.ndarray, "pairs 2"], a: int, b: int) -> float:
+def _compute_tiou(segments: Segments, a: int, b: int) -> float:
     """Compute temporal intersection over union; 0 for segments without length."""
     # In scalars: it runs for one pair at a time, and a call into numpy would cost more than the pair.
     overlap = min(segments[a, 1], segments[b, 1]) - max(segments[a, 0], segments[b, 0])

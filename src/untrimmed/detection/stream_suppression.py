@@ -1,0 +1,64 @@
+"""Suppression of candidates that keep arriving: each detection is emitted once, when it ended long enough ago."""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+
+from untrimmed.models.suppression import SuppressConfig, Suppressed, suppress
+from untrimmed.timeline import tiou
+
+SAME_ACTION = 0.5
+"""tIoU from which a candidate is an emitted action seen again."""
+_UNLIMITED = 2**31
+
+
+class StreamSuppression:
+    """Suppress the candidates of the last seconds of a stream whenever some arrive, and emit what can hardly change.
+
+    A detection is emitted once candidates to come begin after its end, or at the latest `latency` seconds after its
+    end. With a latency of a window's length or more, emitted are the detections that `suppress` leaves of the whole
+    video with a score of `least` or more (docs/video.md has the figures), without the limit `keep`. What was emitted
+    stays: a candidate that arrives later, of the same label and place, is dropped, and counted in `late` where it
+    scores higher. Candidates that ended `memory` seconds before what may still be emitted are forgotten.
+    """
+
+    def __init__(self, config: SuppressConfig, classes: int, least: float, latency: float, memory: float) -> None:
+        self.config, self.least = replace(config, keep=_UNLIMITED), max(least, config.end_floor)
+        self.latency, self.memory, self.late = latency, memory, 0
+        self.segments, self.scores = np.zeros((0, 2)), np.zeros((0, classes))
+        self.emitted = np.zeros((0, classes), bool)
+        self.pending = np.zeros(0, bool)
+
+    def __len__(self) -> int:
+        """The number of candidates in memory."""
+        return len(self.segments)
+
+    def add(
+        self, segments: Float[np.ndarray, "candidates 2"], scores: Float[np.ndarray, "candidates classes"]
+    ) -> None:
+        """Add the candidates of a window, in seconds."""
+        reaching = (scores >= self.config.floor).any(1)
+        segments, scores = segments[reaching], scores[reaching].copy()
+        for candidate, label in np.argwhere(self.emitted):
+            again = tiou(self.segments[candidate, None], segments)[0] >= SAME_ACTION
+            self.late += int((scores[again, label] > self.scores[candidate, label]).sum())
+            scores[again, label] = 0
+        self.segments = np.concatenate([self.segments, segments])
+        self.scores = np.concatenate([self.scores, scores])
+        self.emitted = np.concatenate([self.emitted, np.zeros(scores.shape, bool)])
+        self.pending = np.concatenate([self.pending, np.ones(len(scores), bool)])
+
+    def emit(self, now: float, future: float) -> Suppressed:
+        """Emit by start what is due when `now` seconds have passed and candidates to come begin at `future`."""
+        picks = suppress(self.segments, self.scores, self.config)
+        ends, cut = self.segments[:, 1], max(future, now - self.latency)
+        due = self.pending[picks.candidates] & (ends[picks.candidates] <= cut) & (picks.scores >= self.least)
+        self.emitted[picks.candidates[due], picks.labels[due]] = True
+        # What could have been emitted and was not stays suppressed, also when those that suppressed it are forgotten.
+        self.pending &= ends > cut
+        remembered = ends > min(future, now - self.latency) - self.memory
+        self.segments, self.scores = self.segments[remembered], self.scores[remembered]
+        self.emitted, self.pending = self.emitted[remembered], self.pending[remembered]
+        order = np.flatnonzero(due)[np.argsort(picks.segments[due, 0], kind="stable")]
+        return Suppressed(*(values[order] for values in picks))
