@@ -20,15 +20,15 @@ from untrimmed.io import BadInput
 def made(seed: int = 0, videos: int = 30, noise: float = 0.3) -> tuple[Instances, Instances]:
     """Three actions a video, and three detections of each that miss it by more, the more noise there is."""
     random = np.random.default_rng(seed)
-    truth, found = [], []
+    ground_truth, detections = [], []
     for video in range(videos):
         for start in (0, 20, 40):
             label = "ab"[random.integers(2)]
-            truth.append((f"v{video}", label, start, start + 10.0, 1.0))
+            ground_truth.append((f"v{video}", label, start, start + 10.0, 1.0))
             for _ in range(3):
                 moved = start + 10 * noise * random.normal()
-                found.append((f"v{video}", label, moved, moved + 10, random.uniform()))
-    return instances(truth), instances(found)
+                detections.append((f"v{video}", label, moved, moved + 10, random.uniform()))
+    return instances(ground_truth), instances(detections)
 
 
 segments = st.tuples(
@@ -41,33 +41,35 @@ segments = st.tuples(
     st.lists(segments, min_size=1, max_size=8), st.lists(segments, max_size=10), st.tuples(*[st.integers(0, 3)] * 2)
 )
 @pytest.mark.parametrize("protocol", [SEGMENTS, THUMOS14_KIT_2015, THUMOS14_KIT_2014], ids=lambda value: value.name)
-def test_a_video_that_counts_twice_scores_like_two_such_videos(protocol, truth, found, draw):
+def test_a_video_that_counts_twice_scores_like_two_such_videos(protocol, ground_truth, detections, draw):
     times = dict(zip("vw", draw, strict=True))
-    rows = [(video, label, start, start + length, 1.0) for video, label, start, length in truth]
-    guesses = [(video, label, start, start + length, -n) for n, (video, label, start, length) in enumerate(found)]
-    judged = match_detections(instances(rows), instances(guesses), protocol)
-    chosen = np.array([times[video] for video in judged.ground_truth.videos], np.int64)
-    weighed = judged.compute_precisions([chosen])[0]
+    rows = [(video, label, start, start + length, 1.0) for video, label, start, length in ground_truth]
+    guesses = [
+        (video, label, start, start + length, -n) for n, (video, label, start, length) in enumerate(detections)
+    ]
+    matches = match_detections(instances(rows), instances(guesses), protocol)
+    chosen = np.array([times[video] for video in matches.ground_truth.videos], np.int64)
+    weighed = matches.compute_precisions([chosen])[0]
     # Videos outside the truth count once.
-    here = {video: times[video] if video in judged.ground_truth.videos else 1 for video in "vw"}
+    here = {video: times[video] if video in matches.ground_truth.videos else 1 for video in "vw"}
     copies = [(f"{row[0]}{copy}", *row[1:]) for row in rows for copy in range(here[row[0]])]
     guessed = [(f"{row[0]}{copy}", *row[1:]) for row in guesses for copy in range(here[row[0]])]
     if not copies:
         assert np.isnan(weighed).all()
         return
-    again = match_detections(instances(copies), instances(guessed), protocol)
-    plain = again.compute_precisions()[0]
-    for place, label in enumerate(judged.ground_truth.labels):
-        if label in again.ground_truth.labels:
-            assert weighed[place] == pytest.approx(plain[again.ground_truth.labels.index(label)], abs=1e-12)
+    copied = match_detections(instances(copies), instances(guessed), protocol)
+    plain = copied.compute_precisions()[0]
+    for place, label in enumerate(matches.ground_truth.labels):
+        if label in copied.ground_truth.labels:
+            assert weighed[place] == pytest.approx(plain[copied.ground_truth.labels.index(label)], abs=1e-12)
         else:
             assert np.isnan(weighed[place]).all()
 
 
 def test_the_interval_holds_the_figure_and_narrows_with_more_videos():
     def width(videos: int) -> float:
-        judged = match_detections(*made(videos=videos), SEGMENTS)
-        spread, figure = estimate_confidence(judged, 300), judged.compute_precisions()[0].mean()
+        matches = match_detections(*made(videos=videos), SEGMENTS)
+        spread, figure = estimate_confidence(matches, 300), matches.compute_precisions()[0].mean()
         assert spread.average_map.low < figure < spread.average_map.high
         assert set(spread.per_class) == {"a", "b"}
         assert len(spread.map) == len(spread.per_class["a"]) == 4
@@ -77,45 +79,52 @@ def test_the_interval_holds_the_figure_and_narrows_with_more_videos():
 
 
 def test_nine_intervals_in_ten_hold_what_as_many_videos_score_on_average():
-    judged = [match_detections(*made(seed), SEGMENTS) for seed in range(60)]
-    average = np.mean([each.compute_precisions()[0].mean() for each in judged])
-    intervals = [estimate_confidence(each, 200, level=0.9).average_map for each in judged]
+    matches = [match_detections(*made(seed), SEGMENTS) for seed in range(60)]
+    average = np.mean([each.compute_precisions()[0].mean() for each in matches])
+    intervals = [estimate_confidence(each, 200, level=0.9).average_map for each in matches]
     held = sum(interval.low <= average <= interval.high for interval in intervals)
     assert 45 <= held < 60
 
 
 def test_resamples_come_from_the_seed_alone():
-    judged = match_detections(*made(), SEGMENTS)
-    assert estimate_confidence(judged, 50) == estimate_confidence(judged, 50)
-    assert estimate_confidence(judged, 50) != estimate_confidence(judged, 50, seed=1)
+    matches = match_detections(*made(), SEGMENTS)
+    assert estimate_confidence(matches, 50) == estimate_confidence(matches, 50)
+    assert estimate_confidence(matches, 50) != estimate_confidence(matches, 50, seed=1)
 
 
 def test_a_detector_does_not_differ_from_itself():
-    judged = match_detections(*made(), SEGMENTS)
-    same = compare_matches(judged, judged, 100)
+    matches = match_detections(*made(), SEGMENTS)
+    same = compare_matches(matches, matches, 100)
     assert same.average_map == Difference(0, 0, 0, 1)
     assert all(difference == Difference(0, 0, 0, 1) for its in same.per_class.values() for difference in its)
 
 
 def test_a_better_detector_is_ahead_and_the_pairing_shows_it():
-    truth, noisy = made(noise=0.35)
+    ground_truth, noisy = made(noise=0.35)
     _, better = made(noise=0.25)
-    ahead = compare_matches(match_detections(truth, noisy, SEGMENTS), match_detections(truth, better, SEGMENTS), 300)
+    ahead = compare_matches(
+        match_detections(ground_truth, noisy, SEGMENTS), match_detections(ground_truth, better, SEGMENTS), 300
+    )
     assert ahead.average_map.low > 0
     assert ahead.average_map.p < 0.02
     assert ahead.average_map.value == pytest.approx(np.mean(ahead.maps[1]) - np.mean(ahead.maps[0]))
-    back = compare_matches(match_detections(truth, better, SEGMENTS), match_detections(truth, noisy, SEGMENTS), 300)
+    back = compare_matches(
+        match_detections(ground_truth, better, SEGMENTS), match_detections(ground_truth, noisy, SEGMENTS), 300
+    )
     assert back.average_map.value == pytest.approx(-ahead.average_map.value)
     assert back.average_map.high < 0
     assert json.loads(json.dumps(ahead.to_json()))["map"][0].keys() == {"value", "low", "high", "p"}
 
 
 def test_what_was_judged_otherwise_is_not_compared():
-    truth, found = made()
+    ground_truth, detections = made()
     other, _ = made(seed=1)
-    for second in (match_detections(other, found, SEGMENTS), match_detections(truth, found, ACTIVITYNET)):
+    for second in (
+        match_detections(other, detections, SEGMENTS),
+        match_detections(ground_truth, detections, ACTIVITYNET),
+    ):
         with pytest.raises(BadInput, match="same protocol on the same annotations"):
-            compare_matches(match_detections(truth, found, SEGMENTS), second, 10)
+            compare_matches(match_detections(ground_truth, detections, SEGMENTS), second, 10)
 
 
 def test_the_range_over_equal_scores_goes_from_misses_first_to_hits_first():
@@ -134,9 +143,9 @@ def test_the_range_over_equal_scores_holds_every_order_that_official_programs_ga
     folder = data / "evaluation"
     spread = json.loads((folder / "expected/thumos14_scnn_iou0.5.tie_spread.json").read_text())
     expected = json.loads((folder / "expected/thumos14_scnn_iou0.5.det_anet.json").read_text())
-    truth = read_ground_truth(folder / expected["gt"], expected["subset"])
+    ground_truth = read_ground_truth(folder / expected["gt"], expected["subset"])
     protocol = replace(ACTIVITYNET, tious=tuple(expected["tiou_thresholds"]))
-    found = find_tie_range(match_detections(truth, read_results(folder / expected["pred"]), protocol), 4)
+    detections = find_tie_range(match_detections(ground_truth, read_results(folder / expected["pred"]), protocol), 4)
     given = [
         spread["numpy"],
         spread["stable_desc"],
@@ -145,7 +154,7 @@ def test_the_range_over_equal_scores_holds_every_order_that_official_programs_ga
         expected["mAP"],
     ]
     for figures in given:
-        for figure, (low, high) in zip(figures, found.map, strict=True):
+        for figure, (low, high) in zip(figures, detections.map, strict=True):
             assert low - 1e-9 <= figure <= high + 1e-9
     # The range is one of equal scores, not of anything.
-    assert all(high - low < 0.1 for low, high in found.map)
+    assert all(high - low < 0.1 for low, high in detections.map)

@@ -20,19 +20,19 @@ from untrimmed.evaluation.reading import read_ground_truth, read_results
 from untrimmed.io import BadInput
 
 
-def slowly(truth: list[Row], results: list[Row], label: str, threshold: float) -> float:
+def slowly(ground_truth: list[Row], results: list[Row], label: str, threshold: float) -> float:
     """AP of one class, from the description of the official program."""
-    truth = [row for row in truth if row[1] == label]
+    ground_truth = [row for row in ground_truth if row[1] == label]
     ranked = sorted((row for row in results if row[1] == label), key=lambda row: -row[4])
     taken, hits = set(), []
     for detection in ranked:
         # Highest overlap first; of equal overlaps the later truth.
-        candidates = [(overlap(detection, row), i) for i, row in enumerate(truth) if row[0] == detection[0]]
+        candidates = [(overlap(detection, row), i) for i, row in enumerate(ground_truth) if row[0] == detection[0]]
         free = [i for o, i in sorted(candidates, reverse=True) if o >= threshold and i not in taken]
         hits.append(bool(free))
         taken.update(free[:1])
     precision = [sum(hits[: n + 1]) / (n + 1) for n in range(len(hits))]
-    return sum(max(precision[n:]) for n, hit in enumerate(hits) if hit) / len(truth)
+    return sum(max(precision[n:]) for n, hit in enumerate(hits) if hit) / len(ground_truth)
 
 
 def overlap(a: Row, b: Row) -> float:
@@ -48,56 +48,58 @@ def rows(labels: str, least: int, scores: st.SearchStrategy[float]) -> st.Search
     return st.lists(row, min_size=least, max_size=14)
 
 
-truths = rows("ab", 1, st.just(1.0))
+ground_truths = rows("ab", 1, st.just(1.0))
 detections = rows("abx", 0, st.integers(0, 4).map(float))
 
 
 @settings(max_examples=200, deadline=None)
-@given(truths, detections)
-def test_every_ap_is_that_of_the_plain_version(truth, results):
+@given(ground_truths, detections)
+def test_every_ap_is_that_of_the_plain_version(ground_truth, results):
     protocol = DetectionProtocol(name="some", tious=(0.25, 0.5, 0.75, 1.0))
-    scores = compute_detection_scores(instances(truth), instances(results), protocol)
-    assert set(scores.per_class) == {row[1] for row in truth}
+    scores = compute_detection_scores(instances(ground_truth), instances(results), protocol)
+    assert set(scores.per_class) == {row[1] for row in ground_truth}
     for label, precisions in scores.per_class.items():
-        assert precisions == pytest.approx([slowly(truth, results, label, t) for t in protocol.tious], abs=1e-12)
+        assert precisions == pytest.approx(
+            [slowly(ground_truth, results, label, t) for t in protocol.tious], abs=1e-12
+        )
     assert scores.map == pytest.approx(np.mean(list(scores.per_class.values()), axis=0))
     assert scores.average_map == pytest.approx(np.mean(scores.map))
 
 
 @settings(deadline=None)
-@given(truths)
-def test_the_truth_itself_scores_1(truth):
-    truth = [row for row in truth if row[2] <= row[3]] or [("v", "a", 0.0, 1.0, 1.0)]
-    assert compute_detection_scores(instances(truth), instances(truth)).average_map == 1
+@given(ground_truths)
+def test_the_ground_truth_itself_scores_1(ground_truth):
+    ground_truth = [row for row in ground_truth if row[2] <= row[3]] or [("v", "a", 0.0, 1.0, 1.0)]
+    assert compute_detection_scores(instances(ground_truth), instances(ground_truth)).average_map == 1
 
 
 @settings(deadline=None)
-@given(truths, detections, st.randoms(use_true_random=False))
-def test_neither_the_scale_of_scores_nor_the_order_of_the_file_matters(truth, results, random):
+@given(ground_truths, detections, st.randoms(use_true_random=False))
+def test_neither_the_scale_of_scores_nor_the_order_of_the_file_matters(ground_truth, results, random):
     results = [(*row[:4], row[4] + n / 100) for n, row in enumerate(results)]  # no two scores are equal
     moved = [(*row[:4], math.exp(row[4]) - 9) for row in results]
     random.shuffle(moved)
-    before, after = (compute_detection_scores(instances(truth), instances(r)) for r in (results, moved))
+    before, after = (compute_detection_scores(instances(ground_truth), instances(r)) for r in (results, moved))
     assert before.per_class == after.per_class
 
 
-def ap(truth: list[Row], results: list[Row], tiou: float = 0.5) -> float:
+def ap(ground_truth: list[Row], results: list[Row], tiou: float = 0.5) -> float:
     """Mean AP at one threshold."""
     protocol = DetectionProtocol(name="one", tious=(tiou,))
-    return compute_detection_scores(instances(truth), instances(results), protocol).average_map
+    return compute_detection_scores(instances(ground_truth), instances(results), protocol).average_map
 
 
-def test_a_detection_falls_through_to_the_next_best_free_truth():
-    truth = [("v", "a", 0, 10, 1), ("v", "a", 0, 8, 1)]
-    assert ap(truth, [("v", "a", 0, 10, 0.9), ("v", "a", 0, 10, 0.8)]) == 1
-    assert ap(truth, [("v", "a", 0, 10, 0.9), ("v", "a", 0, 10, 0.8)], tiou=0.9) == 0.5
+def test_a_detection_falls_through_to_the_next_best_free_action():
+    ground_truth = [("v", "a", 0, 10, 1), ("v", "a", 0, 8, 1)]
+    assert ap(ground_truth, [("v", "a", 0, 10, 0.9), ("v", "a", 0, 10, 0.8)]) == 1
+    assert ap(ground_truth, [("v", "a", 0, 10, 0.9), ("v", "a", 0, 10, 0.8)], tiou=0.9) == 0.5
 
 
-def test_of_two_equal_overlaps_the_later_truth_is_taken():
+def test_of_two_equal_overlaps_the_later_action_is_taken():
     first, second = ("v", "a", 0, 4, 1), ("v", "a", 4, 8, 1)
-    found = [("v", "a", 2, 6, 0.9), ("v", "a", 0, 4, 0.8)]
-    assert ap([first, second], found, tiou=0.3) == 1
-    assert ap([second, first], found, tiou=0.3) == 0.5
+    results = [("v", "a", 2, 6, 0.9), ("v", "a", 0, 4, 0.8)]
+    assert ap([first, second], results, tiou=0.3) == 1
+    assert ap([second, first], results, tiou=0.3) == 0.5
 
 
 def test_an_overlap_of_exactly_the_threshold_is_a_hit():
@@ -105,14 +107,14 @@ def test_an_overlap_of_exactly_the_threshold_is_a_hit():
 
 
 def test_precision_is_made_monotone_over_all_points():
-    truth = [("v", "a", t, t + 1, 1) for t in (0, 10, 20)]
-    found = [("v", "a", t, t + 1, -t) for t in (0, 5, 10)]
-    assert ap(truth, found) == pytest.approx((1 + 2 / 3) / 3)
+    ground_truth = [("v", "a", t, t + 1, 1) for t in (0, 10, 20)]
+    results = [("v", "a", t, t + 1, -t) for t in (0, 5, 10)]
+    assert ap(ground_truth, results) == pytest.approx((1 + 2 / 3) / 3)
 
 
 def test_a_second_detection_of_one_action_is_a_false_positive():
-    truth = [("v", "a", 0, 1, 1), ("v", "a", 5, 6, 1)]
-    assert ap(truth, [("v", "a", 0, 1, 3), ("v", "a", 0, 1, 2), ("v", "a", 5, 6, 1)]) == pytest.approx(
+    ground_truth = [("v", "a", 0, 1, 1), ("v", "a", 5, 6, 1)]
+    assert ap(ground_truth, [("v", "a", 0, 1, 3), ("v", "a", 0, 1, 2), ("v", "a", 5, 6, 1)]) == pytest.approx(
         (1 + 2 / 3) / 2
     )
 
@@ -122,7 +124,7 @@ def test_of_equal_scores_the_earlier_in_the_file_is_first():
     assert (ap([hit], [hit, miss]), ap([hit], [miss, hit])) == (1, 0.5)
 
 
-def test_a_zero_length_action_is_hit_by_its_equal_and_by_a_reversed_segment_as_long_as_its_truth():
+def test_a_zero_length_action_is_hit_by_its_equal_and_by_a_reversed_segment_as_long_as_its_action():
     flat = ("v", "a", 3, 3, 1)
     assert ap([flat], [flat]) == 1
     assert ap([("v", "a", 2, 4, 1)], [("v", "a", 5, 3, 1)]) == 1
@@ -134,9 +136,9 @@ def test_a_zero_length_action_is_hit_by_its_equal_and_by_a_reversed_segment_as_l
 
 
 def test_what_the_files_hold_beside_the_ordinary_is_counted_and_noted():
-    truth = [("v", "a", 0, 1, 1), ("v", "a", 0, 1, 1), ("v", "b", 0, 1, 1)]
+    ground_truth = [("v", "a", 0, 1, 1), ("v", "a", 0, 1, 1), ("v", "b", 0, 1, 1)]
     results = [("v", "a", 0, 1, 0.5), ("w", "a", 0, 1, 0.5), ("v", "x", 0, 1, 0.5)]
-    scores = compute_detection_scores(instances(truth), instances(results))
+    scores = compute_detection_scores(instances(ground_truth), instances(results))
     assert scores.counts == {"videos": 1, "classes": 2, "truth": 3, "detections": 2, "ignored": 1}
     assert scores.notes == [
         "detections ignored because the annotations lack their class (x): 1",
@@ -149,8 +151,8 @@ def test_what_the_files_hold_beside_the_ordinary_is_counted_and_noted():
 
 
 def test_annotated_videos_without_any_detection_are_noted_since_a_subset_may_have_been_meant():
-    truth = instances([("v", "a", 0, 1, 1), ("w", "a", 0, 1, 1), ("x", "a", 0, 1, 1)])
-    notes = compute_detection_scores(truth, instances([("v", "a", 0, 1, 1)])).notes
+    ground_truth = instances([("v", "a", 0, 1, 1), ("w", "a", 0, 1, 1), ("x", "a", 0, 1, 1)])
+    notes = compute_detection_scores(ground_truth, instances([("v", "a", 0, 1, 1)])).notes
     assert notes == ["annotated videos without a detection, all missed (was a subset meant?): 2"]
 
 
@@ -158,15 +160,15 @@ def test_ordinary_files_need_no_note():
     assert compute_detection_scores(instances([("v", "a", 0, 1, 1)]), instances([("v", "a", 0, 2, 1)])).notes == []
 
 
-def test_no_detections_score_0_and_an_empty_truth_is_refused():
+def test_no_detections_score_0_and_an_empty_ground_truth_is_refused():
     assert ap([("v", "a", 0, 1, 1)], []) == 0
     with pytest.raises(BadInput, match="hold no action"):
         compute_detection_scores(instances([]), instances([]))
 
 
 def test_the_scores_are_json_with_these_keys():
-    truth = replace(instances([("v", "a", 0, 1, 1)]), subset="validation")
-    value = json.loads(json.dumps(compute_detection_scores(truth, truth).to_json()))
+    ground_truth = replace(instances([("v", "a", 0, 1, 1)]), subset="validation")
+    value = json.loads(json.dumps(compute_detection_scores(ground_truth, ground_truth).to_json()))
     assert list(value) == ["protocol", "subset", "tious", "map", "average_map", "per_class", "counts", "notes"]
     assert (value["protocol"], value["subset"], value["per_class"]) == ("activitynet", "validation", {"a": [1] * 10})
 
@@ -212,12 +214,12 @@ def test_results_with_many_equal_scores_score_what_the_official_program_gives_in
 def golden(folder: Path, name: str):
     """What the official program gave, and what we give for the same files."""
     expected = json.loads((folder / f"expected/{name}.det_anet.json").read_text())
-    truth, results = (
+    ground_truth, results = (
         read_ground_truth(folder / expected["gt"], expected["subset"]),
         read_results(folder / expected["pred"]),
     )
     return expected, compute_detection_scores(
-        truth, results, replace(ACTIVITYNET, tious=tuple(expected["tiou_thresholds"]))
+        ground_truth, results, replace(ACTIVITYNET, tious=tuple(expected["tiou_thresholds"]))
     )
 
 

@@ -28,20 +28,20 @@ def rows(labels: str, least: int, scores: st.SearchStrategy[float]) -> st.Search
     return st.lists(row, min_size=least, max_size=14)
 
 
-truths = rows("ab", 1, st.just(1.0))
+ground_truths = rows("ab", 1, st.just(1.0))
 detections = rows("abx", 0, st.integers(0, 4).map(float))
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[list[Row], list[Row]]:
     """Truth, and detections of which many are near some of it."""
-    truth = draw(truths)
+    ground_truth = draw(ground_truths)
     step, score = st.integers(-1, 1).map(float), st.integers(0, 4).map(float)
-    near = st.tuples(st.sampled_from(truth), step, step, score).map(
+    near = st.tuples(st.sampled_from(ground_truth), step, step, score).map(
         lambda n: (*n[0][:2], n[0][2] + n[1], n[0][3] + n[2], n[3])
     )
-    found = draw(st.lists(near, max_size=12)) + draw(detections)
-    return truth, draw(st.permutations(found))
+    diagnosis = draw(st.lists(near, max_size=12)) + draw(detections)
+    return ground_truth, draw(st.permutations(diagnosis))
 
 
 def overlap(a: Row, b: Row) -> float:
@@ -50,20 +50,20 @@ def overlap(a: Row, b: Row) -> float:
     return math.inf if union == 0 else shared / union
 
 
-def hits_slowly(truth: list[Row], results: list[Row], threshold: float) -> dict[int, int | None]:
+def hits_slowly(ground_truth: list[Row], results: list[Row], threshold: float) -> dict[int, int | None]:
     """The truth that each detection of a known class takes; best first, of equal scores the earlier in the file."""
     taken: dict[int, int | None] = {}
     for n in sorted(range(len(results)), key=lambda n: -results[n][4]):
-        if results[n][1] in {row[1] for row in truth}:
-            near = [(overlap(results[n], t), m) for m, t in enumerate(truth) if t[:2] == results[n][:2]]
+        if results[n][1] in {row[1] for row in ground_truth}:
+            near = [(overlap(results[n], t), m) for m, t in enumerate(ground_truth) if t[:2] == results[n][:2]]
             free = [pair for pair in near if pair[0] >= threshold and pair[1] not in taken.values()]
             taken[n] = max(free)[1] if free else None
     return taken
 
 
-def kind_slowly(truth: list[Row], detection: Row, hit: int | None, threshold: float) -> str:
+def kind_slowly(ground_truth: list[Row], detection: Row, hit: int | None, threshold: float) -> str:
     met = {True: 0.0, False: 0.0}
-    for row in truth:
+    for row in ground_truth:
         if row[0] == detection[0]:
             same = row[1] == detection[1]
             met[same] = max(met[same], overlap(detection, row))
@@ -79,7 +79,7 @@ def kind_slowly(truth: list[Row], detection: Row, hit: int | None, threshold: fl
 
 
 def map_slowly(
-    truth: list[Row],
+    ground_truth: list[Row],
     hits: dict[int, int | None],
     results: list[Row],
     counted: set[int],
@@ -87,58 +87,63 @@ def map_slowly(
 ) -> float:
     """mAP over the classes of the counted truth; hits of other truth are passed over."""
     values = []
-    for label in {truth[m][1] for m in counted}:
-        count = sum(truth[m][1] == label for m in counted)
-        found = false = 0
+    for label in {ground_truth[m][1] for m in counted}:
+        count = sum(ground_truth[m][1] == label for m in counted)
+        diagnosis = false = 0
         steps = []
         for n, hit in hits.items():
             if results[n][1] == label and (hit is None or hit in counted):
-                found, false = found + (hit is not None), false + (hit is None)
-                recall = found / count
-                precision = found / (found + false) if norm is None else recall * norm / (recall * norm + false)
+                diagnosis, false = diagnosis + (hit is not None), false + (hit is None)
+                recall = diagnosis / count
+                precision = (
+                    diagnosis / (diagnosis + false) if norm is None else recall * norm / (recall * norm + false)
+                )
                 steps.append((hit is not None, precision))
         values.append(sum(max(p for _, p in steps[n:]) for n, (hit, _) in enumerate(steps) if hit) / count)
     return sum(values) / len(values)
 
 
-def everything(truth: list[Row]) -> set[int]:
-    return set(range(len(truth)))
+def everything(ground_truth: list[Row]) -> set[int]:
+    return set(range(len(ground_truth)))
 
 
-def average_norm(truth: list[Row]) -> float:
-    return len(truth) / len({row[1] for row in truth})
+def average_norm(ground_truth: list[Row]) -> float:
+    return len(ground_truth) / len({row[1] for row in ground_truth})
 
 
-def top(truth: list[Row], results: list[Row], hits: dict[int, int | None], factor: int) -> list[int]:
+def top(ground_truth: list[Row], results: list[Row], hits: dict[int, int | None], factor: int) -> list[int]:
     """The `factor` * G best detections of each class."""
     chosen = []
-    for label in {row[1] for row in truth}:
+    for label in {row[1] for row in ground_truth}:
         mine = [n for n in hits if results[n][1] == label]
-        chosen += mine[: factor * sum(row[1] == label for row in truth)]
+        chosen += mine[: factor * sum(row[1] == label for row in ground_truth)]
     return chosen
 
 
-def match(truth: Instances, results: Instances, tious: tuple[float, ...]) -> Matches:
-    return match_detections(truth, results, DetectionProtocol(name="some", tious=tious))
+def match(ground_truth: Instances, results: Instances, tious: tuple[float, ...]) -> Matches:
+    return match_detections(ground_truth, results, DetectionProtocol(name="some", tious=tious))
 
 
 @given(cases())
 def test_every_kind_is_that_of_its_definition(case):
-    truth, results = case
-    matches = match(instances(truth), instances(results), TIOUS)
+    ground_truth, results = case
+    matches = match(instances(ground_truth), instances(results), TIOUS)
     kinds = classify_detections(matches)
     for k, threshold in enumerate(TIOUS):
-        hits = hits_slowly(truth, results, threshold)
-        expected = {n: kind_slowly(truth, results[n], hit, threshold) for n, hit in hits.items()}
+        hits = hits_slowly(ground_truth, results, threshold)
+        expected = {n: kind_slowly(ground_truth, results[n], hit, threshold) for n, hit in hits.items()}
         assert {n: KINDS[kind] for n, kind in zip(matches.row.tolist(), kinds[k], strict=True)} == expected
 
 
 @given(cases())
 def test_the_profile_counts_the_kinds_of_the_best_detections_of_each_class(case):
-    truth, results = case
-    hits = hits_slowly(truth, results, 0.5)
-    for share in diagnose(instances(truth), instances(results)).profile:
-        best = [kind_slowly(truth, results[n], hits[n], 0.5) for n in top(truth, results, hits, share.factor)]
+    ground_truth, results = case
+    hits = hits_slowly(ground_truth, results, 0.5)
+    for share in diagnose(instances(ground_truth), instances(results)).profile:
+        best = [
+            kind_slowly(ground_truth, results[n], hits[n], 0.5)
+            for n in top(ground_truth, results, hits, share.factor)
+        ]
         assert share.counts == {kind: best.count(kind) for kind in KINDS}
         assert share.detections == len(best)
         if best:
@@ -149,18 +154,18 @@ def test_the_profile_counts_the_kinds_of_the_best_detections_of_each_class(case)
 
 @given(cases())
 def test_a_removal_gains_what_the_results_without_that_kind_score(case):
-    truth, results = case
-    found = diagnose(instances(truth), instances(results), 0.5, TIOUS)
-    assert [removal.kind for removal in found.removals] == list(KINDS[1:])
-    for removal in found.removals:
+    ground_truth, results = case
+    diagnosis = diagnose(instances(ground_truth), instances(results), 0.5, TIOUS)
+    assert [removal.kind for removal in diagnosis.removals] == list(KINDS[1:])
+    for removal in diagnosis.removals:
         plain, normalised = [], []
         for threshold in (0.5, *TIOUS):
-            hits = hits_slowly(truth, results, threshold)
-            told = {n: kind_slowly(truth, results[n], hit, threshold) for n, hit in hits.items()}
+            hits = hits_slowly(ground_truth, results, threshold)
+            told = {n: kind_slowly(ground_truth, results[n], hit, threshold) for n, hit in hits.items()}
             without = {n: hit for n, hit in hits.items() if told[n] != removal.kind}
-            for gains, norm in ((plain, None), (normalised, average_norm(truth))):
-                after = map_slowly(truth, without, results, everything(truth), norm)
-                gains.append(after - map_slowly(truth, hits, results, everything(truth), norm))
+            for gains, norm in ((plain, None), (normalised, average_norm(ground_truth))):
+                after = map_slowly(ground_truth, without, results, everything(ground_truth), norm)
+                gains.append(after - map_slowly(ground_truth, hits, results, everything(ground_truth), norm))
         assert removal.gain == pytest.approx(plain[0], abs=1e-12)
         assert removal.average_gain == pytest.approx(sum(plain[1:]) / 2, abs=1e-12)
         assert removal.average_normalised_gain == pytest.approx(sum(normalised[1:]) / 2, abs=1e-12)
@@ -168,16 +173,16 @@ def test_a_removal_gains_what_the_results_without_that_kind_score(case):
 
 
 @given(cases())
-def test_every_part_scores_and_misses_what_its_truth_does(case):
-    truth, results = case
+def test_every_part_scores_and_misses_what_its_actions_do(case):
+    ground_truth, results = case
     bins = {"length": Bins((1.0, 2.0, 4.0)), "instances": Bins((1.0, 2.0))}
-    found = diagnose(instances(truth), instances(results), 0.5, TIOUS, bins)
-    values, _ = measure_characteristics(instances(truth), instances(results))
-    at_half = hits_slowly(truth, results, 0.5)
+    diagnosis = diagnose(instances(ground_truth), instances(results), 0.5, TIOUS, bins)
+    values, _ = measure_characteristics(instances(ground_truth), instances(results))
+    at_half = hits_slowly(ground_truth, results, 0.5)
     hit = set(at_half.values())
-    hit_by_top = {at_half[n] for n in top(truth, results, at_half, 10)}
-    parts = [(part, getattr(values, c.name)) for c in found.characteristics for part in c.parts]
-    for part, column in [*parts, (found.whole, values.length)]:
+    hit_by_top = {at_half[n] for n in top(ground_truth, results, at_half, 10)}
+    parts = [(part, getattr(values, c.name)) for c in diagnosis.characteristics for part in c.parts]
+    for part, column in [*parts, (diagnosis.whole, values.length)]:
         low, high = (part.above is None or column > part.above), (part.upto is None or column <= part.upto)
         counted = set(np.flatnonzero(np.broadcast_to(low & np.asarray(high), column.shape)).tolist())
         assert part.actions == len(counted)
@@ -187,37 +192,40 @@ def test_every_part_scores_and_misses_what_its_truth_does(case):
         assert part.missed == pytest.approx(len(counted - hit) / len(counted))
         assert part.missed_by_top == pytest.approx(len(counted - hit_by_top) / len(counted))
         expected = [
-            map_slowly(truth, hits_slowly(truth, results, t), results, counted, average_norm(truth)) for t in TIOUS
+            map_slowly(
+                ground_truth, hits_slowly(ground_truth, results, t), results, counted, average_norm(ground_truth)
+            )
+            for t in TIOUS
         ]
         assert part.normalised_map == pytest.approx(sum(expected) / 2, abs=1e-12)
 
 
 @given(cases())
 def test_sensitivity_is_the_range_of_the_parts_and_impact_is_the_best_part_less_the_whole(case):
-    truth, results = case
-    found = diagnose(instances(truth), instances(results), 0.5, TIOUS, {"length": Bins((1.0, 5.0, 9.0))})
-    assert found.whole.normalised_map is not None
-    for characteristic in found.characteristics:
-        assert sum(part.actions for part in characteristic.parts) == len(truth)
+    ground_truth, results = case
+    diagnosis = diagnose(instances(ground_truth), instances(results), 0.5, TIOUS, {"length": Bins((1.0, 5.0, 9.0))})
+    assert diagnosis.whole.normalised_map is not None
+    for characteristic in diagnosis.characteristics:
+        assert sum(part.actions for part in characteristic.parts) == len(ground_truth)
         scores = [part.normalised_map for part in characteristic.parts if part.normalised_map is not None]
         assert characteristic.sensitivity == max(scores) - min(scores)
-        assert characteristic.impact == max(scores) - found.whole.normalised_map
+        assert characteristic.impact == max(scores) - diagnosis.whole.normalised_map
 
 
 @given(cases())
 def test_the_map_is_that_of_the_evaluation(case):
-    truth, results = case
-    found = diagnose(instances(truth), instances(results), 0.6, TIOUS)
+    ground_truth, results = case
+    diagnosis = diagnose(instances(ground_truth), instances(results), 0.6, TIOUS)
     scores = compute_detection_scores(
-        instances(truth), instances(results), DetectionProtocol(name="x", tious=(0.6, *TIOUS))
+        instances(ground_truth), instances(results), DetectionProtocol(name="x", tious=(0.6, *TIOUS))
     )
-    assert found.map == pytest.approx(scores.map[0])
-    assert found.average_map == pytest.approx(sum(scores.map[1:]) / 2)
+    assert diagnosis.map == pytest.approx(scores.map[0])
+    assert diagnosis.average_map == pytest.approx(sum(scores.map[1:]) / 2)
 
 
-def background_slowly(truth: list[Row], row: Row, duration: float) -> int:
+def background_slowly(ground_truth: list[Row], row: Row, duration: float) -> int:
     """Seconds without any action, counted one by one away from a row on both sides."""
-    others = [t for t in truth if t[0] == row[0]]
+    others = [t for t in ground_truth if t[0] == row[0]]
     gap = 0
     for second, step in ((row[2] - 1, -1), (row[3], 1)):
         while 0 <= second < duration and not any(t[2] <= second < t[3] for t in others):
@@ -225,92 +233,97 @@ def background_slowly(truth: list[Row], row: Row, duration: float) -> int:
     return gap
 
 
-forward = truths.map(lambda listed: [(v, a, s, s + abs(e - s) + 1, x) for v, a, s, e, x in listed])
+forward = ground_truths.map(lambda listed: [(v, a, s, s + abs(e - s) + 1, x) for v, a, s, e, x in listed])
 
 
 @given(forward, st.integers(17, 30))
-def test_the_characteristics_are_those_of_their_definitions(truth, duration):
-    values, notes = measure_characteristics(instances(truth, {"v": duration, "w": duration}), instances([]))
+def test_the_characteristics_are_those_of_their_definitions(ground_truth, duration):
+    values, notes = measure_characteristics(instances(ground_truth, {"v": duration, "w": duration}), instances([]))
     assert notes == ()
-    for n, row in enumerate(truth):
+    for n, row in enumerate(ground_truth):
         length = row[3] - row[2]
         assert values.length[n] == length
         assert values.coverage[n] == length / duration
-        assert values.instances[n] == sum(other[:2] == row[:2] for other in truth)
-        assert values.context[n] == background_slowly(truth, row, duration) / 2 / length
+        assert values.instances[n] == sum(other[:2] == row[:2] for other in ground_truth)
+        assert values.context[n] == background_slowly(ground_truth, row, duration) / 2 / length
 
 
 def test_a_video_of_unknown_duration_ends_with_its_last_action_or_detection_and_that_is_noted():
-    truth = [("v", "a", 0, 5, 1), ("w", "a", 0, 5, 1), ("u", "a", 0, 5, 1)]
+    ground_truth = [("v", "a", 0, 5, 1), ("w", "a", 0, 5, 1), ("u", "a", 0, 5, 1)]
     results = [("w", "a", 0, 10, 1), ("z", "a", 0, 99, 1)]
-    values, notes = measure_characteristics(instances(truth, {"u": 20.0}), instances(results))
+    values, notes = measure_characteristics(instances(ground_truth, {"u": 20.0}), instances(results))
     assert values.coverage.tolist() == [1, 0.5, 0.25]
     assert values.context.tolist() == [0, 0.5, 1.5]
     assert notes == ("videos of unknown duration, taken to end with their last action or detection: 2",)
 
 
-def test_truth_without_length_has_numbers_that_json_can_hold():
-    truth = instances([("v", "a", 3, 3, 1), ("v", "a", 0, 0, 1), ("v", "b", 4, 2, 1), ("w", "a", 0, 0, 1)])
-    json.dumps(diagnose(truth, truth).to_json(), allow_nan=False)
-    values, _ = measure_characteristics(truth, truth)
+def test_ground_truth_without_length_has_numbers_that_json_can_hold():
+    ground_truth = instances([("v", "a", 3, 3, 1), ("v", "a", 0, 0, 1), ("v", "b", 4, 2, 1), ("w", "a", 0, 0, 1)])
+    json.dumps(diagnose(ground_truth, ground_truth).to_json(), allow_nan=False)
+    values, _ = measure_characteristics(ground_truth, ground_truth)
     assert values.length.tolist() == [0, 0, 0, 0]
     assert values.coverage.tolist() == [0, 0, 0, 0]
     assert values.context[3] == 0
 
 
 def test_the_overlap_decides_before_the_label():
-    truth = instances([("v", "a", 0, 10, 1), ("v", "b", 8, 20, 1)])
+    ground_truth = instances([("v", "a", 0, 10, 1), ("v", "b", 8, 20, 1)])
     results = instances([("v", "b", 0, 10, 0.9)])
-    kinds = classify_detections(match(truth, results, (0.5, 0.05)))
+    kinds = classify_detections(match(ground_truth, results, (0.5, 0.05)))
     assert [KINDS[kind] for kind in kinds[:, 0]] == ["wrong label", "true positive"]
 
 
 def test_an_overlap_of_exactly_an_edge_is_over_it():
-    truth = instances([("v", "a", 0, 10, 1), ("v", "b", 50, 60, 1)])
+    ground_truth = instances([("v", "a", 0, 10, 1), ("v", "b", 50, 60, 1)])
     own = [("v", "a", 0, 5, 0.9), ("v", "a", 0, 5, 0.8), ("v", "a", 0, 1, 0.7)]
     other = [("v", "b", 0, 5, 0.9), ("v", "b", 0, 1, 0.7)]
     results = instances(own + other)
-    kinds = classify_detections(match(truth, results, (0.5,)))
+    kinds = classify_detections(match(ground_truth, results, (0.5,)))
     expected = ["true positive", "double detection", "localisation error", "wrong label", "confusion"]
     assert [KINDS[kind] for kind in kinds[0]] == expected
 
 
-def test_detections_that_hit_truth_outside_the_part_are_neither_hits_nor_misses():
-    truth = instances([("v", "a", 0, 1, 1), ("v", "a", 10, 20, 1)])
+def test_detections_that_hit_ground_truth_outside_the_part_are_neither_hits_nor_misses():
+    ground_truth = instances([("v", "a", 0, 1, 1), ("v", "a", 10, 20, 1)])
     results = instances([("v", "a", 30, 31, 0.9), ("v", "a", 0, 1, 0.8), ("v", "a", 10, 20, 0.7)])
-    found = diagnose(truth, results, bins={"length": Bins((5.0,))})
-    length = next(c for c in found.characteristics if c.name == "length")
+    diagnosis = diagnose(ground_truth, results, bins={"length": Bins((5.0,))})
+    length = next(c for c in diagnosis.characteristics if c.name == "length")
     # Recall 1 of an average of 2 truths a class, beside one false positive.
     assert [(part.name, part.actions) for part in length.parts] == [("S", 1), ("L", 1)]
     assert [part.normalised_map for part in length.parts] == [pytest.approx(2 / 3), pytest.approx(2 / 3)]
 
 
-def test_what_is_found_below_the_ten_best_per_truth_is_missed_by_them():
-    truth = instances([("v", "a", 0, 1, 1)])
+def test_what_is_found_below_the_ten_best_per_action_is_missed_by_them():
+    ground_truth = instances([("v", "a", 0, 1, 1)])
     results = instances([*(("v", "a", 5, 6, 0.9) for _ in range(10)), ("v", "a", 0, 1, 0.1)])
-    whole = diagnose(truth, results).whole
+    whole = diagnose(ground_truth, results).whole
     assert (whole.missed, whole.missed_by_top) == (0, 1)
 
 
-def test_a_class_whose_truth_was_dropped_counts_nowhere():
-    truth = instances([("v", "a", 0, 1, 1), ("v", "b", 4, 5, 1)])
+def test_a_class_whose_ground_truth_was_dropped_counts_nowhere():
+    ground_truth = instances([("v", "a", 0, 1, 1), ("v", "b", 4, 5, 1)])
     results = instances([("v", "a", 0, 1, 0.9), ("v", "b", 0, 1, 0.8)])
-    found = diagnose(truth.select_rows(np.array([True, False])), results)
-    assert (found.map, found.whole.normalised_map, found.profile[-1].detections) == (1, 1, 1)
+    diagnosis = diagnose(ground_truth.select_rows(np.array([True, False])), results)
+    assert (diagnosis.map, diagnosis.whole.normalised_map, diagnosis.profile[-1].detections) == (1, 1, 1)
 
 
 def test_no_detections_miss_everything_and_share_nothing():
-    found = diagnose(instances([("v", "a", 0, 1, 1)]), instances([]))
-    assert (found.map, found.average_map, found.whole.missed, found.whole.normalised_map) == (0, 0, 1, 0)
-    assert {share.detections for share in found.profile} == {0}
-    assert {removal.gain for removal in found.removals} == {0}
+    diagnosis = diagnose(instances([("v", "a", 0, 1, 1)]), instances([]))
+    assert (diagnosis.map, diagnosis.average_map, diagnosis.whole.missed, diagnosis.whole.normalised_map) == (
+        0,
+        0,
+        1,
+        0,
+    )
+    assert {share.detections for share in diagnosis.profile} == {0}
+    assert {removal.gain for removal in diagnosis.removals} == {0}
 
 
-def test_detections_of_classes_that_the_truth_lacks_are_noted():
-    truth = instances([("v", "a", 0, 1, 1)], {"v": 9.0})
-    found = diagnose(truth, instances([("v", "x", 0, 1, 1), ("v", "a", 0, 1, 1)]))
-    assert found.notes == ("detections ignored because the annotations lack their class: 1",)
-    assert found.profile[0].detections == 1
+def test_detections_of_classes_that_the_ground_truth_lacks_are_noted():
+    ground_truth = instances([("v", "a", 0, 1, 1)], {"v": 9.0})
+    diagnosis = diagnose(ground_truth, instances([("v", "x", 0, 1, 1), ("v", "a", 0, 1, 1)]))
+    assert diagnosis.notes == ("detections ignored because the annotations lack their class: 1",)
+    assert diagnosis.profile[0].detections == 1
 
 
 @given(st.lists(st.integers(0, 6).map(float), min_size=1, max_size=40))
@@ -337,23 +350,23 @@ def test_edges_that_cannot_be_are_refused(edges):
 
 
 def test_what_cannot_be_diagnosed_is_refused():
-    truth = instances([("v", "a", 0, 1, 1)])
+    ground_truth = instances([("v", "a", 0, 1, 1)])
     with pytest.raises(BadInput, match="no action"):
-        diagnose(instances([]), truth)
+        diagnose(instances([]), ground_truth)
     with pytest.raises(ValueError, match="background"):
-        diagnose(truth, truth, tiou=0.1)
+        diagnose(ground_truth, ground_truth, tiou=0.1)
     with pytest.raises(ValueError, match="one or more"):
-        diagnose(truth, truth, tious=())
+        diagnose(ground_truth, ground_truth, tious=())
     with pytest.raises(ValueError, match="bins of lenght; there are coverage, length"):
-        diagnose(truth, truth, bins={"lenght": Bins((1.0,))})
+        diagnose(ground_truth, ground_truth, bins={"lenght": Bins((1.0,))})
 
 
 @pytest.fixture(scope="module")
 def actionformer(data) -> Diagnosis:
     """A published result on THUMOS'14."""
-    truth = read_ground_truth(data / "evaluation/gt/thumos14_actionformer_212.json.gz", "Test")
+    ground_truth = read_ground_truth(data / "evaluation/gt/thumos14_actionformer_212.json.gz", "Test")
     results = read_results(data / "evaluation/results/thumos14_actionformer_af669.json.gz")
-    return diagnose(truth, results, 0.5, (0.3, 0.4, 0.5, 0.6, 0.7), THUMOS14_BINS)
+    return diagnose(ground_truth, results, 0.5, (0.3, 0.4, 0.5, 0.6, 0.7), THUMOS14_BINS)
 
 
 @pytest.mark.data

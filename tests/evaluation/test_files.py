@@ -214,7 +214,7 @@ def test_what_cannot_be_judged_is_said_in_one_sentence(files, words, sentence):
     assert "Traceback" not in output
 
 
-def test_detections_are_compared_only_with_their_truth_named(files):
+def test_detections_are_compared_only_with_their_ground_truth_named(files):
     output = run("compare", "found.json", "better.json", code=2).replace("\n", " ")
     assert "name the annotations with --truth" in output
     judged("--protocol", "segmental")

@@ -27,20 +27,20 @@ def rows(labels: str, least: int, scores: st.SearchStrategy[float]) -> st.Search
     return st.lists(row.map(lambda r: (*r[:2], float(r[2]), float(r[2] + r[3]), r[4])), min_size=least, max_size=14)
 
 
-truths = rows("abc", 1, st.just(1.0))
+ground_truths = rows("abc", 1, st.just(1.0))
 detections = rows("abcx", 0, st.integers(0, 5).map(lambda n: n / 5))
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[list[Row], list[Row]]:
     """Truth, and detections of which many are near some of it."""
-    truth = draw(truths)
+    ground_truth = draw(ground_truths)
     step, score = st.integers(-1, 1).map(float), st.integers(0, 5).map(lambda n: n / 5)
-    near = st.tuples(st.sampled_from(truth), step, step, score).map(
+    near = st.tuples(st.sampled_from(ground_truth), step, step, score).map(
         lambda n: (*n[0][:2], n[0][2] + n[1], n[0][3] + n[2], n[3])
     )
-    found = draw(st.lists(near, max_size=12)) + draw(detections)
-    return truth, draw(st.permutations(found))
+    outcome = draw(st.lists(near, max_size=12)) + draw(detections)
+    return ground_truth, draw(st.permutations(outcome))
 
 
 flags = st.lists(st.tuples(st.integers(0, 10).map(lambda n: n / 10), st.booleans()), min_size=1, max_size=40)
@@ -52,30 +52,30 @@ def overlap(a: Row, b: Row) -> float:
     return 0.0 if a[0] != b[0] else math.inf if union == 0 else shared / union
 
 
-def ranked(truth: list[Row], results: list[Row]) -> list[int]:
-    known = [n for n, row in enumerate(results) if row[1] in {t[1] for t in truth}]
+def ranked(ground_truth: list[Row], results: list[Row]) -> list[int]:
+    known = [n for n, row in enumerate(results) if row[1] in {t[1] for t in ground_truth}]
     return sorted(known, key=lambda n: -results[n][4])
 
 
-def take(truth: list[Row], detection: Row, taken: set[int], threshold: float, same: bool) -> int | None:
+def take(ground_truth: list[Row], detection: Row, taken: set[int], threshold: float, same: bool) -> int | None:
     """The free truth that a detection overlaps most, of its own label or of another."""
-    near = [(overlap(detection, t), m) for m, t in enumerate(truth) if (t[1] == detection[1]) == same]
+    near = [(overlap(detection, t), m) for m, t in enumerate(ground_truth) if (t[1] == detection[1]) == same]
     free = [pair for pair in near if pair[0] >= threshold and pair[1] not in taken]
     return max(free)[1] if free else None
 
 
-def hits_slowly(truth: list[Row], results: list[Row], threshold: float) -> dict[int, int | None]:
+def hits_slowly(ground_truth: list[Row], results: list[Row], threshold: float) -> dict[int, int | None]:
     taken: dict[int, int | None] = {}
-    for n in ranked(truth, results):
-        taken[n] = take(truth, results[n], {m for m in taken.values() if m is not None}, threshold, True)
+    for n in ranked(ground_truth, results):
+        taken[n] = take(ground_truth, results[n], {m for m in taken.values() if m is not None}, threshold, True)
     return taken
 
 
-def point_slowly(scored: list[tuple[float, bool]], floor: float, truths: int) -> Point:
+def point_slowly(scored: list[tuple[float, bool]], floor: float, ground_truths: int) -> Point:
     """What keeping a score of `floor` or more gives."""
     kept = [hit for score, hit in scored if score >= floor]
-    precision, recall = sum(kept) / len(kept), sum(kept) / truths
-    f1 = 2 * sum(kept) / (len(kept) + truths)
+    precision, recall = sum(kept) / len(kept), sum(kept) / ground_truths
+    f1 = 2 * sum(kept) / (len(kept) + ground_truths)
     return Point(floor, precision, recall, f1)
 
 
@@ -90,12 +90,12 @@ def same(point: Point | None, other: Point | None) -> bool:
 
 @given(cases())
 def test_curves_and_their_points_are_those_of_the_plain_version(case):
-    truth, results = case
-    found = find_operating_points(instances(truth), instances(results), 0.5)
-    hits = hits_slowly(truth, results, 0.5)
-    assert set(found.classes) == {row[1] for row in truth}
-    for label, line in [*found.classes.items(), (None, found.pooled)]:
-        count = sum(label in (None, row[1]) for row in truth)
+    ground_truth, results = case
+    outcome = find_operating_points(instances(ground_truth), instances(results), 0.5)
+    hits = hits_slowly(ground_truth, results, 0.5)
+    assert set(outcome.classes) == {row[1] for row in ground_truth}
+    for label, line in [*outcome.classes.items(), (None, outcome.pooled)]:
+        count = sum(label in (None, row[1]) for row in ground_truth)
         scored = [(results[n][4], hit is not None) for n, hit in hits.items() if label in (None, results[n][1])]
         floors = sorted({score for score, _ in scored}, reverse=True)
         points = [point_slowly(scored, floor, count) for floor in floors]
@@ -111,55 +111,55 @@ def test_curves_and_their_points_are_those_of_the_plain_version(case):
 
 @given(cases(), st.sampled_from([0.0, 0.4, 0.8, 2.0]))
 def test_the_confusion_is_that_of_the_plain_version(case, floor):
-    truth, results = case
-    found = count_confusions(instances(truth), instances(results), floor, 0.5)
-    given_to = {n: m for n, m in hits_slowly(truth, results, 0.5).items() if results[n][4] >= floor}
+    ground_truth, results = case
+    outcome = count_confusions(instances(ground_truth), instances(results), floor, 0.5)
+    given_to = {n: m for n, m in hits_slowly(ground_truth, results, 0.5).items() if results[n][4] >= floor}
     for n in given_to:
         if given_to[n] is None:
             taken = {m for m in given_to.values() if m is not None}
-            given_to[n] = take(truth, results[n], taken, 0.5, False)
-    labels = sorted({row[1] for row in truth})
+            given_to[n] = take(ground_truth, results[n], taken, 0.5, False)
+    labels = sorted({row[1] for row in ground_truth})
     counts = np.zeros((len(labels) + 1, len(labels) + 1), int)
     for n, m in given_to.items():
-        counts[-1 if m is None else labels.index(truth[m][1]), labels.index(results[n][1])] += 1
-    for m in set(range(len(truth))) - set(given_to.values()):
-        counts[labels.index(truth[m][1]), -1] += 1
-    assert found.labels == tuple(labels)
-    assert found.counts.tolist() == counts.tolist()
+        counts[-1 if m is None else labels.index(ground_truth[m][1]), labels.index(results[n][1])] += 1
+    for m in set(range(len(ground_truth))) - set(given_to.values()):
+        counts[labels.index(ground_truth[m][1]), -1] += 1
+    assert outcome.labels == tuple(labels)
+    assert outcome.counts.tolist() == counts.tolist()
 
 
 @given(cases())
-def test_the_confusion_counts_every_truth_and_detection_once_and_hits_on_the_diagonal(case):
-    truth, results = case
-    counts = count_confusions(instances(truth), instances(results), 0.4).counts
-    labels = sorted({row[1] for row in truth})
+def test_the_confusion_counts_every_action_and_detection_once_and_hits_on_the_diagonal(case):
+    ground_truth, results = case
+    counts = count_confusions(instances(ground_truth), instances(results), 0.4).counts
+    labels = sorted({row[1] for row in ground_truth})
     kept = [row for row in results if row[4] >= 0.4]
-    assert counts[:-1].sum(axis=1).tolist() == [sum(row[1] == label for row in truth) for label in labels]
+    assert counts[:-1].sum(axis=1).tolist() == [sum(row[1] == label for row in ground_truth) for label in labels]
     assert counts[:, :-1].sum(axis=0).tolist() == [sum(row[1] == label for row in kept) for label in labels]
-    hits = [hit for hit in hits_slowly(truth, kept, 0.5).values() if hit is not None]
+    hits = [hit for hit in hits_slowly(ground_truth, kept, 0.5).values() if hit is not None]
     assert counts.diagonal().sum() == len(hits)
 
 
 def test_a_misnamed_detection_and_one_of_nothing_stand_where_they_belong():
-    truth = [("v", "a", 0, 10, 1), ("v", "b", 20, 30, 1), ("v", "b", 50, 60, 1)]
+    ground_truth = [("v", "a", 0, 10, 1), ("v", "b", 20, 30, 1), ("v", "b", 50, 60, 1)]
     results = [("v", "b", 0, 10, 0.9), ("v", "b", 20, 30, 0.8), ("v", "a", 80, 90, 0.7), ("v", "a", 50, 60, 0.1)]
-    found = count_confusions(instances(truth), instances(results), 0.5)
-    assert found.counts.tolist() == [[0, 1, 0], [0, 1, 1], [1, 0, 0]]
+    outcome = count_confusions(instances(ground_truth), instances(results), 0.5)
+    assert outcome.counts.tolist() == [[0, 1, 0], [0, 1, 1], [1, 0, 0]]
 
 
-def test_a_misnamed_detection_is_given_the_truth_that_it_overlaps_most():
-    truth = [("v", "a", 0.0, 10.0, 1.0), ("v", "b", 0.0, 6.0, 1.0), ("w", "c", 0.0, 1.0, 1.0)]
-    counts = count_confusions(instances(truth), instances([("v", "c", 0.0, 9.0, 0.9)]), 0.5).counts
+def test_a_misnamed_detection_is_given_the_action_that_it_overlaps_most():
+    ground_truth = [("v", "a", 0.0, 10.0, 1.0), ("v", "b", 0.0, 6.0, 1.0), ("w", "c", 0.0, 1.0, 1.0)]
+    counts = count_confusions(instances(ground_truth), instances([("v", "c", 0.0, 9.0, 0.9)]), 0.5).counts
     assert counts[:, 2].tolist() == [1, 0, 0, 0]
 
 
 @given(flags, st.integers(1, 6))
 def test_calibration_is_that_of_the_plain_version(scored, bins):
     score, hits = np.array([s for s, _ in scored]), np.array([h for _, h in scored])
-    found = measure_calibration(score, hits, bins)
+    outcome = measure_calibration(score, hits, bins)
     expected = largest = 0.0
-    assert len(found.bins) == bins
-    for n, part in enumerate(found.bins):
+    assert len(outcome.bins) == bins
+    for n, part in enumerate(outcome.bins):
         # A score on an edge belongs to the bin below, and 0 to the first.
         inside = [pair for pair in scored if n / bins < pair[0] <= (n + 1) / bins or (n == 0 and pair[0] == 0)]
         assert (part.above, part.upto) == (n / bins, (n + 1) / bins)
@@ -171,16 +171,16 @@ def test_calibration_is_that_of_the_plain_version(scored, bins):
         assert (part.score, part.precision) == pytest.approx((mean, precision))
         expected += abs(mean - precision) * len(inside) / len(scored)
         largest = max(largest, abs(mean - precision))
-    assert (found.expected_error, found.largest_error) == pytest.approx((expected, largest), abs=1e-12)
+    assert (outcome.expected_error, outcome.largest_error) == pytest.approx((expected, largest), abs=1e-12)
 
 
 @given(flags, st.integers(1, 6))
 def test_bins_of_equal_mass_hold_as_many_detections_unless_scores_are_equal(scored, bins):
     score, hits = np.array([s for s, _ in scored]), np.array([h for _, h in scored])
-    found = measure_calibration(score, hits, bins, equal_mass=True)
-    assert sum(part.count for part in found.bins) == len(scored)
-    assert all(part.count for part in found.bins)
-    for n, part in enumerate(found.bins):
+    outcome = measure_calibration(score, hits, bins, equal_mass=True)
+    assert sum(part.count for part in outcome.bins) == len(scored)
+    assert all(part.count for part in outcome.bins)
+    for n, part in enumerate(outcome.bins):
         inside = [s for s in score if part.above < s <= part.upto or (n == 0 and s == 0)]
         assert part.count == len(inside)
     distinct = np.arange(len(scored)) / len(scored)
@@ -201,32 +201,32 @@ def test_many_scores_of_0_share_a_bin_of_some_width():
 
 
 def test_scores_outside_0_to_1_are_not_calibrated_and_the_note_says_so():
-    truth = instances([("v", "a", 0, 1, 1)])
-    found = find_operating_points(truth, instances([("v", "a", 0, 1, 1.5), ("v", "a", 4, 5, 0.5)]))
-    assert (found.equal_width, found.equal_mass) == (None, None)
-    assert found.notes == ("no calibration: scores outside [0, 1]: 1",)
-    assert found.pooled.find_best() == Point(1.5, 1, 1, 1)
+    ground_truth = instances([("v", "a", 0, 1, 1)])
+    outcome = find_operating_points(ground_truth, instances([("v", "a", 0, 1, 1.5), ("v", "a", 4, 5, 0.5)]))
+    assert (outcome.equal_width, outcome.equal_mass) == (None, None)
+    assert outcome.notes == ("no calibration: scores outside [0, 1]: 1",)
+    assert outcome.pooled.find_best() == Point(1.5, 1, 1, 1)
 
 
 def test_no_detections_have_no_point_and_no_calibration():
-    found = find_operating_points(instances([("v", "a", 0, 1, 1)]), instances([]))
-    assert (found.pooled.find_best(), found.pooled.find_reaching(0.5), found.equal_width) == (None, None, None)
-    assert found.notes == ("no calibration: there is no detection of a class of the annotations",)
-    curve = found.pooled
+    outcome = find_operating_points(instances([("v", "a", 0, 1, 1)]), instances([]))
+    assert (outcome.pooled.find_best(), outcome.pooled.find_reaching(0.5), outcome.equal_width) == (None, None, None)
+    assert outcome.notes == ("no calibration: there is no detection of a class of the annotations",)
+    curve = outcome.pooled
     assert (curve.actions, len(curve.score), len(curve.precision), len(curve.recall)) == (1, 0, 0, 0)
 
 
 def test_a_class_without_detections_has_an_empty_curve():
-    truth = instances([("v", "a", 0, 1, 1), ("v", "b", 0, 1, 1)])
-    found = find_operating_points(truth, instances([("v", "a", 0, 1, 0.5)]))
-    assert found.classes["b"].find_best() is None
-    assert len(found.classes["b"].score) == 0
-    assert found.pooled.find_best() == Point(0.5, 1, 0.5, 2 / 3)
+    ground_truth = instances([("v", "a", 0, 1, 1), ("v", "b", 0, 1, 1)])
+    outcome = find_operating_points(ground_truth, instances([("v", "a", 0, 1, 0.5)]))
+    assert outcome.classes["b"].find_best() is None
+    assert len(outcome.classes["b"].score) == 0
+    assert outcome.pooled.find_best() == Point(0.5, 1, 0.5, 2 / 3)
 
 
-def test_a_class_whose_truth_was_dropped_has_no_curve():
-    truth = instances([("v", "a", 0, 1, 1), ("v", "b", 4, 5, 1)]).select_rows(np.array([True, False]))
-    assert list(find_operating_points(truth, truth).classes) == ["a"]
+def test_a_class_whose_ground_truth_was_dropped_has_no_curve():
+    ground_truth = instances([("v", "a", 0, 1, 1), ("v", "b", 4, 5, 1)]).select_rows(np.array([True, False]))
+    assert list(find_operating_points(ground_truth, ground_truth).classes) == ["a"]
 
 
 def test_detections_of_equal_score_come_together():
@@ -268,7 +268,7 @@ def test_a_long_curve_thins_to_a_few_points():
     assert len(line.thin().score) < 1000
 
 
-def test_an_empty_truth_is_refused():
+def test_an_empty_ground_truth_is_refused():
     with pytest.raises(BadInput, match="no action"):
         find_operating_points(instances([]), instances([]))
     with pytest.raises(BadInput, match="no action"):
@@ -277,17 +277,17 @@ def test_an_empty_truth_is_refused():
 
 @pytest.mark.data
 def test_the_operating_points_of_a_published_result(data):
-    truth = read_ground_truth(data / "evaluation/gt/thumos14_actionformer_212.json.gz", "Test")
+    ground_truth = read_ground_truth(data / "evaluation/gt/thumos14_actionformer_212.json.gz", "Test")
     results = read_results(data / "evaluation/results/thumos14_actionformer_af669.json.gz")
-    found = find_operating_points(truth, results)
-    best = found.pooled.find_best()
+    outcome = find_operating_points(ground_truth, results)
+    best = outcome.pooled.find_best()
     assert best is not None
-    reached = map(found.pooled.find_reaching, PRECISIONS)
+    reached = map(outcome.pooled.find_reaching, PRECISIONS)
     assert best.f1 > max(point.f1 for point in reached if point)
-    for calibrated in (found.equal_width, found.equal_mass):
+    for calibrated in (outcome.equal_width, outcome.equal_mass):
         assert calibrated is not None
         assert sum(part.count for part in calibrated.bins) == len(results)
-    assert len(found.equal_mass.bins) == 15
-    counts = count_confusions(truth, results, best.score).counts
-    assert counts[:-1].sum() == len(truth)
-    assert counts.diagonal().sum() == round(best.recall * len(truth))
+    assert len(outcome.equal_mass.bins) == 15
+    counts = count_confusions(ground_truth, results, best.score).counts
+    assert counts[:-1].sum() == len(ground_truth)
+    assert counts.diagonal().sum() == round(best.recall * len(ground_truth))

@@ -43,10 +43,10 @@ def overlap(a: Row, b: Row, extra: int) -> float:
 
 
 def slowly(
-    truth: list[Row], results: list[Row], protocol: ProposalProtocol, numbers: list[float] | None = None
+    ground_truth: list[Row], results: list[Row], protocol: ProposalProtocol, numbers: list[float] | None = None
 ) -> tuple[list[float], list[list[float]]]:
     """AN, and recall by threshold and point, from the description: the 100 of the curve, or these average numbers."""
-    videos = sorted({row[0] for row in truth})
+    videos = sorted({row[0] for row in ground_truth})
     if protocol.videos == "proposed":
         videos = [video for video in videos if any(row[0] == video for row in results)]
         results = [row for row in results if row[0] in videos]
@@ -60,15 +60,15 @@ def slowly(
         numbers = [k / 100 * target / max(len(videos), 1) for k in range(1, 101)]
     else:
         shares = [number * len(videos) / total for number in numbers]
-    truth = [row for row in truth if row[0] in videos]
+    ground_truth = [row for row in ground_truth if row[0] in videos]
     extra = {"seconds": 0, "frames": 1}[protocol.unit]
     recall = [[] for _ in protocol.tious]
     for share in shares:
         shown = {video: rows[: int(len(rows) * share)] for video, rows in kept.items()}
-        overlaps = [max((overlap(t, p, extra) for p in shown[t[0]]), default=0.0) for t in truth]
+        overlaps = [max((overlap(t, p, extra) for p in shown[t[0]]), default=0.0) for t in ground_truth]
         for row, tiou in zip(recall, protocol.tious, strict=True):
-            found = sum(o >= tiou if protocol.test == ">=" else o > tiou for o in overlaps)
-            row.append(found / max(len(truth), 1))
+            proposals = sum(o >= tiou if protocol.test == ">=" else o > tiou for o in overlaps)
+            row.append(proposals / max(len(ground_truth), 1))
     return numbers, recall
 
 
@@ -92,36 +92,38 @@ choices = st.fixed_dictionaries(
 
 @settings(max_examples=150)
 @given(rows("uvw", 1), rows("vwx", 0), choices)
-def test_the_curve_is_that_of_the_plain_version(truth, results, choices):
+def test_the_curve_is_that_of_the_plain_version(ground_truth, results, choices):
     protocol = ProposalProtocol(name="some", **choices)
-    scores = compute_proposal_scores(instances(truth, protocol.unit), instances(results, protocol.unit), protocol)
-    an, recall = slowly(truth, results, protocol)
+    scores = compute_proposal_scores(
+        instances(ground_truth, protocol.unit), instances(results, protocol.unit), protocol
+    )
+    an, recall = slowly(ground_truth, results, protocol)
     assert scores.recall == pytest.approx(np.array(recall), abs=1e-12)
     assert scores.an == pytest.approx(an)
     assert scores.ar == pytest.approx(np.mean(recall, axis=0))
 
 
 @given(rows("uvw", 1), rows("vwx", 0), choices, st.sampled_from([0.3, 1.0, 2.5, 9.0]))
-def test_recall_by_tiou_is_that_of_the_plain_version(truth, results, choices, an):
+def test_recall_by_tiou_is_that_of_the_plain_version(ground_truth, results, choices, an):
     protocol = ProposalProtocol(name="some", **choices)
-    held = (instances(side, protocol.unit) for side in (truth, results))
+    held = (instances(side, protocol.unit) for side in (ground_truth, results))
     curve = compute_recall_by_tiou(*held, protocol, an, protocol.tious)
-    assert curve == pytest.approx([row[0] for row in slowly(truth, results, protocol, [an])[1]])
+    assert curve == pytest.approx([row[0] for row in slowly(ground_truth, results, protocol, [an])[1]])
 
 
 @given(rows("uvw", 1), rows("vw", 1), st.randoms(use_true_random=False))
-def test_neither_the_scale_of_scores_nor_the_order_of_the_file_matters(truth, results, random):
+def test_neither_the_scale_of_scores_nor_the_order_of_the_file_matters(ground_truth, results, random):
     results = [(*row[:3], row[3] + n / 100) for n, row in enumerate(results)]  # no two scores are equal
     moved = [(*row[:3], math.exp(row[3])) for row in results]
     random.shuffle(moved)
-    before, after = (compute_proposal_scores(instances(truth), instances(side)) for side in (results, moved))
+    before, after = (compute_proposal_scores(instances(ground_truth), instances(side)) for side in (results, moved))
     assert before.recall == after.recall
 
 
-def curve(truth: list[Row], results: list[Row], **choices) -> ProposalScores:
+def curve(ground_truth: list[Row], results: list[Row], **choices) -> ProposalScores:
     """Scores at one threshold, by default one proposal a video at the end of the curve."""
     protocol = ProposalProtocol(**{"name": "one", "tious": (0.5,), "budget": 1.0} | choices)
-    return compute_proposal_scores(instances(truth), instances(results), protocol)
+    return compute_proposal_scores(instances(ground_truth), instances(results), protocol)
 
 
 def test_one_proposal_may_recall_several_actions():
@@ -129,9 +131,9 @@ def test_one_proposal_may_recall_several_actions():
 
 
 def test_an_overlap_of_exactly_the_threshold_counts_unless_it_must_be_passed():
-    truth, found = [("v", 0, 10, 1)], [("v", 0, 5, 1)]
-    assert curve(truth, found).ar[-1] == 1
-    assert curve(truth, found, test=">").ar[-1] == 0
+    ground_truth, proposals = [("v", 0, 10, 1)], [("v", 0, 5, 1)]
+    assert curve(ground_truth, proposals).ar[-1] == 1
+    assert curve(ground_truth, proposals, test=">").ar[-1] == 0
 
 
 def test_of_equal_scores_the_earlier_in_the_file_is_shown_first():
@@ -155,14 +157,14 @@ def test_an_action_without_length_is_recalled_by_nothing_in_seconds_and_is_one_f
 
 
 def test_both_ends_of_frames_count():
-    truth, found = instances([("v", 0, 9, 1)], "frames"), instances([("v", 0, 4, 1)], "frames")
-    assert compute_proposal_scores(truth, found, replace(THUMOS14_PROPOSALS, tious=(0.5,))).ar[-1] == 1
+    ground_truth, proposals = instances([("v", 0, 9, 1)], "frames"), instances([("v", 0, 4, 1)], "frames")
+    assert compute_proposal_scores(ground_truth, proposals, replace(THUMOS14_PROPOSALS, tious=(0.5,))).ar[-1] == 1
     assert curve([("v", 0, 9, 1)], [("v", 0, 4, 1)]).ar[-1] == 0
 
 
 def test_proposals_outside_the_annotated_videos_use_up_the_budget_or_are_left_out():
-    truth, found = [("v", 0, 1, 1)], [("v", 0, 1, 1), ("w", 0, 1, 1)]
-    everywhere, proposed = curve(truth, found), curve(truth, found, videos="proposed")
+    ground_truth, proposals = [("v", 0, 1, 1)], [("v", 0, 1, 1), ("w", 0, 1, 1)]
+    everywhere, proposed = curve(ground_truth, proposals), curve(ground_truth, proposals, videos="proposed")
     assert (everywhere.ar[-1], proposed.ar[-1]) == (0, 1)
     assert everywhere.counts == {"videos": 1, "truth": 1, "proposals": 1, "kept": 0, "outside": 1}
     assert everywhere.notes[0] == "proposals outside the annotated videos, part of the budget: 1"
@@ -170,8 +172,8 @@ def test_proposals_outside_the_annotated_videos_use_up_the_budget_or_are_left_ou
 
 
 def test_a_video_without_proposals_is_missed_or_left_out():
-    truth, found = [("v", 0, 1, 1), ("w", 0, 1, 1), ("w", 0, 1, 1)], [("v", 0, 1, 1)]
-    everywhere, proposed = curve(truth, found), curve(truth, found, videos="proposed")
+    ground_truth, proposals = [("v", 0, 1, 1), ("w", 0, 1, 1), ("w", 0, 1, 1)], [("v", 0, 1, 1)]
+    everywhere, proposed = curve(ground_truth, proposals), curve(ground_truth, proposals, videos="proposed")
     assert (everywhere.ar[-1], proposed.ar[-1]) == (pytest.approx(1 / 3), 1)
     assert everywhere.counts["videos"] == 2
     assert everywhere.notes == [
@@ -187,17 +189,17 @@ def test_a_video_without_proposals_is_missed_or_left_out():
 
 
 def test_an_annotated_video_without_actions_is_not_judged():
-    truth = instances([("v", 0, 1, 1)], videos="uvw")
-    assert compute_proposal_scores(truth, instances([("v", 0, 1, 1)])).counts["videos"] == 1
+    ground_truth = instances([("v", 0, 1, 1)], videos="uvw")
+    assert compute_proposal_scores(ground_truth, instances([("v", 0, 1, 1)])).counts["videos"] == 1
 
 
 def test_ordinary_files_need_no_note():
-    truth = [("v", 0, 1, 1), ("w", 0, 1, 1)]  # equal scores in different videos are no tie
-    assert curve(truth, truth).notes == []
+    ground_truth = [("v", 0, 1, 1), ("w", 0, 1, 1)]  # equal scores in different videos are no tie
+    assert curve(ground_truth, ground_truth).notes == []
 
 
 @pytest.mark.parametrize("protocol", [ACTIVITYNET_PROPOSALS, THUMOS14_PROPOSALS])
-def test_no_proposals_recall_nothing_and_an_empty_truth_is_refused(protocol):
+def test_no_proposals_recall_nothing_and_an_empty_ground_truth_is_refused(protocol):
     scores = compute_proposal_scores(instances([("v", 0, 1, 1)]), instances([]), protocol, 30)
     assert (set(scores.ar), scores.auc) == ({0.0}, 0.0)
     curve = compute_recall_by_tiou(instances([("v", 0, 1, 1)]), instances([]), protocol, 10, (0.5, 1.0), 30)
@@ -207,37 +209,43 @@ def test_no_proposals_recall_nothing_and_an_empty_truth_is_refused(protocol):
 
 
 def test_a_perfect_curve_has_an_area_of_99_percent_from_its_first_point_by_its_last():
-    truth = [("v", 0, 1, 1)]
-    found = [("v", 0, 1, 1)] * 100
-    scores = compute_proposal_scores(instances(truth), instances(found))
+    ground_truth = [("v", 0, 1, 1)]
+    proposals = [("v", 0, 1, 1)] * 100
+    scores = compute_proposal_scores(instances(ground_truth), instances(proposals))
     assert (set(scores.ar), scores.an, scores.auc) == ({1.0}, tuple(range(1, 101)), pytest.approx(0.99))
     by_length = compute_proposal_scores(
-        instances(truth), instances(found), replace(ACTIVITYNET_PROPOSALS, area_by="length")
+        instances(ground_truth), instances(proposals), replace(ACTIVITYNET_PROPOSALS, area_by="length")
     )
     from_zero = replace(ACTIVITYNET_PROPOSALS, area_from="zero")
     assert by_length.auc == pytest.approx(1)
-    assert compute_proposal_scores(instances(truth), instances(found), from_zero).auc == pytest.approx(0.995)
+    assert compute_proposal_scores(instances(ground_truth), instances(proposals), from_zero).auc == pytest.approx(
+        0.995
+    )
 
 
 def test_marks_are_read_off_between_points_and_are_null_beyond_the_curve():
-    truth = [("v", 0, 1, 1), ("v", 10, 11, 1)]
-    found = [("v", 0, 1, 9), *[("v", 5, 6, 8)] * 198, ("v", 10, 11, 1)]
-    scores = curve(truth, found, budget=None, marks=(1, 2, 199, 200, 201))
+    ground_truth = [("v", 0, 1, 1), ("v", 10, 11, 1)]
+    proposals = [("v", 0, 1, 9), *[("v", 5, 6, 8)] * 198, ("v", 10, 11, 1)]
+    scores = curve(ground_truth, proposals, budget=None, marks=(1, 2, 199, 200, 201))
     assert scores.ar_at == {"1": None, "2": 0.5, "199": pytest.approx(0.75), "200": 1.0, "201": None}
     assert scores.notes[-1] == ("AR is null where the curve, from 2 to 200 proposals a video, does not reach: 1, 201")
 
 
 def test_fewer_proposals_than_asked_for_are_all_shown():
-    truth, found = instances([("v", 0, 1, 1)]), instances([("v", 0, 1, 1), ("v", 0, 2, 0.5)])
-    assert compute_recall_by_tiou(truth, found, ACTIVITYNET_PROPOSALS, 10, (0.5, 1.0)) == (1, 1)
-    assert compute_recall_by_tiou(truth, found, replace(ACTIVITYNET_PROPOSALS, budget=2), 1, (0.5,)) == (1,)
-    assert compute_recall_by_tiou(truth, found, replace(ACTIVITYNET_PROPOSALS, budget=2), 0.4, (0.5,)) == (0,)
+    ground_truth, proposals = instances([("v", 0, 1, 1)]), instances([("v", 0, 1, 1), ("v", 0, 2, 0.5)])
+    assert compute_recall_by_tiou(ground_truth, proposals, ACTIVITYNET_PROPOSALS, 10, (0.5, 1.0)) == (1, 1)
+    assert compute_recall_by_tiou(ground_truth, proposals, replace(ACTIVITYNET_PROPOSALS, budget=2), 1, (0.5,)) == (
+        1,
+    )
+    assert compute_recall_by_tiou(ground_truth, proposals, replace(ACTIVITYNET_PROPOSALS, budget=2), 0.4, (0.5,)) == (
+        0,
+    )
 
 
 def in_frames(frame_rates: FrameRates | None, unit: str = "seconds") -> ProposalScores:
-    truth = instances([("v", 1.01, 2.02, 1), ("w", 0, 1, 1)])
-    found = instances([("v", 30, 61, 1)] if unit == "frames" else [("v", 1.0, 2.0332, 1)], unit)
-    return compute_proposal_scores(truth, found, THUMOS14_PROPOSALS, frame_rates)
+    ground_truth = instances([("v", 1.01, 2.02, 1), ("w", 0, 1, 1)])
+    proposals = instances([("v", 30, 61, 1)] if unit == "frames" else [("v", 1.0, 2.0332, 1)], unit)
+    return compute_proposal_scores(ground_truth, proposals, THUMOS14_PROPOSALS, frame_rates)
 
 
 def test_seconds_become_frames_at_the_rate_of_each_video_and_frames_stay():
@@ -281,8 +289,8 @@ def test_an_average_number_that_cannot_be_is_refused(an):
 
 
 def test_the_scores_are_json_with_these_keys():
-    truth = replace(instances([("v", 0, 1, 1)]), subset="validation")
-    value = json.loads(json.dumps(compute_proposal_scores(truth, truth).to_json()))
+    ground_truth = replace(instances([("v", 0, 1, 1)]), subset="validation")
+    value = json.loads(json.dumps(compute_proposal_scores(ground_truth, ground_truth).to_json()))
     assert list(value) == ["protocol", "subset", "tious", "an", "ar", "recall", "auc", "ar_at", "counts", "notes"]
     assert (value["protocol"], value["subset"], np.shape(value["recall"])) == (
         "activitynet-proposals",
@@ -300,8 +308,8 @@ def test_the_named_thresholds_are_those_of_the_programs():
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["anet12_tag_val", "thumos14_af669"])
 def test_published_proposals_score_what_the_official_program_gives(data, name):
-    expected, truth, results = golden(data / "evaluation", name)
-    scores = compute_proposal_scores(truth, results)
+    expected, ground_truth, results = golden(data / "evaluation", name)
+    scores = compute_proposal_scores(ground_truth, results)
     assert (scores.counts["truth"], scores.counts["proposals"]) == (expected["n_gt"], expected["n_prop"])
     assert scores.tious == pytest.approx(expected["tiou_thresholds"], abs=0)
     assert scores.an == pytest.approx(expected["proposals_per_video_100pts"], abs=1e-9)
@@ -314,5 +322,5 @@ def test_published_proposals_score_what_the_official_program_gives(data, name):
 def golden(folder: Path, name: str):
     """What the official program gave, and the files that it read."""
     expected = json.loads((folder / f"expected/{name}.prop_anet.json").read_text())
-    truth = read_ground_truth(folder / expected["gt"], expected["subset"])
-    return expected, truth, read_proposals(folder / expected["pred"])
+    ground_truth = read_ground_truth(folder / expected["gt"], expected["subset"])
+    return expected, ground_truth, read_proposals(folder / expected["pred"])

@@ -103,8 +103,8 @@ def test_numbers_as_text_are_the_same_numbers(folder, rows):
 @given(rows=anything.filter(bool))
 def test_annotations_come_back_from_json(folder, rows):
     database = {video: {"subset": "s", "annotations": listed} for video, listed in as_json(rows).items()}
-    truth = read_ground_truth(write(folder / "truth.json", {"database": database}), "s")
-    assert rows_of(truth) == [(*row[:4], 1.0) for row in grouped(rows)]
+    ground_truth = read_ground_truth(write(folder / "truth.json", {"database": database}), "s")
+    assert rows_of(ground_truth) == [(*row[:4], 1.0) for row in grouped(rows)]
 
 
 @given(ids=st.sampled_from([CLASS_IDS, tuple(range(1, 21))]), rows=thumos)
@@ -124,10 +124,10 @@ def test_proposals_come_back_from_a_table(folder, mark, rows):
     lines += [(repr(end), repr(start), repr(score), "9", video) for video, _, start, end, score in rows]
     path = written(folder / "proposals.csv", "".join(mark.join(cells) + "\n" for cells in lines))
     rows = [(video, "proposal", *numbers) for video, _, *numbers in rows]
-    proposals, truth = read_proposals(path), read_ground_truth(path)
+    proposals, ground_truth = read_proposals(path), read_ground_truth(path)
     assert rows_of(proposals) == rows
-    assert rows_of(truth) == [(*row[:4], 1.0) for row in rows]
-    assert (proposals.unit, truth.unit) == ("frames", "frames")
+    assert rows_of(ground_truth) == [(*row[:4], 1.0) for row in rows]
+    assert (proposals.unit, ground_truth.unit) == ("frames", "frames")
 
 
 @given(rows=thumos)
@@ -137,26 +137,26 @@ def test_annotations_come_back_from_a_folder_in_the_order_of_its_files(folder, r
     for label in {row[1] for row in rows}:
         lines = [f"{video}  {start!r} {end!r}\n" for video, name, start, end, _ in rows if name == label]
         written(folder / f"{label}_test.txt", "".join(lines))
-    truth = read_ground_truth(folder, "test")
-    assert rows_of(truth) == [(*row[:4], 1.0) for row in sorted(rows, key=lambda row: row[1])]
+    ground_truth = read_ground_truth(folder, "test")
+    assert rows_of(ground_truth) == [(*row[:4], 1.0) for row in sorted(rows, key=lambda row: row[1])]
 
 
 # ActivityNet's JSON
 
 
-def test_the_truth_is_read_raw(tmp_path):
+def test_the_ground_truth_is_read_raw(tmp_path):
     segments = [[4, 4], [5, 2.5], [4, 4], ["18.6", "24.8"]]
     path = truth_file(tmp_path, [{"label": "b" if s[0] == 5 else "a", "segment": s} for s in segments])
-    truth = read_ground_truth(path, "validation")
-    assert (truth.videos, truth.labels, truth.subset) == (("v1",), ("a", "b"), "validation")
-    assert truth.label.tolist() == [0, 1, 0, 0]
-    assert list(zip(truth.start, truth.end, strict=True)) == [(4, 4), (5, 2.5), (4, 4), (18.6, 24.8)]
-    assert truth.score.tolist() == [1, 1, 1, 1]
+    ground_truth = read_ground_truth(path, "validation")
+    assert (ground_truth.videos, ground_truth.labels, ground_truth.subset) == (("v1",), ("a", "b"), "validation")
+    assert ground_truth.label.tolist() == [0, 1, 0, 0]
+    assert list(zip(ground_truth.start, ground_truth.end, strict=True)) == [(4, 4), (5, 2.5), (4, 4), (18.6, 24.8)]
+    assert ground_truth.score.tolist() == [1, 1, 1, 1]
 
 
 def test_without_a_subset_every_video_is_read(tmp_path):
-    truth = read_ground_truth(truth_file(tmp_path, [{"label": "a", "segment": [0, 1]}]))
-    assert (truth.videos, truth.subset) == (("v1", "v2"), None)
+    ground_truth = read_ground_truth(truth_file(tmp_path, [{"label": "a", "segment": [0, 1]}]))
+    assert (ground_truth.videos, ground_truth.subset) == (("v1", "v2"), None)
 
 
 @pytest.mark.parametrize(
@@ -164,10 +164,10 @@ def test_without_a_subset_every_video_is_read(tmp_path):
     [(9, {"v1": 9}), ("9.5", {"v1": 9.5}), (0, {}), (-1, {}), (None, {}), (True, {}), (math.inf, {}), ("long", {})],
 )
 def test_usable_durations_are_read_and_others_are_unknown(tmp_path, duration, known):
-    truth = read_ground_truth(
+    ground_truth = read_ground_truth(
         truth_file(tmp_path, [{"label": "a", "segment": [0, 1]}], duration=duration), "validation"
     )
-    assert truth.durations == known
+    assert ground_truth.durations == known
 
 
 def test_packed_results_are_read_in_the_order_of_the_file(tmp_path):
@@ -240,7 +240,7 @@ def test_tags_need_no_segment(tmp_path):
         ([], "no action is annotated in subset 'validation'"),
     ],
 )
-def test_a_truth_that_cannot_be_used_is_refused_in_a_sentence(tmp_path, annotations, sentence):
+def test_a_ground_truth_that_cannot_be_used_is_refused_in_a_sentence(tmp_path, annotations, sentence):
     with pytest.raises(BadInput, match=f"truth.json: .*{sentence}"):
         read_ground_truth(truth_file(tmp_path, annotations), "validation")
 
@@ -351,16 +351,19 @@ def test_a_folder_is_read_raw_by_subset_with_ambiguous_stretches_as_marks(tmp_pa
         Ambiguous_test="t1 9 8\nt3 0 1\nt1 1 1\n",
         detclasslist="26 Diving\n",
     )
-    truth = read_ground_truth(path, "test")
-    assert [row[:4] for row in rows_of(truth)] == [
+    ground_truth = read_ground_truth(path, "test")
+    assert [row[:4] for row in rows_of(ground_truth)] == [
         ("t2", "CliffDiving", 1, 2),
         ("t1", "CliffDiving", 0, 1),
         ("t1", "Diving", 4, 4),
         ("t1", "Diving", 5, 2.5),
         ("t1", "Diving", 4, 4),
     ]
-    assert (truth.videos, truth.subset) == (("t2", "t1"), "test")
-    assert {video: marks.tolist() for video, marks in truth.marks.items()} == {"t1": [[9, 8], [1, 1]], "t3": [[0, 1]]}
+    assert (ground_truth.videos, ground_truth.subset) == (("t2", "t1"), "test")
+    assert {video: marks.tolist() for video, marks in ground_truth.marks.items()} == {
+        "t1": [[9, 8], [1, 1]],
+        "t3": [[0, 1]],
+    }
     assert read_ground_truth(path, "validation").videos == ("v1",)
     assert read_ground_truth(path).videos == ("t2", "t1", "v1")
 
@@ -461,7 +464,7 @@ def test_a_table_that_cannot_be_used_is_refused_in_a_sentence(tmp_path, table, s
             read(path)
 
 
-def test_a_table_of_truth_needs_no_score_and_has_no_subset(tmp_path):
+def test_a_table_of_ground_truth_needs_no_score_and_has_no_subset(tmp_path):
     path = written(tmp_path / "truth.csv", '"video-name","f-end","f-init"\n"v",5,3\n')
     assert rows_of(read_ground_truth(path)) == [("v", "proposal", 3, 5, 1)]
     with pytest.raises(BadInput, match=r"truth\.csv: has no column 'score'"):
@@ -482,32 +485,32 @@ def test_a_table_of_truth_needs_no_score_and_has_no_subset(tmp_path):
 )
 def test_published_files_have_as_many_rows_as_the_official_program_counts(data, name):
     expected = json.loads((data / f"evaluation/expected/{name}.json").read_text())
-    truth = read_ground_truth(data / "evaluation" / expected["gt"], expected["subset"])
+    ground_truth = read_ground_truth(data / "evaluation" / expected["gt"], expected["subset"])
     results = read_results(data / "evaluation" / expected["pred"])
-    assert (len(truth), len(results)) == (expected["n_gt"], expected["n_pred"])
-    assert len(truth.labels) == expected["n_classes"]
-    assert set(truth.durations) == set(truth.videos)
+    assert (len(ground_truth), len(results)) == (expected["n_gt"], expected["n_pred"])
+    assert len(ground_truth.labels) == expected["n_classes"]
+    assert set(ground_truth.durations) == set(ground_truth.videos)
 
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["anet12_tag_val", "thumos14_af669"])
 def test_published_proposals_have_as_many_rows_as_the_official_program_counts(data, name):
     expected = json.loads((data / f"evaluation/expected/{name}.prop_anet.json").read_text())
-    truth = read_ground_truth(data / "evaluation" / expected["gt"], expected["subset"])
+    ground_truth = read_ground_truth(data / "evaluation" / expected["gt"], expected["subset"])
     proposals = read_proposals(data / "evaluation" / expected["pred"])
-    assert (len(truth), len(proposals)) == (expected["n_gt"], expected["n_prop"])
+    assert (len(ground_truth), len(proposals)) == (expected["n_gt"], expected["n_prop"])
 
 
 @pytest.mark.data
 def test_the_official_folder_and_the_lines_of_the_kit_have_the_rows_of_their_json_forms(data):
     folder, results = data / "evaluation/gt/TH14_annotation", data / "evaluation/results"
-    truth, validation = read_ground_truth(folder, "test"), read_ground_truth(folder, "validation")
-    assert (len(truth), len(truth.videos), truth.labels) == (3358, 212, CLASSES)
+    ground_truth, validation = read_ground_truth(folder, "test"), read_ground_truth(folder, "validation")
+    assert (len(ground_truth), len(ground_truth.videos), ground_truth.labels) == (3358, 212, CLASSES)
     assert (len(validation), len(validation.videos)) == (3007, 200)
-    assert (sum(map(len, truth.marks.values())), len(truth.marks)) == (99, 37)
-    assert set(truth.marks) - set(truth.videos) == {"video_test_0001292"}
+    assert (sum(map(len, ground_truth.marks.values())), len(ground_truth.marks)) == (99, 37)
+    assert set(ground_truth.marks) - set(ground_truth.videos) == {"video_test_0001292"}
     other = read_ground_truth(data / "evaluation/gt/thumos14_actionformer_212.json.gz", "Test")
-    assert sorted(rows_of(truth)) == sorted(rows_of(other))
+    assert sorted(rows_of(ground_truth)) == sorted(rows_of(other))
     lines = read_results(results / "thumos14_scnn_iou0.5_ids1to20.txt.gz")
     assert len(lines) == 24_244
     assert sorted(rows_of(lines)) == sorted(rows_of(read_results(results / "thumos14_scnn_iou0.5.json.gz")))

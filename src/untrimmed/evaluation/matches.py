@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from untrimmed.evaluation.average_precision import RankedHits, compute_average_precisions
 from untrimmed.evaluation.instances import Instances, check_not_empty, index_all_videos, index_names, index_videos
 from untrimmed.evaluation.matching import (
+    Rule,
     Segments,
     compute_largest_overlaps,
     find_candidates,
@@ -52,11 +53,10 @@ class Matches:
     def hit(self) -> Int[np.ndarray, "tious detections"]:
         """Row of the ground truth that each detection hit at each threshold, or MISS."""
         protocol, (detections, actions) = self.protocol, self._groups
-        limits = self._tious, protocol.flat_overlap, protocol.test == ">"
         if protocol.matching == "truths choose":
-            return match_by_actions(*self._segments, find_candidates(detections, actions), *limits)
+            return match_by_actions(*self._segments, find_candidates(detections, actions), self._rule)
         free = np.ones((len(self.ground_truth), len(protocol.tious)), bool)
-        return match_by_detections(*self._segments, find_candidates(actions, detections), free, *limits)
+        return match_by_detections(*self._segments, find_candidates(actions, detections), free, self._rule)
 
     @cached_property
     def counted(self) -> Bool[np.ndarray, " detections"]:
@@ -166,7 +166,7 @@ class Matches:
         factors, (detections, actions) = np.sort(np.array(self.protocol.recall_at, np.int64)), self._groups
         _, inverse, counts = np.unique(actions, return_inverse=True, return_counts=True)
         limits, candidates = counts[inverse][:, None] * factors, find_candidates(detections, actions)
-        recalled = find_recalled(*self._segments, candidates, limits, self._tious, self.protocol.flat_overlap)
+        recalled = find_recalled(*self._segments, candidates, limits, self._rule)
         by_class = [recalled[self.ground_truth.label == label].mean(axis=0) for label in self.classes]
         recall = np.stack(by_class).mean(axis=0)
         return {f"{factor}x": recall[:, place].tolist() for place, factor in enumerate(factors)}
@@ -189,13 +189,13 @@ class Matches:
         video = index_videos(self.results, self.ground_truth)[self.row[detections]]
         candidates = find_candidates(self.ground_truth.video, video)
         selected, actions = Segments(*(ends[detections] for ends in self._segments[0])), self._segments[1]
-        return match_by_detections(
-            selected, actions, candidates, free[:, None].copy(), np.array([tiou]), np.inf, False
-        )[0]
+        rule = Rule(np.array([tiou]), False, np.inf)
+        return match_by_detections(selected, actions, candidates, free[:, None].copy(), rule)[0]
 
     @property
-    def _tious(self) -> Float[np.ndarray, " tious"]:
-        return np.array(self.protocol.tious, np.float64)
+    def _rule(self) -> Rule:
+        flat_overlap = 0.0 if self.protocol.zero_length == "never hit" else np.inf
+        return Rule(np.array(self.protocol.tious, np.float64), self.protocol.test == ">", flat_overlap)
 
     @cached_property
     def _segments(self) -> tuple[Segments, Segments]:

@@ -32,6 +32,16 @@ class Candidates(NamedTuple):
     last: Int[np.ndarray, " segments"]
 
 
+class Rule(NamedTuple):
+    """Which overlaps are enough."""
+
+    tious: Float[np.ndarray, " tious"]
+    strict: bool
+    """Whether an overlap must exceed its threshold."""
+    flat_overlap: float
+    """The overlap where intersection and union are 0."""
+
+
 def find_candidates(groups: Int[np.ndarray, " rows"], wanted: Int[np.ndarray, " segments"]) -> Candidates:
     """Find the rows of the same group as each segment; within a group they keep their order."""
     order = np.argsort(groups, kind="stable")
@@ -53,13 +63,7 @@ def compute_tiou(a: Segments, i: int, b: Segments, j: int, flat_overlap: float) 
 @njit(cache=True)
 @no_type_check
 def match_by_detections(
-    detections: Segments,
-    actions: Segments,
-    candidates: Candidates,
-    free: np.ndarray,
-    tious: np.ndarray,
-    flat_overlap: float,
-    strict: bool,
+    detections: Segments, actions: Segments, candidates: Candidates, free: np.ndarray, rule: Rule
 ) -> np.ndarray:
     """Match detections, best score first: each takes the free action that it overlaps most, if by the threshold.
 
@@ -67,7 +71,7 @@ def match_by_detections(
     equal overlaps a detection takes the later one (which a reversed ascending sort puts first). Returns the row of
     the matched action or MISS: [thresholds, detections].
     """
-    order, first, last = candidates
+    (order, first, last), (tious, strict, flat_overlap) = candidates, rule
     matched = np.full((tious.size, detections.start.size), MISS)
     overlaps = np.empty(actions.start.size)
     for i in range(detections.start.size):
@@ -89,21 +93,14 @@ def match_by_detections(
 
 @njit(cache=True)
 @no_type_check
-def match_by_actions(
-    detections: Segments,
-    actions: Segments,
-    candidates: Candidates,
-    tious: np.ndarray,
-    flat_overlap: float,
-    strict: bool,
-) -> np.ndarray:
+def match_by_actions(detections: Segments, actions: Segments, candidates: Candidates, rule: Rule) -> np.ndarray:
     """Match annotated actions, in their order: each looks at the free detection that it overlaps most.
 
     The candidates of an action are rows of `detections`, best score first. Of equal overlaps it looks at the better
     scored one, and takes it where the overlap passes the threshold. Returns the row of the matched action or MISS:
     [thresholds, detections].
     """
-    order, first, last = candidates
+    (order, first, last), (tious, strict, flat_overlap) = candidates, rule
     matched = np.full((tious.size, detections.start.size), MISS)
     overlaps = np.empty(detections.start.size)
     for j in range(actions.start.size):
@@ -157,19 +154,14 @@ def find_touching(detections: Segments, marks: Segments, candidates: Candidates)
 @njit(cache=True)
 @no_type_check
 def find_recalled(
-    detections: Segments,
-    actions: Segments,
-    candidates: Candidates,
-    limits: np.ndarray,
-    tious: np.ndarray,
-    flat_overlap: float,
+    detections: Segments, actions: Segments, candidates: Candidates, limits: np.ndarray, rule: Rule
 ) -> np.ndarray:
     """Find the actions that one of their best candidates among the detections overlaps by each threshold.
 
     Of the candidates of action j, best first, the first `limits[j, s]` count; `limits` ascends along s. One detection
     may recall many actions. Returns booleans [actions, thresholds, limits].
     """
-    order, first, last = candidates
+    (order, first, last), (tious, _, flat_overlap) = candidates, rule
     recalled = np.zeros((actions.start.size, tious.size, limits.shape[1]), np.bool_)
     for j in range(actions.start.size):
         best, position = -np.inf, first[j]

@@ -52,11 +52,6 @@ class DetectionProtocol:
     def __post_init__(self) -> None:
         check_tious(self.tious)
 
-    @property
-    def flat_overlap(self) -> float:
-        """The overlap of two segments whose intersection and union are 0."""
-        return 0.0 if self.zero_length == "never hit" else np.inf
-
 
 def check_tious(tious: Sequence[float]) -> None:
     """Raise ValueError unless there are thresholds, and each lies in (0, 1]."""
