@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from films import contents, film
+from snippets import read_clips, read_stacks
 from untrimmed.extraction import settings as settings_module
 from untrimmed.extraction.backbones import zoo
 from untrimmed.extraction.backbones.preprocessing import preprocess_clip
@@ -18,7 +19,6 @@ from untrimmed.extraction.video import create_extractor, extract_video, join_chu
 from untrimmed.extraction.videos import extract
 from untrimmed.features.streams import read_features
 from untrimmed.io import BadInput, read_json
-from untrimmed.video.clips import sample_clips, sample_stacks
 from untrimmed.video.flow import compute_dis_flow, quantise_flow
 from untrimmed.video.live import Connection
 from untrimmed.video.writer import write_video
@@ -51,7 +51,7 @@ def test_two_streams_stand_side_by_side_each_of_its_own_pictures(tmp_path, files
     assert features.source.backbone == "+".join(TSN) and features.source.streams == ("rgb", "dis-fast-flow")
     assert (features.grid.step, features.grid.span, features.grid.start) == (0.2, 0.2, 0.0)
     rgb, flow = (zoo.load_backbone(zoo.find_backbone(name), files[name]) for name in TSN)
-    for row, stack in zip(features.values, sample_stacks(file, 5.0, 6, 256), strict=True):
+    for row, stack in zip(features.values, read_stacks(file, 5.0, 6, 256), strict=True):
         images = [frame.image for frame in stack.frames]
         rgb_features = zoo.embed_clips(
             rgb, preprocess_clip(zoo.find_backbone(TSN[0]).preprocessing, images[2][None])[None]
@@ -70,7 +70,7 @@ def test_clips_of_both_streams_begin_at_one_frame(tmp_path, files):
     both = extract_video(file, config)
     assert (both.source.fps, both.source.stride, both.source.window) == (25.0, 8, 16)
     rgb = zoo.load_backbone(zoo.find_backbone("i3d-rgb"), files["i3d-rgb"])
-    first = next(sample_clips(file, 17, 8, 25.0, 256)).frames
+    first = next(read_clips(file, 17, 8, 25.0, 256)).frames
     inputs = preprocess_clip(
         zoo.find_backbone("i3d-rgb").preprocessing, np.stack([frame.image for frame in first[:16]])
     )
@@ -89,7 +89,7 @@ def test_frames_that_arrive_give_the_features_of_their_file(tmp_path, files, mon
     file = film(tmp_path / "a.mp4", seconds)
     config = resolve_config(settings(files, *names, **changes), [file])
     extractor = create_extractor(config)
-    connection = Connection(str(file), extractor.create_pictures(), extractor.stream_snippets)
+    connection = Connection(str(file), extractor.create_pictures(), extractor.sample_snippets)
     actual = np.concatenate(list(extractor.compute_features(inputs for inputs, _ in connection.batches(3))))
     expected = extract_video(file, config).values
     assert actual.shape == expected.shape and np.allclose(actual, expected, atol=1e-3)

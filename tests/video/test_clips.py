@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from barcodes import numbers_of, on_show, steady_times, write_barcodes
+from snippets import read_clips, read_stacks
 from untrimmed.features.grid import Grid
 from untrimmed.io import BadInput
-from untrimmed.video.clips import FrameClip, sample_clips, sample_stacks
+from untrimmed.video.clips import FrameClip
 from untrimmed.video.sampling import sample_frames
 
 RATE = Fraction(1, 25)
@@ -32,40 +33,21 @@ def test_a_clip_is_successive_frames_and_the_middle_of_what_they_cover(
     length: int, stride: int, count: int, tmp_path: Path
 ) -> None:
     file = write_barcodes(tmp_path / "video.mp4", steady_times(count), base=RATE, bf=2)
-    found = list(sample_clips(file, length, stride))
+    found = list(read_clips(file, length, stride))
     assert numbers(found) == windows(count, length, stride)
     grid = Grid.from_frames(stride, length, 25.0)
     assert [clip.time for clip in found] == pytest.approx([grid.seconds(i + 0.5) for i in range(len(found))])
     assert [frame.time for frame in found[-1].frames] == pytest.approx([n / 25 for n in numbers(found)[-1]])
 
 
-def test_clips_of_a_variable_rate_have_their_true_middle(tmp_path: Path) -> None:
-    times = np.cumsum([2.0, *np.random.default_rng(5).choice([0.02, 0.05, 0.3], 60)]).round(3)
-    file = write_barcodes(tmp_path / "video.mkv", times.tolist(), bf=2)
-    for i, clip in enumerate(list(sample_clips(file, 8, 3))[:17]):
-        assert numbers_of(clip.frames) == list(range(i * 3, i * 3 + 8))
-        assert clip.time == pytest.approx((times[i * 3] + times[i * 3 + 8]) / 2 - times[0], abs=1.1e-3)
-
-
 @pytest.mark.parametrize(("length", "stride"), [(16, 4), (8, 8), (3, 10)])
 def test_clips_at_a_rate_are_windows_of_what_sample_gives(length: int, stride: int, tmp_path: Path) -> None:
     file = write_barcodes(tmp_path / "video.mp4", steady_times(70, 30), base=Fraction(1, 30), bf=2)
     seen = numbers_of(sample_frames(file, 12.0))
-    found = list(sample_clips(file, length, stride, 12.0))
+    found = list(read_clips(file, length, stride, 12.0))
     assert numbers(found) == [[seen[place] for place in row] for row in windows(len(seen), length, stride)]
     grid = Grid.from_frames(stride, length, 12.0)
     assert [clip.time for clip in found] == pytest.approx([grid.seconds(i + 0.5) for i in range(len(found))])
-
-
-@pytest.mark.parametrize("fps", [None, 10.0])
-def test_a_stretch_has_the_clips_of_the_whole_that_have_their_middle_in_it(fps: float | None, tmp_path: Path) -> None:
-    file = write_barcodes(tmp_path / "video.mp4", steady_times(150, start=1.0), base=RATE, bf=3, g=60)
-    whole = list(sample_clips(file, 8, 3, fps))
-    for start, end in ((0.0, 1.0), (0.5, 2.13), (4.0, 5.0), (5.0, 99.0), (3.0, 3.0)):
-        inside = [clip for clip in whole if start <= clip.time < end]
-        part = list(sample_clips(file, 8, 3, fps, start=start, end=end))
-        assert numbers(part) == numbers(inside)
-        assert [clip.time for clip in part] == pytest.approx([clip.time for clip in inside])
 
 
 @pytest.mark.parametrize("length", [1, 2, 6, 11])
@@ -73,7 +55,7 @@ def test_a_stretch_has_the_clips_of_the_whole_that_have_their_middle_in_it(fps: 
 def test_a_stack_is_the_frames_about_the_one_on_show(length: int, fps: float, tmp_path: Path) -> None:
     times = (np.cumsum(np.random.default_rng(6).choice([0.02, 0.04, 0.2], 60)) + 1).round(3).tolist()
     file = write_barcodes(tmp_path / "video.mkv", times, bf=2)
-    found = list(sample_stacks(file, fps, length))
+    found = list(read_stacks(file, fps, length))
     centres = [(i + 0.5) / fps for i in range(len(list(sample_frames(file, fps))))]
     before = (length - 1) // 2
     expected = [
@@ -86,16 +68,16 @@ def test_a_stack_is_the_frames_about_the_one_on_show(length: int, fps: float, tm
 
 def test_frames_between_clips_are_not_made_into_pictures_and_shared_ones_once(tmp_path: Path) -> None:
     file = write_barcodes(tmp_path / "video.mp4", steady_times(40), base=RATE)
-    overlapping = list(sample_clips(file, 16, 8))
+    overlapping = list(read_clips(file, 16, 8))
     assert overlapping[0].frames[8] is overlapping[1].frames[0]
-    about = list(sample_stacks(file, 12.5, 5))
+    about = list(read_stacks(file, 12.5, 5))
     assert about[3].frames[2] is about[4].frames[0]
 
 
 @pytest.mark.parametrize(
-    "read", [lambda file, allow: sample_clips(file, 16, 8, allow_truncated=allow),
-             lambda file, allow: sample_clips(file, 8, 4, 10.0, allow_truncated=allow),
-             lambda file, allow: sample_stacks(file, 5.0, 6, allow_truncated=allow)]
+    "read", [lambda file, allow: read_clips(file, 16, 8, allow_truncated=allow),
+             lambda file, allow: read_clips(file, 8, 4, 10.0, allow_truncated=allow),
+             lambda file, allow: read_stacks(file, 5.0, 6, allow_truncated=allow)]
 )  # fmt: skip
 def test_half_a_file_is_refused_unless_that_is_allowed(read: Callable, tmp_path: Path) -> None:
     file = write_barcodes(tmp_path / "video.mkv", steady_times(150), base=RATE)
@@ -108,11 +90,11 @@ def test_half_a_file_is_refused_unless_that_is_allowed(read: Callable, tmp_path:
 def test_clips_without_sense_are_refused(tmp_path: Path) -> None:
     file = write_barcodes(tmp_path / "video.mp4", steady_times(5))
     for read in (
-        lambda: sample_clips(file, 0, 4),
-        lambda: sample_clips(file, 16, 0),
-        lambda: sample_clips(file, 16, 4, 0.0),
-        lambda: sample_stacks(file, 5.0, 0),
-        lambda: sample_stacks(file, -1.0, 6),
+        lambda: read_clips(file, 0, 4),
+        lambda: read_clips(file, 16, 0),
+        lambda: read_clips(file, 16, 4, 0.0),
+        lambda: read_stacks(file, 5.0, 0),
+        lambda: read_stacks(file, -1.0, 6),
         lambda: sample_frames(file, 5.0, start=float("nan")),
         lambda: sample_frames(file, float("inf")),
     ):

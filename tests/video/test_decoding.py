@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from barcodes import number_of, numbers_of, on_show, steady_times, write_barcodes, write_long, write_stamped
+from snippets import read_pairs
 from untrimmed.io import BadInput
 from untrimmed.video import containers, decoding
 from untrimmed.video.containers import FrameClock
 from untrimmed.video.decoding import DecodingReport
 from untrimmed.video.probe import probe_video
-from untrimmed.video.sampling import Frame, sample_frames, sample_pairs
+from untrimmed.video.sampling import Frame, sample_frames
 
 RATE = Fraction(1, 25)
 WRITTEN = [
@@ -294,16 +295,17 @@ def test_broadcasts_that_are_joined_are_one_video_of_one_size(tmp_path: Path) ->
 MEASURED = """
 import sys
 from pathlib import Path
-from untrimmed.video.clips import sample_clips, sample_stacks
-from untrimmed.video.sampling import sample_frames, sample_pairs
+sys.path.insert(0, sys.argv[2])
+from snippets import read_clips, read_pairs, read_stacks
+from untrimmed.video.sampling import sample_frames
 file = Path(sys.argv[1])
 def peak():
     # Not getrusage, which begins with the peak of the process that started this one.
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
-next(sample_pairs(file, 1.0, 0.1, 32))
+next(read_pairs(file, 1.0, 0.1, 32))
 before, counts = peak(), []
 for read in (
-    sample_frames(file, 0.01), sample_pairs(file, 5.0, 0.4), sample_clips(file, 16, 8), sample_stacks(file, 0.5, 11)
+    sample_frames(file, 0.01), read_pairs(file, 5.0, 0.4), read_clips(file, 16, 8), read_stacks(file, 0.5, 11)
 ):
     counts.append(sum(1 for _ in read))
 print(peak() - before, *counts)
@@ -313,7 +315,12 @@ print(peak() - before, *counts)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says how much memory was used")
 def test_memory_does_not_grow_with_the_length_of_a_video(tmp_path: Path) -> None:
     file = write_long(tmp_path / "long.mkv", 20_000)
-    done = subprocess.run([sys.executable, "-c", MEASURED, str(file)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(file), str(Path(__file__).parents[1])],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     growth, *counts = (float(word) for word in done.stdout.split())
     assert counts == [8, 4000, 2500, 400]
     assert growth < 20  # megabytes; all the frames take 160
@@ -323,6 +330,6 @@ def test_pairs_of_a_joined_broadcast_look_across_the_join(tmp_path: Path) -> Non
     first = write_barcodes(tmp_path / "first.ts", steady_times(25, start=50.0), base=RATE)
     second = write_barcodes(tmp_path / "second.ts", steady_times(25), base=RATE, first=25)
     (tmp_path / "joined.ts").write_bytes(first.read_bytes() + second.read_bytes())
-    found = list(sample_pairs(tmp_path / "joined.ts", 25.0, 0.08))
+    found = list(read_pairs(tmp_path / "joined.ts", 25.0, 0.08))
     pairs = [(number_of(moment.earlier.image), number_of(moment.later.image)) for moment in found]
     assert pairs[:48] == [(i, i + 2) for i in range(48)]

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barcodes import barcode, number_of, numbers_of, on_show, rotate_video, steady_times, write_barcodes
+from snippets import read_pairs
 from untrimmed.io import BadInput
 from untrimmed.video.probe import probe_video
-from untrimmed.video.sampling import sample_frames, sample_pairs
+from untrimmed.video.sampling import pair_frames, sample_frames
 from untrimmed.video.writer import write_video
 
 CASES = {
@@ -67,7 +68,7 @@ def test_a_frame_is_paired_with_the_first_one_a_gap_later(
 ) -> None:
     times = np.cumsum([0.0, *gaps]).round(3)
     file = write_barcodes(tmp_path_factory.mktemp("moments") / "video.mkv", times.tolist(), bf=2, g=12)
-    found = list(sample_pairs(file, fps, gap))
+    found = list(read_pairs(file, fps, gap))
     assert [number_of(moment.frame.image) for moment in found] == on_show(times.tolist(), centres(len(found), fps))
     for moment in found:
         first = number_of(moment.frame.image)
@@ -84,7 +85,7 @@ def test_a_frame_is_paired_with_the_first_one_a_gap_later(
 
 def test_the_last_pair_looks_back_by_the_gap(tmp_path: Path) -> None:
     write_video(tmp_path / "video.mp4", (barcode(i) for i in range(90)), 25)
-    last = list(sample_pairs(tmp_path / "video.mp4", 1.0, 0.4))[-1]
+    last = list(read_pairs(tmp_path / "video.mp4", 1.0, 0.4))[-1]
     assert (number_of(last.earlier.image), number_of(last.later.image)) == (77, 87)
     assert last.frame is last.later
 
@@ -129,3 +130,7 @@ def test_a_real_video_is_sampled_to_its_end(data: Path) -> None:
     frames = list(sample_frames(data / "videos/asl_untrimmed.mp4", 5.0, 32))
     assert len(frames) == 221
     assert [frame.time for frame in frames] == pytest.approx([i / 5 + 0.1 for i in range(220)] + [44.0667], abs=1e-3)
+
+
+def test_where_no_frame_arrives_there_is_no_pair() -> None:
+    assert list(pair_frames(iter([]), 5.0, 0.1)) == []

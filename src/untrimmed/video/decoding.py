@@ -74,10 +74,12 @@ def decode_frames(path: str | Path, report: DecodingReport, start: float = 0.0) 
     yield from _connect_ends(_decode_from(Path(path), report, start))
 
 
-def decode_complete(path: Path, report: DecodingReport, allow_truncated: bool) -> Iterator[DecodedFrame]:
-    """Decode every frame of a file. Raises BadInput after the last if it ends early, unless `allow_truncated`."""
+def decode_complete(
+    path: Path, report: DecodingReport, allow_truncated: bool, start: float = 0.0
+) -> Iterator[DecodedFrame]:
+    """Decode as `decode_frames`. Raises BadInput at the end of a file that ends early, unless `allow_truncated`."""
     end = 0.0
-    for frame in decode_frames(path, report):
+    for frame in decode_frames(path, report, start):
         end = frame.end
         yield frame
     if not allow_truncated:

@@ -1,9 +1,9 @@
 """Samples the frames of a video at the centres of snippets, by the time at which they are shown, as pictures."""
 
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from math import ceil, inf
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
@@ -13,7 +13,7 @@ from av.video.reformatter import VideoReformatter
 from jaxtyping import UInt8
 
 from untrimmed.video.containers import EQUAL
-from untrimmed.video.decoding import DecodedFrame, DecodingReport, decode_frames
+from untrimmed.video.decoding import DecodedFrame, DecodingReport, decode_complete
 
 Picture = UInt8[np.ndarray, "height width 3"]
 
@@ -63,26 +63,15 @@ def sample_frames(
     decoded where the container allows it: `decode_frames` says where, and how broken times are fixed. Memory is
     that of a few frames, however long the video is.
 
-    Raises BadInput for an unusable file; for a file that ends early, after the last frame that it has and
-    unless `allow_truncated`.
+    Raises BadInput for an unusable file; for a file that ends early, when all of it is decoded and unless
+    `allow_truncated`.
     """
-    converter = PictureConverter(size)
-    first = find_first_window(start, fps)
-    for pair in decode_pairs(Path(path), fps, 0.0, converter.report, allow_truncated, first, end):
+    first, converter = find_first_snippet(start, fps), PictureConverter(size)
+    length = None if end == inf else max(0, find_first_snippet(end, fps) - first)
+    first_time = snippet_centre(first, fps) if first else 0.0
+    frames = decode_complete(Path(path), converter.report, allow_truncated, first_time)
+    for pair in islice(pair_frames(frames, fps, 0.0, first), length):
         yield converter.convert(pair.frame)
-
-
-def sample_pairs(
-    path: str | Path, fps: float, gap: float, size: int | None = None, *, allow_truncated: bool = False
-) -> Iterator[FramePair[Frame]]:
-    """Yield the frames of `sample_frames`, each with the first one that is shown at least `gap` seconds after it.
-
-    At the end of a video it is paired with the last one at least `gap` seconds before it instead. A gap of 0 pairs
-    it with itself.
-    """
-    converter = PictureConverter(size)
-    for pair in decode_pairs(Path(path), fps, gap, converter.report, allow_truncated):
-        yield converter.convert_pair(pair)
 
 
 class PictureConverter:
@@ -111,45 +100,26 @@ class PictureConverter:
         return FramePair(earlier if pair.frame is pair.earlier else later, earlier, later)
 
 
-def decode_pairs(
-    path: Path,
-    fps: float,
-    gap: float,
-    report: DecodingReport,
-    allow_truncated: bool,
-    first: int = 0,
-    end: float = inf,
-) -> Iterator[FramePair[DecodedFrame]]:
-    """Decode the pairs of `sample_pairs` from snippet `first` to the last with its centre before `end` seconds."""
-    check_frame_rate(fps)
-    frames = decode_frames(path, report, snippet_centre(first, fps) if first else 0.0)
-    last = yield from pair_frames(frames, fps, gap, first, end)
-    if last is not None and not allow_truncated:
-        report.check_complete(path, last)
-
-
 def pair_frames(
-    frames: Iterator[DecodedFrame], fps: float, gap: float, first: int = 0, end: float = inf
-) -> Generator[FramePair[DecodedFrame], None, float | None]:
-    """Yield the pairs of frames that arrive, at least one of them; each as soon as no later frame can change it.
+    frames: Iterator[DecodedFrame], fps: float, gap: float, first: int = 0
+) -> Iterator[FramePair[DecodedFrame]]:
+    """Yield the frames of `sample_frames`, from snippet `first` on, each with a frame `gap` seconds or more later.
 
-    Returns when the last frame ends, in seconds; None where `end` came before.
+    That is the first such frame. At the end of a video it is the last one at least `gap` seconds before instead. A
+    gap of 0 pairs a frame with itself. Each pair is yielded as soon as no frame to come can change it; nothing is
+    where there are no frames.
     """
-    snippet, recent = first, deque[DecodedFrame]()
+    check_frame_rate(fps)
+    recent, snippet, centre = deque[DecodedFrame](), first, snippet_centre(first, fps)
     for frame in frames:
-        if snippet_centre(snippet, fps) >= end:
-            return None
         recent.append(frame)
-        _drop_old(recent, snippet_centre(snippet, fps), gap)
-        while _is_final(recent, snippet_centre(snippet, fps), gap) and snippet_centre(snippet, fps) < end:
-            yield _select_pair(recent, snippet_centre(snippet, fps), gap)
-            snippet += 1
-    while (snippet == 0 or snippet_centre(snippet, fps) <= recent[-1].end + ROUNDING) and (
-        snippet_centre(snippet, fps) < end
-    ):
-        yield _select_pair(recent, snippet_centre(snippet, fps), gap)
-        snippet += 1
-    return recent[-1].end if snippet_centre(snippet, fps) < end else None
+        _drop_old(recent, centre, gap)
+        while _is_final(recent, centre, gap):
+            yield _select_pair(recent, centre, gap)
+            snippet, centre = snippet + 1, snippet_centre(snippet + 1, fps)
+    while recent and (snippet == 0 or centre <= recent[-1].end + ROUNDING):
+        yield _select_pair(recent, centre, gap)
+        snippet, centre = snippet + 1, snippet_centre(snippet + 1, fps)
 
 
 def snippet_centre(snippet: int, fps: float) -> float:
@@ -157,14 +127,14 @@ def snippet_centre(snippet: int, fps: float) -> float:
     return (snippet + 0.5) / fps
 
 
-def find_first_window(start: float, fps: float, stride: int = 1, middle: float = 0.5) -> int:
-    """Find the first of the windows 0, 1, ... every `stride` frames whose `middle` is at `start` seconds or later."""
+def find_first_snippet(start: float, fps: float) -> int:
+    """Find the first snippet whose centre is at `start` seconds or later."""
     check_frame_rate(fps)
     if not -inf < start < inf:
         raise ValueError(f"start {start} is no time; give seconds")
-    guess = max(0, ceil((start * fps - middle) / stride) - 1)
-    # By the very sum that the times are: of two stretches that touch, exactly one must have a window.
-    return next(number for number in count(guess) if (number * stride + middle) / fps >= start)
+    guess = max(0, ceil(start * fps - 0.5) - 1)
+    # By the very sum that the times are: of two stretches that touch, exactly one must have a snippet.
+    return next(snippet for snippet in count(guess) if snippet_centre(snippet, fps) >= start)
 
 
 def find_on_show(frames: Sequence[DecodedFrame], time: float) -> int:
