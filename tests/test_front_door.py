@@ -14,7 +14,7 @@ import synthetic
 import untrimmed
 from untrimmed.annotations.corpus import open_corpus
 from untrimmed.detection.detector import Detector
-from untrimmed.training.loop import build_model, join
+from untrimmed.training.loop import build_model, join_processes
 
 NAMES = [
     "Action", "BadInput", "Dataset", "Detector", "Grid", "Recipe", "Timeline", "Timelines", "VideoFeatures",
@@ -45,7 +45,7 @@ def folder(tmp_path_factory):
     folder = synthetic.write_dataset(tmp_path_factory.mktemp("data"))
     recipe = synthetic.recipe_for(folder)
     corpus = open_corpus(recipe.data)
-    model = build_model(recipe, corpus, join("cpu")).eval()
+    model = build_model(recipe, corpus, join_processes("cpu")).eval()
     detector = Detector(model, recipe, synthetic.CHANNELS, corpus.dataset.classes, corpus.source)
     detector.save(str(folder / "detector.safetensors"))
     return folder

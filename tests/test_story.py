@@ -15,7 +15,7 @@ from untrimmed.annotations.formats.activitynet import write_activitynet
 from untrimmed.cli import app
 from untrimmed.recipe import read_recipe, write_recipe
 from untrimmed.timeline import Action, Timeline
-from untrimmed.video.sampling import write_video
+from untrimmed.video.writer import write_video
 
 
 def run(*words, code=0):
@@ -117,7 +117,7 @@ def test_the_page_holds_video_truth_and_detections(story, tmp_path):
 
 
 def test_describe_counts_what_is_built(story):
-    numbers = json.loads(run("describe", story / "recipe.toml", "--json").stdout)
+    numbers = json.loads(run("describe", story / "recipe.toml", "--json", "-").stdout)
     assert {"parameters", "macs", "anchors", "levels", "receptive_fields"} <= numbers.keys()
     assert numbers["levels"] == [16, 8, 4, 2, 1]
     assert numbers["anchors"] == 31 * 7

@@ -113,7 +113,7 @@ def test_describe_shows_the_card_of_a_detector(trained, folder):
     for words in ("activitynet, training: 6 videos", "validation: 3 videos", "seed 0", "3: jump, run, throw"):
         assert words in done.output
     assert "0.410 (precision 90.0 %, recall 80.0 %" in done.output and "a word of warning" in done.output
-    told = json.loads(CliRunner().invoke(app, ["describe", str(path), "--json"]).stdout)
+    told = json.loads(CliRunner().invoke(app, ["describe", str(path), "--json", "-"]).stdout)
     assert parse_card(told["card"]) == detector.card
     assert told["recipe"]["train"]["steps"] == 6 and told["source"]["backbone"] == "synthetic"
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from untrimmed.annotations.annotations import Annotations, Hints
 from untrimmed.annotations.durations import open_durations
@@ -76,6 +77,19 @@ class Conversion:
     def notes(self) -> tuple[str, ...]:
         """What was guessed in reading, dropped, and lost in writing."""
         return (*self.annotations.notes, *_count_dropped(self.annotations), *self.written.notes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Convert to plain values: what was written, counts, notes."""
+        timelines = self.annotations.timelines.values()
+        return {
+            "path": str(self.written.path),
+            "from": self.format,
+            "to": self.written.format,
+            "videos": len(timelines),
+            "actions": sum(map(len, timelines)),
+            "classes": list(classes_of(timelines)),
+            "notes": list(self.notes),
+        }
 
     def __str__(self) -> str:
         timelines = self.annotations.timelines.values()

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from untrimmed.cli.app import app, command
-from untrimmed.cli.printing import show_notes
+from untrimmed.cli.app import JsonOut, app, command
+from untrimmed.cli.printing import show_notes, write_numbers
 
 
 @command(app)
@@ -24,6 +24,7 @@ def convert(
     label: Annotated[
         str | None, typer.Option(metavar="COLUMNS", help="The label's column in a table; several as in verb+noun.")
     ] = None,
+    json: JsonOut = None,
 ) -> None:
     """Turn annotations of one tool into another's, and say what was guessed, dropped and lost on the way.
 
@@ -35,5 +36,6 @@ def convert(
     from untrimmed.annotations.convert import convert
 
     conversion = convert(source, out, from_=from_, to=to, fps=fps, durations=durations, label=label)
+    write_numbers(json, conversion.to_json())
     print(conversion)
     show_notes(conversion.notes)

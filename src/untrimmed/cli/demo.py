@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from untrimmed.cli.app import Overrides, Quiet, app, command
-from untrimmed.cli.printing import progress_bar, show_scores
+from untrimmed.cli.app import JsonOut, Overrides, Quiet, app, command
+from untrimmed.cli.printing import progress_bar, show_scores, write_numbers
 
 
 @command(app)
@@ -14,6 +14,7 @@ def demo(
     overrides: Overrides = None,
     out: Annotated[Path, typer.Option(help="Folder for videos, features, detector and report.")] = Path("runs/demo"),
     workers: Annotated[int, typer.Option(min=1, help="Processes that render and extract.")] = 2,
+    json: JsonOut = None,
     quiet: Quiet = False,
 ) -> None:
     """Render small videos, learn from two thirds of them, find the actions in the rest, and show it.
@@ -24,5 +25,6 @@ def demo(
 
     with progress_bar(quiet) as progress:
         result = run_demo(out, overrides or [], workers=workers, progress=progress)
+    write_numbers(json, result.scores.to_json())
     show_scores(result.scores)
     print(f"report: {result.report}")

@@ -60,8 +60,7 @@ def detect(
         check_output(out)
     scores = read_video_scores(video_scores, top_labels) if video_scores else None
     detectors = [
-        load(path, device, runtime=runtime, precision=precision)
-        for path in (detector, *(also[:1] if also else ()))
+        load(path, device, runtime=runtime, precision=precision) for path in (detector, *(also[:1] if also else ()))
     ]
     with progress_bar(quiet) as progress:
         if also:

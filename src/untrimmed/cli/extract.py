@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from untrimmed.cli.app import Device, JsonOut, Quiet, Weights, app, command
-from untrimmed.cli.printing import format_number, progress_bar, show_table
+from untrimmed.cli.printing import format_number, progress_bar, show_table, write_numbers
 
 
 @command(app)
@@ -36,6 +36,7 @@ def extract(
         typer.Option(metavar="ADDRESS", help="Run on a cluster instead: Ray's `auto`, HOST:PORT, `local`."),
     ] = None,
     device: Device = "auto",
+    json: JsonOut = None,
     quiet: Quiet = False,
 ) -> None:
     """Turn videos into features; done again, it skips what is there.
@@ -62,8 +63,10 @@ def extract(
     with progress_bar(quiet) as progress:
         extracted = extract_videos(videos, out, config, workers=workers, cluster=cluster, progress=progress)
     done, skipped, failed = map(len, extracted)
+    reasons = {str(path): reason for path, reason in extracted.failed.items()}
+    write_numbers(json, {"extracted": done, "skipped": skipped, "failed": reasons})
     print(f"{done} extracted, {skipped} there already, {failed} failed: {out}")
-    for reason in extracted.failed.values():
+    for reason in reasons.values():
         print(f"untrimmed: {reason}", file=sys.stderr)
     if failed:
         raise typer.Exit(2)
@@ -76,11 +79,9 @@ def backbones(json: JsonOut = None) -> None:
     Example: `untrimmed backbones`
     """
     from untrimmed.extraction.settings import list_backbones
-    from untrimmed.io import write_json
 
     rows = list_backbones()
-    if json:
-        write_json(json, [row._asdict() for row in rows])
+    write_numbers(json, [row._asdict() for row in rows])
     header = ["backbone", "frames", "stride", "frames a second", "channels"]
     show_table(
         "",

@@ -35,29 +35,24 @@ def review(
 
     Example: `untrimmed review runs/demo/results.json --videos videos --out corrected.json`
     """
-    from untrimmed.review.desk import Files, open_review
+    from untrimmed.review.files import ReviewFiles, open_review
     from untrimmed.review.server import ReviewServer
 
-    shelves, session = open_review(Files(reviewed, videos, truth, tuple(others or ()), subset), out)
+    session = open_review(ReviewFiles(reviewed, videos, truth, tuple(others or ()), subset), out)
     try:
-        server = ReviewServer(f"Review of {reviewed.name}", shelves, session, videos, port)
-    except BaseException:
-        session.close()
-        raise
-    signal.signal(signal.SIGTERM, _interrupt)
-    print(
-        f"{len(shelves)} videos to review at {server.address}\nCtrl-C ends it; every edit is saved at once",
-        flush=True,
-    )
-    if browser and _has_screen():
-        threading.Thread(target=webbrowser.open, args=[server.address], daemon=True).start()
-    try:
-        server.serve_forever(poll_interval=0.2)
+        server = ReviewServer(f"Review of {reviewed.name}", session, videos, port)
+        signal.signal(signal.SIGTERM, _interrupt)
+        print(
+            f"{len(session.videos)} videos to review at {server.address}\nCtrl-C ends it; every edit is saved at once",
+            flush=True,
+        )
+        if browser and _has_screen():
+            threading.Thread(target=webbrowser.open, args=[server.address], daemon=True).start()
+        server.serve()
     except KeyboardInterrupt:
-        pass
+        print(f"\n{session.summarize()}")
     finally:
-        server.server_close()
-        print(f"\n{session.close()}")
+        session.close()
 
 
 def _interrupt(*_: Any) -> None:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from untrimmed.cli.app import Device, Overrides, Quiet, app, command
-from untrimmed.cli.printing import progress_bar, show_table
+from untrimmed.cli.app import Device, JsonOut, Overrides, Quiet, app, command
+from untrimmed.cli.printing import progress_bar, show_table, write_numbers
 
 if TYPE_CHECKING:
     from untrimmed.recipe import Recipe
@@ -25,6 +25,7 @@ def folds(
     seeds: Seeds = 1,
     out: Annotated[Path | None, typer.Option(help="Folder for a run each [default: runs/NAME_folds].")] = None,
     device: Device = "auto",
+    json: JsonOut = None,
     quiet: Quiet = False,
 ) -> None:
     """Cross-validate: hold out each split in turn, pool all detections, score once; and again from other seeds.
@@ -40,6 +41,7 @@ def folds(
     names = list_folds(settings, over)
     with progress_bar(quiet) as progress:
         outcomes = cross_validate_seeds(settings, names, seeds, folder, device=device, progress=progress)
+    write_numbers(json, {str(seed): outcome.pooled.to_json() for seed, outcome in outcomes.items()})
     first = outcomes[settings.train.seed]
     rows = {"pooled, scored once" + f", seed {seed}" * (seeds > 1): outcome for seed, outcome in outcomes.items()}
     pooled = {name: outcome.pooled for name, outcome in rows.items()}
@@ -59,6 +61,7 @@ def choose(
     over: Annotated[str | None, typer.Option(help="Splits to hold out in turn: a,b,c [default: all named].")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the runs [default: runs/NAME_choice].")] = None,
     device: Device = "auto",
+    json: JsonOut = None,
     quiet: Quiet = False,
 ) -> None:
     """Cross-validate with settings that are chosen for each held-out split on another one (nested).
@@ -74,6 +77,7 @@ def choose(
     folder = out or Path("runs") / f"{recipe.stem}_choice"
     with progress_bar(quiet) as progress:
         choice = choose_recipes(recipes, names, folder, device=device, progress=progress)
+    write_numbers(json, {"tries": choice.tries, "chosen": choice.best, "pooled": choice.outcome.pooled.to_json()})
     rows = [
         [fold, *(f"{100 * value:.1f}" for value in tries.values()), choice.best[fold]]
         for fold, tries in choice.tries.items()
