@@ -10,7 +10,7 @@ from jaxtyping import Bool
 from untrimmed.demo.videos import DemoConfig, plan_video
 from untrimmed.features.grid import Grid
 from untrimmed.models.anchors import pyramid_anchors, to_segments
-from untrimmed.models.base import PaddedTargets
+from untrimmed.models.base import Targets
 from untrimmed.models.ctcn import CTCN, CTCNConfig, split_into_rows
 from untrimmed.models.matching import match
 from untrimmed.models.pyramid import Filters
@@ -119,7 +119,7 @@ def matching(path: Path) -> None:
     grid = Grid.spread(timeline.duration, config.length)
     truth = torch.tensor([[grid.position(a.start), grid.position(a.end)] for a in timeline.actions])[None].float()
     all_anchors = pyramid_anchors(config.length, cells, config.anchors, config.anchor_rule)
-    targets = PaddedTargets(truth, torch.arange(truth.shape[1])[None], torch.ones(truth.shape[:2], dtype=torch.bool))
+    targets = [Targets(truth[0], torch.arange(truth.shape[1]))]
     valid = torch.ones(1, len(all_anchors), dtype=torch.bool)
     matches = match(to_segments(all_anchors)[None], valid, targets, force=True)
     answers = matches.forced[0] | (matches.overlap[0] >= config.match_tiou)

@@ -6,20 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from untrimmed.models.anchors import pyramid_anchors, to_segments
-from untrimmed.models.base import PaddedTargets, Targets, pad_targets
+from untrimmed.models.base import Targets
 from untrimmed.models.matching import compute_tiou, count_negatives, match, select_highest, select_negatives
 
 
-def pad(*windows):
-    """Pad targets with a segment that would match if it counted; the label of an action is its index."""
-    most = max(1, *map(len, windows))
-    segments = torch.tensor([[0.0, 64.0]]).repeat(len(windows), most, 1)
-    valid = torch.zeros(len(windows), most, dtype=torch.bool)
-    for i, rows in enumerate(windows):
-        if rows:
-            segments[i, : len(rows)] = torch.tensor(rows)
-            valid[i, : len(rows)] = True
-    return PaddedTargets(segments, torch.arange(most).repeat(len(windows), 1), valid)
+def targets_of(*windows):
+    """The label of an action is its index."""
+    return [Targets(torch.tensor(rows).reshape(-1, 2), torch.arange(len(rows))) for rows in windows]
 
 
 def everywhere(segments):
@@ -61,7 +54,7 @@ segment = st.tuples(whole, st.integers(1, 8).map(float)).map(lambda s: [s[0], s[
 def test_matching_equals_the_slow_version(windows, data, force):
     anchors = data.draw(st.lists(segment, min_size=1, max_size=12))
     valid = [data.draw(st.lists(st.booleans(), min_size=len(anchors), max_size=len(anchors))) for _ in windows]
-    targets = pad(*windows)
+    targets = targets_of(*windows)
     fast = match(torch.tensor(anchors).repeat(len(windows), 1, 1), torch.tensor(valid), targets, force=force)
     for i, actions in enumerate(windows):
         slow = slow_match(anchors, valid[i], actions, force)
@@ -74,7 +67,7 @@ def test_matching_equals_the_slow_version(windows, data, force):
 
 def test_forced_matching_leaves_no_action_without_an_anchor():
     anchors = to_segments(pyramid_anchors(64, (16, 8, 4, 2, 1), 3, "release"))[None]
-    targets = pad([[10.2, 10.4], [30.0, 33.0], [0.0, 64.0]])
+    targets = targets_of([[10.2, 10.4], [30.0, 33.0], [0.0, 64.0]])
     forced, free = (match(anchors, everywhere(anchors), targets, force=force) for force in (True, False))
     assert set(forced.labels[forced.forced].tolist()) == {0, 1, 2} and forced.forced.sum() == 3
     assert not free.forced.any() and 0 not in free.labels[free.overlap >= 0.5].tolist()
@@ -82,12 +75,14 @@ def test_forced_matching_leaves_no_action_without_an_anchor():
 
 def test_equal_overlaps_go_to_the_first_action():
     anchor = torch.tensor([[[2.0, 6.0]]])
-    assert match(anchor, everywhere(anchor), pad([[2.0, 4.0], [4.0, 6.0]]), force=False).labels.tolist() == [[0]]
+    assert match(anchor, everywhere(anchor), targets_of([[2.0, 4.0], [4.0, 6.0]]), force=False).labels.tolist() == [
+        [0]
+    ]
 
 
 def test_a_forced_anchor_answers_for_its_pair_and_not_for_its_best_action():
     # The first anchor lies best on the first action, but so does the second, still better.
-    anchors, targets = torch.tensor([[[0.5, 8.5], [0.0, 8.0]]]), pad([[0.0, 8.0], [5.0, 8.0]])
+    anchors, targets = torch.tensor([[[0.5, 8.5], [0.0, 8.0]]]), targets_of([[0.0, 8.0], [5.0, 8.0]])
     forced = match(anchors, everywhere(anchors), targets, force=True)
     assert forced.labels.tolist() == [[1, 0]] and forced.forced.all()
     assert forced.overlap.tolist()[0] == pytest.approx([3 / 8, 1])
@@ -97,9 +92,8 @@ def test_a_forced_anchor_answers_for_its_pair_and_not_for_its_best_action():
 @pytest.mark.parametrize("force", [True, False])
 def test_without_actions_no_anchor_overlaps_anything(force):
     anchors = torch.tensor([[0.0, 64.0], [2.0, 6.0]]).repeat(2, 1, 1)
-    nothing, one = Targets(torch.zeros(0, 2), torch.zeros(0).long()), Targets(torch.ones(1, 2), torch.zeros(1).long())
-    for targets in ([nothing, nothing], [nothing, one]):
-        matches = match(anchors, everywhere(anchors), pad_targets(targets, torch.device("cpu")), force=force)
+    for targets in (targets_of([], []), targets_of([], [[2.0, 6.0]])):
+        matches = match(anchors, everywhere(anchors), targets, force=force)
         assert not matches.overlap[0].any() and not matches.forced[0].any()
 
 

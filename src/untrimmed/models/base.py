@@ -33,15 +33,6 @@ class Batch(NamedTuple):
     targets: list[Targets]
 
 
-class PaddedTargets(NamedTuple):
-    """The targets of a batch, padded to the window that has most and to one action at least."""
-
-    segments: Float[Tensor, "batch actions 2"]
-    labels: Int[Tensor, "batch actions"]
-    valid: Bool[Tensor, "batch actions"]
-    """False for padding."""
-
-
 class Proposals(NamedTuple):
     """The candidates of one window before suppression: segments in positions, scores in [0, 1] per class."""
 
@@ -151,18 +142,6 @@ def mask_padding(x: Float[Tensor, "batch channels time"], mask: Bool[Tensor, "ba
     """Set padding to 0, as convolutions pad a whole window."""
     # Not a product with the mask: padding may hold NaN, and NaN times 0 is NaN.
     return x.masked_fill(~mask[:, None], 0)
-
-
-def pad_targets(targets: list[Targets], device: torch.device) -> PaddedTargets:
-    """Stack the targets of windows on a device."""
-    counts = torch.tensor([len(target.labels) for target in targets])
-    # One place more where no window has an action, so that indices of actions always exist.
-    segments = torch.zeros(len(targets), max(1, int(counts.max())), 2)
-    labels = torch.zeros(segments.shape[:2], dtype=torch.long)
-    for row, target in enumerate(targets):
-        segments[row, : counts[row]], labels[row, : counts[row]] = target
-    valid = torch.arange(segments.shape[1]) < counts[:, None]
-    return PaddedTargets(segments.to(device), labels.to(device), valid.to(device))
 
 
 def stack_windows(windows: list[Window]) -> Batch:

@@ -31,7 +31,6 @@ from untrimmed.models.base import (
     Standardize,
     Targets,
     mask_padding,
-    pad_targets,
 )
 from untrimmed.models.matching import match, select_highest
 from untrimmed.models.pyramid import (
@@ -277,9 +276,9 @@ class CTCN(Model):
 
         Both are divided by the number of positives in the batch, as released; Eq. 8 has a plain sum.
         """
-        config, padded = self.config, pad_targets(targets, outputs.logits.device)
+        config = self.config
         anchors = self.anchors.expand_as(outputs.offsets)
-        matches = match(to_segments(anchors), outputs.valid, padded, force=config.force_match)
+        matches = match(to_segments(anchors), outputs.valid, targets, force=config.force_match)
         positive = matches.forced | (matches.overlap >= config.match_tiou)
         # Of the whole batch, so that a window weighs by its actions.
         count = positive.sum().clamp(min=1)

@@ -23,7 +23,6 @@ from untrimmed.models.base import (
     Standardize,
     Targets,
     mask_padding,
-    pad_targets,
 )
 from untrimmed.models.gaussian_kernels import (
     Kernels,
@@ -272,10 +271,10 @@ class GTAN(Model):
         Each is a mean over its boxes. Which boxes are positive is decided at every step, because boxes move; the
         decision and the overlap to predict have no gradient.
         """
-        config, padded = self.config, pad_targets(targets, outputs.logits.device)
-        padded = padded._replace(segments=padded.segments / self.length)
+        config = self.config
         # Default boxes are matched where the kernels laid them, before their offsets.
-        matches = match(to_segments(outputs.boxes.detach()), outputs.valid, padded, force=config.force_match)
+        segments = to_segments(outputs.boxes.detach())
+        matches = match(segments, outputs.valid, targets, unit=self.length, force=config.force_match)
         positive = matches.forced | (matches.overlap > config.foreground)
         negative = outputs.valid & ~positive & (matches.overlap < BACKGROUND)
         # Eq. 7, over positives and as many negatives as `negatives` says.

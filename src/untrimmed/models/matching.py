@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from untrimmed.models.base import PaddedTargets
+from untrimmed.models.base import Targets
 
 # Which negatives are learned from: those that look least like background, or any.
 NegativeChoice = Literal["hardest", "random"]
@@ -38,27 +38,44 @@ def compute_tiou(a: Float[Tensor, "*batch n 2"], b: Float[Tensor, "*batch m 2"])
 def match(
     segments: Float[Tensor, "batch anchors 2"],
     valid: Bool[Tensor, "batch anchors"],
-    targets: PaddedTargets,
+    targets: list[Targets],
     *,
-    force: bool,
+    unit: int = 1,
+    force: bool = False,
 ) -> Matches:
     """Match anchors, as segments, to the actions that they overlap most; of equal overlaps the first action.
 
-    With `force`, anchors and actions are first paired by `match_mutual_best`, so that every action that an anchor
-    touches has one at least.
+    Segments are in units of `unit` positions. With `force`, anchors and actions are first paired by
+    `match_mutual_best`, so that every action that an anchor touches has one at least.
     """
-    overlaps = compute_tiou(segments, targets.segments)
-    overlaps = overlaps.masked_fill(~(valid[:, :, None] & targets.valid[:, None]), 0)
+    actions, labels, exists = pad_targets(targets, segments.device)
+    actions = actions / unit
+    overlaps = compute_tiou(segments, actions)
+    overlaps = overlaps.masked_fill(~(valid[:, :, None] & exists[:, None]), 0)
     action = overlaps.argmax(2)
     pairs = match_mutual_best(overlaps) if force else torch.full_like(action, -1)
     forced = pairs >= 0
     action = torch.where(forced, pairs, action)
     return Matches(
-        targets.segments.gather(1, action[..., None].expand(-1, -1, 2)),
-        targets.labels.gather(1, action),
+        actions.gather(1, action[..., None].expand(-1, -1, 2)),
+        labels.gather(1, action),
         overlaps.gather(2, action[..., None])[..., 0],
         forced,
     )
+
+
+def pad_targets(
+    targets: list[Targets], device: torch.device
+) -> tuple[Float[Tensor, "batch actions 2"], Int[Tensor, "batch actions"], Bool[Tensor, "batch actions"]]:
+    """Stack the segments and labels of windows on a device, with a mask that is False for padding."""
+    counts = torch.tensor([len(target.labels) for target in targets])
+    # One place more where no window has an action, so that indices of actions always exist.
+    segments = torch.zeros(len(targets), max(1, int(counts.max())), 2)
+    labels = torch.zeros(segments.shape[:2], dtype=torch.long)
+    for row, target in enumerate(targets):
+        segments[row, : counts[row]], labels[row, : counts[row]] = target
+    valid = torch.arange(segments.shape[1]) < counts[:, None]
+    return segments.to(device), labels.to(device), valid.to(device)
 
 
 def match_mutual_best(

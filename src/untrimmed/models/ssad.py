@@ -24,7 +24,6 @@ from untrimmed.models.base import (
     Standardize,
     Targets,
     mask_padding,
-    pad_targets,
 )
 from untrimmed.models.matching import count_negatives, masked_mean, match, select_negatives
 
@@ -192,15 +191,13 @@ class SSAD(Model):
 
         Boxes are matched where their offsets move them; the matching and the overlap to predict have no gradient.
         """
-        config, padded = self.config, pad_targets(targets, outputs.logits.device)
-        padded = padded._replace(segments=padded.segments / self.length)
         segments = to_segments(self._refine_boxes(outputs) / self.length)
-        matches = match(segments.detach(), outputs.valid, padded, force=False)
+        matches = match(segments.detach(), outputs.valid, targets, unit=self.length)
         positive = matches.overlap > POSITIVE
         negative = outputs.valid & (matches.overlap < POSITIVE)
         # Every hard negative, and as many random ones of the whole batch as they are too few.
         hard = negative & (outputs.overlaps > HARD_OVERLAP)
-        missing = count_negatives(positive, config.negatives) - hard.sum()
+        missing = count_negatives(positive, self.config.negatives) - hard.sum()
         learned = positive | hard | select_negatives(outputs.overlaps, negative & ~hard, missing, "random")
         labels = torch.where(positive, matches.labels + 1, 0)
         entropy = F.cross_entropy(outputs.logits.transpose(1, 2), labels, reduction="none")
