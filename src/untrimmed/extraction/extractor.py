@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from untrimmed.extraction.settings import ExtractConfig
-from untrimmed.video.decoding import DecodedFrame
+from untrimmed.video.decoding import DecodedFrame, decode_complete
 from untrimmed.video.sampling import PictureConverter
 
 
@@ -27,20 +27,18 @@ class Extractor(ABC):
     """Snippets that the network sees at a time."""
 
     @abstractmethod
-    def read_snippets(self, path: Path) -> Iterator[Any]:
-        """Yield the network's input for each snippet of a video, in order. Raises BadInput for an unusable file."""
-
-    @abstractmethod
-    def stream_snippets(self, frames: Iterator[DecodedFrame], pictures: PictureConverter) -> Iterator[Any]:
-        """Yield the input for each snippet while the frames of a video arrive; nothing where there are none."""
+    def sample_snippets(self, frames: Iterator[DecodedFrame], pictures: PictureConverter) -> Iterator[Any]:
+        """Yield the network's input for each snippet while the frames of a video arrive; nothing without frames."""
 
     @abstractmethod
     def compute_features(self, batches: Iterable[list[Any]]) -> Iterator[Float32[np.ndarray, "batch channels"]]:
         """Yield the feature vectors of each batch of one video's snippets."""
 
     def read_batches(self, path: Path) -> Generator[list[Any], None, None]:
-        """Yield the snippets of a video `batch_size` at a time."""
-        snippets = self.read_snippets(path)
+        """Yield the snippets of a video file, `batch_size` at a time. Raises BadInput for an unusable file."""
+        pictures = self.create_pictures()
+        frames = decode_complete(path, pictures.report, self.config.allow_truncated)
+        snippets = self.sample_snippets(frames, pictures)
         while batch := list(islice(snippets, self.batch_size)):
             yield batch
 

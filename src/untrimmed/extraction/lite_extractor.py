@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
@@ -12,7 +11,7 @@ from untrimmed.extraction.extractor import Extractor
 from untrimmed.extraction.settings import ExtractConfig
 from untrimmed.video.decoding import DecodedFrame
 from untrimmed.video.flow import GAP, compute_dis_flow, describe_flow
-from untrimmed.video.sampling import FramePair, PictureConverter, pair_frames, sample_pairs
+from untrimmed.video.sampling import FramePair, PictureConverter, pair_frames
 
 
 class LiteExtractor(Extractor):
@@ -27,11 +26,7 @@ class LiteExtractor(Extractor):
         # Without flow there is no second frame to wait for.
         self._gap = GAP if config.flow else 0.0
 
-    def read_snippets(self, path: Path) -> Iterator[FramePair]:
-        config = self.config
-        return sample_pairs(path, config.resolved_fps, self._gap, self.size, allow_truncated=config.allow_truncated)
-
-    def stream_snippets(self, frames: Iterator[DecodedFrame], pictures: PictureConverter) -> Iterator[FramePair]:
+    def sample_snippets(self, frames: Iterator[DecodedFrame], pictures: PictureConverter) -> Iterator[FramePair]:
         return map(pictures.convert_pair, pair_frames(frames, self.config.resolved_fps, self._gap))
 
     def compute_features(self, batches: Iterable[list[FramePair]]) -> Iterator[Float32[np.ndarray, "batch channels"]]:

@@ -15,7 +15,7 @@ from untrimmed.extraction.backbones import video_transformers, zoo
 from untrimmed.extraction.backbones.preprocessing import PictureSize, Preprocessing, preprocess_clip, resize
 from untrimmed.extraction.extractor import Extractor
 from untrimmed.extraction.settings import ExtractConfig, FlowMethod, hash_weights
-from untrimmed.video.clips import FrameClip, cut_clips, cut_stacks, sample_clips, sample_stacks
+from untrimmed.video.clips import FrameClip, cut_clips, cut_stacks
 from untrimmed.video.decoding import DecodedFrame
 from untrimmed.video.flow import Search, compute_dis_flow, quantise_flow, to_grey
 from untrimmed.video.sampling import Frame, PictureConverter
@@ -54,28 +54,18 @@ class PublishedExtractor(Extractor):
         self.size = size if isinstance(size, int) else None
         self._fixed_size = size if isinstance(size, PictureSize) else None
 
-    def read_snippets(self, path: Path) -> Iterator[FrameClip]:
-        config, truncated = self.config, self.config.allow_truncated
-        if self._stacks:
-            snippets = sample_stacks(path, config.resolved_fps, self._frames, self.size, allow_truncated=truncated)
-        else:
-            stride = config.stride or 1
-            snippets = sample_clips(path, self._frames, stride, config.fps, self.size, allow_truncated=truncated)
-        return self._resize(snippets)
-
-    def stream_snippets(self, frames: Iterator[DecodedFrame], pictures: PictureConverter) -> Iterator[FrameClip]:
+    def sample_snippets(self, frames: Iterator[DecodedFrame], pictures: PictureConverter) -> Iterator[FrameClip]:
         fps = self.config.resolved_fps
         if self._stacks:
-            return self._resize(cut_stacks(frames, fps, self._frames, pictures))
-        return self._resize(cut_clips(frames, self._frames, self.config.stride or 1, fps, pictures))
+            snippets = cut_stacks(frames, fps, self._frames, pictures)
+        else:
+            snippets = cut_clips(frames, self._frames, self.config.stride or 1, fps, pictures)
+        return map(ClipResizer(self._fixed_size), snippets) if self._fixed_size else snippets
 
     def compute_features(self, batches: Iterable[list[FrameClip]]) -> Iterator[Float32[np.ndarray, "batch channels"]]:
         flows = FlowCache(self.config.flow_method or "tvl1", self.config.device)
         for batch in batches:
             yield np.concatenate([self._embed(stream, batch, flows) for stream in self.streams], axis=1)
-
-    def _resize(self, snippets: Iterator[FrameClip]) -> Iterator[FrameClip]:
-        return map(ClipResizer(self._fixed_size), snippets) if self._fixed_size else snippets
 
     def _embed(
         self, stream: Stream, batch: list[FrameClip], flows: "FlowCache"
