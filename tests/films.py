@@ -48,4 +48,5 @@ def wait_until(condition: Callable[[], object], seconds: float = 600) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+    """The files of a folder; what a killed process was writing to is hidden, and no part of it."""
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if file.name[0] != "."}

@@ -143,10 +143,10 @@ def _parse_slowly(path: Path, text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise BadInput(
-            f"{path}: is not JSON (line {error.lineno}, column {error.colno}: {error.msg}); mend or replace it"
+            f"{path}: is not JSON (line {error.lineno}, column {error.colno}: {error.msg}); fix or replace it"
         ) from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, a nest of thousands of lists
-        raise BadInput(f"{path}: is JSON beyond all bounds ({error}); mend or replace it") from None
+        raise BadInput(f"{path}: is JSON beyond all bounds ({error}); fix or replace it") from None
 
 
 def _umask() -> int:

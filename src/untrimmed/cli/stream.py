@@ -21,7 +21,7 @@ def stream(
     ],
     detector: Annotated[Path, typer.Option(help="A detector file, of sliding windows.")],
     out: Annotated[
-        Path | None, typer.Option(help="Write the lines to this file, anew [default: print them].")
+        Path | None, typer.Option(help="Write the lines to this file, which is replaced [default: print them].")
     ] = None,
     score: Annotated[float, typer.Option(min=0, max=1, help="Least score.")] = 0.3,
     latency: Annotated[
