@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,19 +101,32 @@ def test_two_runs_of_a_seed_are_the_same_and_another_seed_is_not(recipe, tmp_pat
     assert (tmp_path / "a" / LOG).read_bytes() == (tmp_path / "b" / LOG).read_bytes()
 
 
+# A run that is killed after step 23 by a signal that nothing can catch.
+KILLED = """
+import os, signal, sys
+
+from untrimmed.training.checkpoint import Run
+from untrimmed.training.loop import train
+
+log = Run.log
+
+def log_and_die(run, entry):
+    log(run, entry)
+    if entry["step"] == 23:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Run.log = log_and_die
+train(sys.argv[1], sys.argv[2])
+"""
+
+
 def test_a_run_killed_in_the_middle_ends_as_if_it_had_not_been(recipe, tmp_path):
-    # Long enough to be killed on the way, by a signal that nothing can catch.
     recipe = replace(recipe, train=replace(recipe.train, steps=40, save_every=5, evaluate_every=15))
     write_recipe(tmp_path / "recipe.toml", recipe)
     command = [sys.executable, "-m", "untrimmed.cli", "train", str(tmp_path / "recipe.toml"), "--quiet", "--out"]
     subprocess.run([*command, str(tmp_path / "whole")], check=True, env=ENVIRONMENT, capture_output=True)
-    killed = subprocess.Popen([*command, str(tmp_path / "killed")], env=ENVIRONMENT)
-    log = tmp_path / "killed" / LOG
-    while not log.exists() or len(log.read_text().splitlines()) < 23:
-        assert killed.poll() is None, "it ended before it could be killed"
-        time.sleep(0.01)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
+    words = [sys.executable, "-c", KILLED, str(tmp_path / "recipe.toml"), str(tmp_path / "killed")]
+    assert subprocess.run(words, env=ENVIRONMENT, capture_output=True).returncode == -signal.SIGKILL
     assert not (tmp_path / "killed" / DETECTOR).exists()
     assert (tmp_path / "killed" / CHECKPOINT).exists()
     subprocess.run([*command, str(tmp_path / "killed")], check=True, env=ENVIRONMENT, capture_output=True)
