@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from untrimmed.io import BadInput, missing, write_json
-from untrimmed.video.flow import Search, displacement
-from untrimmed.video.tvl1 import displacements
+from untrimmed.video.flow import Search, compute_dis_flow
+from untrimmed.video.tvl1 import compute_tvl1_flow
 
 WIDTH, HEIGHT = 340, 256
 
@@ -95,11 +95,11 @@ def on_cpu(frames: np.ndarray, repeats: int) -> list[Row]:
 
     def dis(search: Search) -> None:
         for first, second in frames:
-            displacement(first, second, search)
+            compute_dis_flow(first, second, search)
 
     def ours() -> None:
         for i in range(len(frames)):
-            displacements(before[i : i + 1], after[i : i + 1])
+            compute_tvl1_flow(before[i : i + 1], after[i : i + 1])
 
     def opencv() -> None:
         for first, second in zip(before.numpy(), after.numpy(), strict=True):
@@ -120,7 +120,7 @@ def on_gpu(frames: np.ndarray, batch: int, repeats: int) -> Row:
     before, after = (images[torch.arange(batch) % len(frames)].cuda() for images in grey(frames))
 
     def run() -> None:
-        displacements(before, after)
+        compute_tvl1_flow(before, after)
         torch.cuda.synchronize()
 
     seconds = best(run, time.perf_counter, repeats)

@@ -1,11 +1,11 @@
-"""Real videos through the commands: learned from the first part of one, found in the last.
+"""Real videos, from file to report: learn from the first parts of one, detect in the last.
 
     python benchmarks/real_videos.py DATA --out runs/real_videos
 
 DATA is a folder of `asl_untrimmed.mp4` (sign language; Intel, CC BY 4.0), `one-by-one-person-detection.mp4` (visits
 to a room; Intel, CC BY 4.0) and `vts_P016_balloon2_160x120_10fps.mp4` (a sutured balloon), with their annotations. A
-video is cut where no action is; the last part is never learned from. A handful of actions of one recording, by the
-same people in the same place: this shows that the path works, and is no benchmark of anything else.
+video is cut where no action is; no detector learns from the last part. These are a handful of actions of one
+recording, by the same people in the same place: they show that the path works and benchmark nothing else.
 """
 
 import argparse
@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from untrimmed.annotations.formats.activitynet import write_annotations
-from untrimmed.detection.results import write_detections, write_view
-from untrimmed.detection.sources import find_actions
-from untrimmed.evaluation.detection import detection_map
+from untrimmed.annotations.formats.activitynet import write_activitynet
+from untrimmed.detection.results import write_detections
+from untrimmed.detection.view import view
+from untrimmed.evaluation.detection import compute_detection_scores
 from untrimmed.evaluation.instances import from_timelines
 from untrimmed.evaluation.protocols import THUMOS14
 from untrimmed.extraction.settings import ExtractConfig
@@ -26,17 +26,18 @@ from untrimmed.io import write_json
 from untrimmed.recipe import build_recipe
 from untrimmed.timeline import Action, Timeline
 from untrimmed.training.loop import train
-from untrimmed.video.sampling import sample, write_video
+from untrimmed.video.sampling import sample_frames
+from untrimmed.video.writer import write_video
 
 
 class Case(NamedTuple):
-    """A video, where its actions are written, where it is cut, and how densely it is looked at."""
+    """A video, its annotations, where it is cut, and how densely it is sampled."""
 
     name: str
     video: str
     truth: str
     borders: tuple[float, ...]
-    """Seconds; the last part is found in, the ones before it are learned from."""
+    """Seconds; the last part is for testing, those before it are for training."""
     pixels: int
     frames: float
     """A second, of the parts."""
@@ -54,7 +55,7 @@ CASES = (
 
 
 def main() -> None:
-    """Every case, a line each."""
+    """Run every case and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="the folder of the videos")
     parser.add_argument("--only", help="one case: " + ", ".join(case.name for case in CASES))
@@ -64,7 +65,7 @@ def main() -> None:
     figures = {}
     for case in [case for case in CASES if args.only in (None, case.name)]:
         started = time.perf_counter()
-        figures[case.name] = scored(case, args.data, args.out / case.name, args.seed)
+        figures[case.name] = run_case(case, args.data, args.out / case.name, args.seed)
         seconds = time.perf_counter() - started
         shown = ", ".join(
             f"{100 * value:.1f} at {float(tiou):.1f}" for tiou, value in figures[case.name]["map"].items()
@@ -73,12 +74,12 @@ def main() -> None:
     write_json(args.out / "scores.json", figures)
 
 
-def scored(case: Case, data: Path, out: Path, seed: int) -> dict:
-    """What is found in the last part, against what is there."""
+def run_case(case: Case, data: Path, out: Path, seed: int) -> dict:
+    """Train on the first parts and score the detections in the last one."""
     timelines = cut(case, data, out / "videos")
     *known, unseen = timelines
     subsets = {**dict.fromkeys(known, "training"), unseen: "validation"}
-    write_annotations(out / "annotations.json", timelines, subsets)
+    write_activitynet(out / "annotations.json", timelines, subsets)
     extract([out / "videos" / f"{name}.mp4" for name in timelines], out / "features", ExtractConfig(fps=case.fps))
     recipe = build_recipe(
         {
@@ -96,20 +97,20 @@ def scored(case: Case, data: Path, out: Path, seed: int) -> dict:
         },
         case.name,
     )  # fmt: skip
-    detector = train(recipe, out / "run", quiet=True).detector
-    found = find_actions(detector, out / "videos" / f"{unseen}.mp4", quiet=True)
-    write_detections(out / "found.json", found)
-    write_view(out / "found.json", out / "report.html", out / "annotations.json", out / "videos")
-    truth = {unseen: timelines[unseen]}
-    scores = detection_map(from_timelines(truth), from_timelines(found), THUMOS14)
-    return {"map": dict(zip(map(str, scores.tious), scores.map, strict=True)), "actions": len(truth[unseen].actions)}
+    detector = train(recipe, out / "run").detector
+    detections = {unseen: detector(out / "videos" / f"{unseen}.mp4")}
+    write_detections(detections, out / "found.json")
+    view(out / "found.json", out / "report.html", out / "annotations.json", out / "videos")
+    ground_truth = {unseen: timelines[unseen]}
+    scores = compute_detection_scores(from_timelines(ground_truth), from_timelines(detections), THUMOS14)
+    return {"map": dict(zip(map(str, scores.tious), scores.map, strict=True)), "actions": len(timelines[unseen])}
 
 
 def cut(case: Case, data: Path, folder: Path) -> dict[str, Timeline]:
-    """The parts as videos of their own, and what happens in each."""
+    """Write the parts as videos of their own, and return the timeline of each."""
     content = json.loads((data / case.truth).read_text())
     rows = next((content[name] for name in content if name in case.video), content)["annotations"]
-    frames = list(sample(data / case.video, case.frames, case.pixels))
+    frames = list(sample_frames(data / case.video, case.frames, case.pixels))
     height, width, _ = frames[0].image.shape
     timelines = {}
     for place, (start, end) in enumerate(zip(case.borders, case.borders[1:], strict=False)):

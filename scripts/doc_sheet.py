@@ -1,4 +1,4 @@
-"""What the pictures of the documentation are drawn on: bars, lines and words, for pages light and dark."""
+"""A sheet for the pictures of the documentation: bars, lines and words, for light and dark pages."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ class Sheet:
         self.title, self._body, self._low, self._unit, self._left = title, [], 0.0, 1.0, 0.0
 
     def scale(self, low: float, high: float, left: float = LEFT, right: float = RIGHT) -> None:
-        """From here on, `low` to `high` lies between two pixels."""
+        """Set the scale: from here on `low` to `high` lies between two pixels."""
         self._low, self._unit, self._left = low, (right - left) / (high - low), left
 
     def x(self, place: float) -> float:
@@ -42,7 +42,7 @@ class Sheet:
         size: int = 13,
         bold: bool = False,
     ) -> None:
-        """Words at a pixel."""
+        """Write words at a pixel."""
         kind, weight = "untrimmed-soft" if soft else "untrimmed-text", 600 if bold else 400
         self._body.append(
             f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" '
@@ -52,7 +52,7 @@ class Sheet:
     def bar(
         self, span: Sequence[float], y: float, height: float, colour: str = "", words: str = "", opacity: float = 1
     ) -> None:
-        """A bar over a span of the scale; without a colour it is a faint one."""
+        """Draw a bar over a span of the scale, a faint one without a colour."""
         start, end = self.x(span[0]), self.x(span[1])
         fill = f'fill="{colour}" fill-opacity="{opacity:.2f}"' if colour else 'class="doc-ghost"'
         box = f'x="{start:.2f}" y="{y:.1f}" width="{max(end - start, 0.6):.2f}" height="{height:.1f}"'
@@ -68,13 +68,13 @@ class Sheet:
     def line(
         self, points: Sequence[tuple[float, float]], colour: str = "", dashed: bool = False, width: float = 1.2
     ) -> None:
-        """Straight lines from pixel to pixel."""
+        """Draw straight lines from pixel to pixel."""
         path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
         paint = f'stroke="{colour}" fill="none"' if colour else f'class="{"doc-frame" if dashed else "doc-line"}"'
         self._body.append(f'<path d="{path}" {paint} stroke-width="{width}"/>')
 
     def ruler(self, y: float, places: Sequence[float], words: Sequence[str], name: str) -> None:
-        """Ticks below a line, at places of the scale."""
+        """Draw a line with ticks below it, at places of the scale."""
         self.line([(self.x(places[0]), y), (self.x(places[-1]), y)])
         for place, word in zip(places, words, strict=True):
             self.line([(self.x(place), y), (self.x(place), y + 5)])
@@ -83,5 +83,5 @@ class Sheet:
         self.text(LEFT, y + 38, name, bold=True)
 
     def write(self, path: Path, height: float) -> None:
-        """The picture as a file."""
+        """Write the picture to a file."""
         write_text(path, build_svg(WIDTH, height, self.title, self._body, style=_STYLE))

@@ -1,4 +1,4 @@
-"""The pictures of docs/ctcn.md: what C-TCN's layers, pyramid, matching and augmentation do, asked of the code."""
+"""The pictures of docs/ctcn.md: what C-TCN's layers, pyramid, matching and augmentation do."""
 
 from pathlib import Path
 
@@ -21,13 +21,13 @@ from untrimmed.visualization.timelines import pack_lanes
 
 
 def model_of(config: CTCNConfig, channels: int = 8, classes: int = 1) -> CTCN:
-    """The network without its weights."""
+    """Build the network without its weights."""
     with torch.device("meta"):
         return config.build(channels, classes)
 
 
-def _reached(layer: torch.nn.Conv2d, rows: int, concepts: int) -> Bool[np.ndarray, "outputs concepts"]:
-    """Which inputs each output of a layer depends on, asked of the layer itself by its gradient."""
+def _find_inputs(layer: torch.nn.Conv2d, rows: int, concepts: int) -> Bool[np.ndarray, "outputs concepts"]:
+    """Find which inputs each output of a layer depends on, by the gradient of the layer itself."""
     torch.nn.init.ones_(layer.weight)
     x = torch.ones(1, concepts, 1, requires_grad=True)
     outputs = layer(split_into_rows(x, rows)).transpose(1, 2).flatten(1)[0]
@@ -45,7 +45,7 @@ def convolutions(path: Path) -> None:
     sheet = Sheet("Which concepts the outputs of three kinds of temporal convolution depend on")
     for panel, (name, filters, rows, outputs, words) in enumerate(kinds):
         layer = filters.build(concepts // rows, outputs, 3, bias=False)
-        reached = _reached(layer, rows, concepts)
+        reached = _find_inputs(layer, rows, concepts)
         left = LEFT + 6 + 216 * panel
         sheet.text(left, 38, name, bold=True)
         inputs = [(left + 30, 78 + 52 * i) for i in range(concepts)]
@@ -128,7 +128,7 @@ def matching(path: Path) -> None:
     colours = palette(timeline.labels)
     sheet.scale(0, config.length, LEFT + 40, RIGHT)
     sheet.text(
-        LEFT, 36, f"the truth: {len(timeline.actions)} actions in {timeline.duration:.0f} s, one window", bold=True
+        LEFT, 36, f"ground truth: {len(timeline.actions)} actions in {timeline.duration:.0f} s, one window", bold=True
     )
     for action, span in zip(timeline.actions, truth[0].numpy(), strict=True):
         sheet.bar(span, 46, 24, colours[action.label])
@@ -137,11 +137,11 @@ def matching(path: Path) -> None:
     sheet.text(LEFT, 114, f"{positive} of {len(all_anchors):,} anchors answer for one of them, by scale:", bold=True)
     y = 126.0
     for number in range(len(cells)):
-        mine = torch.nonzero(answers & (level == number)).flatten()
-        spans = to_segments(all_anchors[mine]).numpy()
+        indices = torch.nonzero(answers & (level == number)).flatten()
+        spans = to_segments(all_anchors[indices]).numpy()
         rows = pack_lanes([(start, end) for start, end in spans.tolist()])
         sheet.text(LEFT, y + 11, f"P{number + 2}", bold=True)
-        for span, row, index in zip(spans, rows, mine, strict=True):
+        for span, row, index in zip(spans, rows, indices, strict=True):
             sheet.bar(span, y + 2 + 7 * row, 5, colours[timeline.actions[int(matches.labels[0, index])].label])
         y += max(22, 7 * (max(rows, default=0) + 1) + 8)
     sheet.write(path, y + 12)
@@ -160,13 +160,13 @@ def augmentation(path: Path) -> None:
     sheet = Sheet("A video before and after random move and random crop")
     colours = list(palette(classes).values())
     y = 38.0
-    for words, one in (("as it is", clip), ("after random move", moved), ("after random crop", cropped)):
-        sheet.scale(0, len(one.values))
-        extra = "" if len(one.values) == length else f": {len(one.values)} of {length} snippets, stretched to all"
+    for words, drawn in (("as it is", clip), ("after random move", moved), ("after random crop", cropped)):
+        sheet.scale(0, len(drawn.values))
+        extra = "" if len(drawn.values) == length else f": {len(drawn.values)} of {length} snippets, stretched to all"
         sheet.text(LEFT, y, f"{words}{extra}", bold=True)
-        for i, value in enumerate(one.values[:, 0]):
+        for i, value in enumerate(drawn.values[:, 0]):
             sheet.bar((i, i + 1), y + 36, 10, BLUE, opacity=0.08 + 0.92 * float(value) / length)
-        for span, label in zip(one.segments, one.labels, strict=True):
+        for span, label in zip(drawn.segments, drawn.labels, strict=True):
             sheet.bar(span, y + 10, 24, colours[label])
         y += 84
     for column, (name, colour) in enumerate(zip(classes, colours, strict=True)):

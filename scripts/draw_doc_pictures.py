@@ -13,18 +13,18 @@ import draw_ctcn_pictures as ctcn
 import numpy as np
 from doc_sheet import BLUE, GREEN, LEFT, ORANGE, PINK, RIGHT, SKY, Sheet
 
-from untrimmed.evaluation.detection import detection_map
+from untrimmed.evaluation.detection import summarize_matches
 from untrimmed.evaluation.instances import from_timelines
+from untrimmed.evaluation.matches import match_detections
 from untrimmed.evaluation.protocols import THUMOS14
-from untrimmed.evaluation.ranking import match as rank
 from untrimmed.features.grid import Grid
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
-from untrimmed.features.windows import WindowConfig, windows
+from untrimmed.features.windows import WindowConfig, cut_windows
 from untrimmed.models import anchors as boxes
 from untrimmed.models.ctcn import CTCNConfig
 from untrimmed.models.suppression import SuppressConfig, suppress
 from untrimmed.timeline import Action, Timeline, intersection, tiou
-from untrimmed.visualization.timelines import clock, lanes
+from untrimmed.visualization.timelines import format_minutes, pack_lanes
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 
@@ -61,47 +61,49 @@ def _features(snippets: int, seconds: float) -> VideoFeatures:
     return VideoFeatures(np.zeros((snippets, 1), np.float32), source.grid, seconds, source)
 
 
-def cut_windows(path: Path) -> None:
+def draw_windows(path: Path) -> None:
     """The windows of a video, cut by sliding and by resizing, and the padding of the last."""
     features, length = _features(1300, 260.0), 512
     sheet = Sheet("Windows over a video of 1,300 snippets: sliding ones, and one of the whole")
-    sliding = list(windows(features, WindowConfig(mode="slide", test_overlap=0.5), length))
-    (whole,) = windows(features, WindowConfig(mode="whole"), length)
+    sliding = list(cut_windows(features, WindowConfig(mode="slide", test_overlap=0.5), length))
+    (whole,) = cut_windows(features, WindowConfig(mode="whole"), length)
     last = max(float(window.grid.seconds(length)) for window in sliding)
     sheet.scale(0, last, LEFT, RIGHT)
-    sheet.text(LEFT, 38, f"the video: {len(features):,} snippets, {clock(features.duration)}", bold=True)
+    sheet.text(LEFT, 38, f"the video: {len(features):,} snippets, {format_minutes(features.duration)}", bold=True)
     sheet.bar((0, features.duration), 48, 18, PINK)
     sheet.text(LEFT, 98, f'windows.mode = "slide": {length} snippets each, half of them shared', bold=True)
     for i, window in enumerate(sliding):
         y, start = 108 + 26 * i, float(window.grid.seconds(0))
-        sheet.bar((start, float(window.grid.seconds(window.real))), y, 20, BLUE, f"{i + 1}: {window.real} real")
-        if window.real < length:
-            sheet.bar((float(window.grid.seconds(window.real)), float(window.grid.seconds(length))), y, 20)
+        sheet.bar(
+            (start, float(window.grid.seconds(window.valid_length))), y, 20, BLUE, f"{i + 1}: {window.valid_length}"
+        )
+        if window.valid_length < length:
+            sheet.bar((float(window.grid.seconds(window.valid_length)), float(window.grid.seconds(length))), y, 20)
             sheet.text(sheet.x(float(window.grid.seconds(length))), y - 6, "padding", "end", soft=True, size=12)
     y = 108 + 26 * len(sliding) + 30
     step = whole.grid.step / features.grid.step
-    sheet.text(LEFT, y, f'windows.mode = "whole": {length} snippets, each {step:.2f} of the old ones wide', bold=True)
-    sheet.bar((0, float(whole.grid.seconds(length))), y + 10, 20, ORANGE, f"the only window: {whole.real} real")
+    sheet.text(LEFT, y, f'windows.mode = "whole": {length} snippets, each as wide as {step:.2f} old ones', bold=True)
+    sheet.bar((0, float(whole.grid.seconds(length))), y + 10, 20, ORANGE, f"the only window: {whole.valid_length}")
     sheet.write(path, y + 52)
 
 
 def overlaps(path: Path) -> None:
-    """tIoU of a truth and four detections."""
+    """tIoU of one ground-truth action and four detections."""
     truth = np.array([[4.0, 8.0]])
-    found = np.array([[4.2, 8.1], [3.0, 7.0], [4.5, 6.5], [6.5, 10.5]])
-    sheet = Sheet("Temporal intersection over union of one truth and four detections")
+    detections = np.array([[4.2, 8.1], [3.0, 7.0], [4.5, 6.5], [6.5, 10.5]])
+    sheet = Sheet("Temporal intersection over union of one ground-truth action and four detections")
     sheet.scale(2, 11, LEFT, 420)
-    sheet.text(LEFT, 38, "truth", bold=True)
+    sheet.text(LEFT, 38, "ground truth", bold=True)
     sheet.bar(truth[0], 46, 22, GREEN, "4.0 to 8.0 s")
-    both, ratio = intersection(truth, found)[0], tiou(truth, found)[0]
-    for i, span in enumerate(found):
+    both, ratio = intersection(truth, detections)[0], tiou(truth, detections)[0]
+    for i, span in enumerate(detections):
         y = 92 + 40 * i
         sheet.bar(span, y, 22, BLUE, f"{span[0]:.1f} to {span[1]:.1f} s")
         union = (truth[0, 1] - truth[0, 0]) + (span[1] - span[0]) - both[i]
         sheet.text(440, y + 16, f"{both[i]:.1f} s of {union:.1f} s: tIoU {ratio[i]:.2f}")
     for edge in truth[0]:
-        sheet.line([(sheet.x(edge), 70), (sheet.x(edge), 92 + 40 * len(found) - 10)], dashed=True)
-    sheet.write(path, 92 + 40 * len(found) + 10)
+        sheet.line([(sheet.x(edge), 70), (sheet.x(edge), 92 + 40 * len(detections) - 10)], dashed=True)
+    sheet.write(path, 92 + 40 * len(detections) + 10)
 
 
 def anchors(path: Path) -> None:
@@ -176,11 +178,11 @@ def suppression(path: Path) -> None:
     sheet.scale(7, 40)
     y = 38.0
     for words, config in configs.items():
-        kept = suppress(spans, scores, config)
-        left = {tuple(span): score for span, score in zip(kept.segments, kept.scores, strict=True)}
+        survivors = suppress(spans, scores, config)
+        score_of = dict(zip(map(tuple, survivors.segments), survivors.scores, strict=True))
         sheet.text(LEFT, y, words, bold=True)
-        for span, lane in zip(spans, lanes([(start, end) for start, end in spans.tolist()]), strict=True):
-            score = left.get(tuple(span))
+        for span, lane in zip(spans, pack_lanes([(start, end) for start, end in spans.tolist()]), strict=True):
+            score = score_of.get(tuple(span))
             sheet.bar(
                 span,
                 y + 10 + 24 * lane,
@@ -198,18 +200,17 @@ def average_precision(path: Path) -> None:
     truth = {"video": Timeline(120, tuple(Action(t, t + 8.0, "serve") for t in (5, 25, 45, 65, 85)))}
     shifts = (0.4, 0.9, 13.0, 1.6, 4.5, 0.7, 1.5, 12.0, 10.0, 6.0)
     starts = (5, 25, 25, 45, 65, 5.0, 65, 85, 45, 85)
-    found = [
+    detections = [
         Action(a + s, a + s + 8, "serve", 0.95 - 0.08 * i)
         for i, (a, s) in enumerate(zip(starts, shifts, strict=True))
     ]
-    results = {"video": Timeline(120, tuple(found))}
+    results = {"video": Timeline(120, tuple(detections))}
     protocol = replace(THUMOS14, tious=(0.5,))
-    ranked = rank(from_timelines(truth), from_timelines(results), protocol)
-    score = detection_map(from_timelines(truth), from_timelines(results), protocol).map[0]
-    hits = ranked.truth[:, 0] >= 0
+    matches = match_detections(from_timelines(truth), from_timelines(results), protocol)
+    score, hits = summarize_matches(matches).map[0], matches.hit[0] >= 0
     precision, recall = np.cumsum(hits) / np.arange(1, len(hits) + 1), np.cumsum(hits) / 5
     sheet = Sheet("Precision over recall for ten ranked detections")
-    sheet.text(LEFT, 38, "ten detections of one class, best score first, and the five actions there are", bold=True)
+    sheet.text(LEFT, 38, "ten detections of one class, best score first, and the five actions to find", bold=True)
     for i, hit in enumerate(hits):
         sheet.bar((LEFT + 62 * i, LEFT + 62 * i + 56), 50, 26, GREEN if hit else "", "hit" if hit else "miss")
         sheet.text(LEFT + 62 * i + 28, 92, f"{np.cumsum(hits)[i]} of {i + 1}", "middle", soft=True, size=12)
@@ -237,7 +238,7 @@ def average_precision(path: Path) -> None:
 
 DRAWN: dict[str, Callable[[Path], None]] = {
     "snippets": snippets,
-    "windows": cut_windows,
+    "windows": draw_windows,
     "tiou": overlaps,
     "anchors": anchors,
     "receptive_fields": receptive_fields,
@@ -251,7 +252,7 @@ DRAWN: dict[str, Callable[[Path], None]] = {
 
 
 def draw(folder: Path) -> Iterator[Path]:
-    """Write every picture and say which."""
+    """Write every picture and yield its file."""
     for name, picture in DRAWN.items():
         path = folder / f"{name}.svg"
         picture(path)
@@ -259,7 +260,7 @@ def draw(folder: Path) -> Iterator[Path]:
 
 
 def main() -> None:
-    """Draw what the words on the command line ask for."""
+    """Draw the pictures into the folder that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=PICTURES, help="folder to write to")
     for path in draw(parser.parse_args().out):

@@ -1,9 +1,9 @@
-"""Draws the two pictures of docs/gtan.md again: one step of the grouping, and a trained detector's look at a video.
+"""Draw the two pictures of docs/gtan.md: one step of the grouping, and the kernels of a trained detector on a video.
 
-    python scripts/draw_gtan_pictures.py                             # the grouping alone, in a moment
-    python scripts/draw_gtan_pictures.py --run runs/gtan_pictures    # the video too: trains for some minutes in RUN
+    python scripts/draw_gtan_pictures.py                             # the grouping alone, at once
+    python scripts/draw_gtan_pictures.py --run runs/gtan_pictures    # the video too: trains for some minutes
 
-The training is that of recipes/vts_gtan.toml with another fold held out and more merging; UNTRIMMED_DATA names the
+The training is that of recipes/vts_gtan.toml with another fold held out and more merging. UNTRIMMED_DATA names the
 folder of its data.
 """
 
@@ -17,7 +17,7 @@ import torch
 from untrimmed.annotations.corpus import hold_out
 from untrimmed.detection.kernels import write_kernels
 from untrimmed.io import write_text
-from untrimmed.models.gaussian_kernels import cell_centres, group, merged_sigma
+from untrimmed.models.gaussian_kernels import compute_cell_centres, group_kernels, merge_sigmas
 from untrimmed.recipe import read_recipe
 from untrimmed.training.loop import train
 from untrimmed.visualization.grouping import grouping_svg
@@ -33,20 +33,20 @@ CELLS, TIOU = 16, 0.7
 SIGMAS = {7: 0.17, 8: 0.22}
 
 
-def grouping() -> str:
-    """Fig. 3, from what the model's own grouping makes of two kernels; a window has length 1."""
+def draw_grouping() -> str:
+    """Draw Fig. 3: the model's own grouping of two kernels; a window has length 1."""
     sigma = torch.full((1, CELLS), 0.01)
     for cell, width in SIGMAS.items():
         sigma[0, cell] = width
-    found = group(sigma, [CELLS], torch.tensor([[CELLS]]), TIOU)
-    centres, widths = cell_centres(CELLS), merged_sigma(sigma, found)
+    groups = group_kernels(sigma, [CELLS], torch.tensor([[CELLS]]), TIOU)
+    centres, widths = compute_cell_centres(CELLS), merge_sigmas(sigma, groups)
     first, second = (Kernel(float(centres[cell]), width) for cell, width in SIGMAS.items())
-    merged = Kernel(float(found.centre[0, 0]), float(widths[0, 0]), 2) if found.real[0, 0] else None
+    merged = Kernel(float(groups.centre[0, 0]), float(widths[0, 0]), 2) if groups.valid[0, 0] else None
     return grouping_svg(first, second, merged, TIOU)
 
 
-def look(run: Path) -> Path:
-    """Fig. 6: a video of the fold that is held out, seen by what `RECIPE` trains, unless the run is done already."""
+def draw_kernels(run: Path) -> Path:
+    """Draw Fig. 6: kernels on a video of the held-out fold, of the detector that `RECIPE` trains in `run`."""
     recipe = read_recipe(RECIPE, [f"model.group_tiou={MERGED_FROM}"])
     recipe = replace(recipe, data=hold_out(recipe.data, FOLD))
     detector = train(recipe, run).detector
@@ -55,13 +55,13 @@ def look(run: Path) -> Path:
 
 
 def main() -> None:
-    """Draw what the words on the command line ask for."""
+    """Draw the pictures that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, help="folder of a training, for the picture of a video")
-    words = parser.parse_args()
-    write_text(PICTURES / "gtan_grouping.svg", grouping())
-    if words.run:
-        look(words.run)
+    options = parser.parse_args()
+    write_text(PICTURES / "gtan_grouping.svg", draw_grouping())
+    if options.run:
+        draw_kernels(options.run)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Shows the fields of named tuples in the API pages, with their types and shapes, as those of dataclasses are."""
+"""Show the fields of named tuples in the API pages, with types and shapes, as those of dataclasses are shown."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import griffe
 
 
 class NamedTupleSignatures(griffe.Extension):
-    """Gives every class that derives from NamedTuple alone the signature of its constructor."""
+    """Give every class that derives from NamedTuple alone the signature of its constructor."""
 
     def on_class(self, *, cls: griffe.Class, **kwargs: Any) -> None:
-        """Called once a class and its members are read."""
+        """Add the constructor once a class and its members are read."""
         if [str(base) for base in cls.bases] != ["NamedTuple"] or "__init__" in cls.members:
             return
         cls.labels.add("named tuple")
