@@ -11,7 +11,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 import synthetic
-from small_ctcn import settle
+from small_ctcn import randomize_norms
 from untrimmed.annotations.corpus import open_corpus
 from untrimmed.cli import app
 from untrimmed.detection import export as module
@@ -58,7 +58,7 @@ def detector_of(folder, model):
     recipe = synthetic.recipe_for(folder)
     recipe = replace(recipe, model=model or recipe.model, windows=replace(recipe.windows, mode="slide"))
     corpus = open_corpus(recipe.data)
-    network = settle(build_model(recipe, corpus, join_processes("cpu")))
+    network = randomize_norms(build_model(recipe, corpus, join_processes("cpu")))
     for branch in getattr(network, "sigmas", nn.ModuleList()).parameters():
         nn.init.normal_(branch, std=0.5)
     return Detector(network, recipe, synthetic.CHANNELS, corpus.dataset.classes, corpus.source)

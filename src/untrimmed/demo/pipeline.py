@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from untrimmed.demo.videos import ANNOTATIONS, DemoConfig, render_videos
-from untrimmed.detection.view import panel
+from untrimmed.detection.view import DETECTIONS, build_panel
 from untrimmed.evaluation.detection import DetectionScores
 from untrimmed.evaluation.tables import detection_tables
 from untrimmed.extraction.videos import extract
@@ -48,7 +48,10 @@ def run_demo(
     results, scores = trained.results, trained.scores
     if scores is None:
         raise RuntimeError("the demo's held-out videos hold no action")
-    panels = [panel(video, results[video], ground_truth[video], videos / f"{video}.mp4") for video in sorted(results)]
+    panels = [
+        build_panel(video, {DETECTIONS: results[video]}, ground_truth[video], videos / f"{video}.mp4")
+        for video in sorted(results)
+    ]
     notes = [f"{len(results)} held-out videos; the detector learned from the other {config.videos - len(results)}."]
     report = out / "report.html"
     write_report(report, "untrimmed: the demo", panels, detection_tables(scores), notes)

@@ -5,7 +5,7 @@ import math
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -19,12 +19,12 @@ from safetensors.torch import save_file
 
 from untrimmed import __version__
 from untrimmed.detection.card import Card, card_to_json, parse_card
-from untrimmed.detection.sources import file_of, open_source
+from untrimmed.detection.sources import detect_each, open_source
 from untrimmed.detection.video_scores import VideoScores
 from untrimmed.features.video_features import FeatureSource, VideoFeatures, check_finite
 from untrimmed.features.windows import Window
 from untrimmed.features.windows import cut_windows as cut_windows
-from untrimmed.io import BadInput, Progress, missing, track, whole
+from untrimmed.io import BadInput, Progress, missing, whole
 from untrimmed.models.base import Model, stack_windows
 from untrimmed.models.device import Precision, autocast, to_device, uses_bfloat16
 from untrimmed.models.suppression import suppress
@@ -106,34 +106,34 @@ class Detector:
         videos = open_source(Path(source), self.source, self.recipe.data, weights)
         if video_scores:
             video_scores.check(list(videos), self.classes)
-        timelines = {}
-        for video in track(videos, "detecting", progress, len(videos)):
-            features, name = videos[video], f"{source}: {video}"
-            timeline = (
-                self._weigh(video_scores, features, video, name) if video_scores else self.detect(features, name)
-            )
-            timelines[video] = replace(timeline, video=file_of(videos, video))
-        return Timelines(timelines)
 
-    def _weigh(self, video_scores: VideoScores, features: VideoFeatures, video: str, name: str) -> Timeline:
-        """Detect with candidates weighed by the video's own scores."""
-        self.check(features, name)
-        segments, scores = self.candidates(features)
-        weighed = video_scores.weigh(video, self.classes, scores)
-        return replace(self, classes=weighed.classes).suppress(segments, weighed.scores, features.duration)
+        def detect(video: str) -> Timeline:
+            features, name = videos[video], f"{source}: {video}"
+            if video_scores is None:
+                return self.detect(features, name)
+            self.check(features, name)
+            segments, scores = self.candidates(features)
+            return self.suppress(segments, scores, features.duration, video_scores, video)
+
+        return detect_each(videos, detect, progress)
 
     def suppress(
         self,
         segments: Float[np.ndarray, "candidates 2"],
         scores: Float[np.ndarray, "candidates classes"],
         duration: float,
+        video_scores: VideoScores | None = None,
+        video: str = "",
     ) -> Timeline:
-        """Suppress candidates of a video of `duration` seconds; what remains, as a timeline."""
+        """Suppress the candidates of a video of `duration` seconds, weighed by the scores of `video` where given."""
+        classes = self.classes
+        if video_scores:
+            classes, scores = video_scores.weigh(video, classes, scores)
         survivors = suppress(segments, scores, self.recipe.suppress)
         # Only here are segments cut to the video: where they reach beyond it, overlaps count all the same.
         bounds = survivors.segments.clip(0, duration)
         actions = tuple(
-            Action(float(start), float(end), self.classes[label], float(score))
+            Action(float(start), float(end), classes[label], float(score))
             for (start, end), label, score in zip(bounds, survivors.labels, survivors.scores, strict=True)
             if end > start
         )

@@ -1,6 +1,7 @@
 """Detectors for other programs: the network as an ONNX graph or a torch.export program, checked before it is kept.
 
-Exported are the raw outputs of a window, before decoding and suppression. An ONNX file holds the detector's header too, so that `untrimmed detect` needs nothing but it.
+Exported are the raw outputs of a window, before decoding and suppression. An ONNX file holds the detector's header
+too, so that `untrimmed detect` needs nothing but it.
 """
 
 import io
@@ -108,11 +109,6 @@ class _Plain(nn.Module):
         return tuple(self.network(x, mask))
 
 
-def _output_names(network: Model, channels: int) -> tuple[str, ...]:
-    with torch.inference_mode():
-        return type(network(*random_windows(network, channels, 1, seed=0)))._fields
-
-
 def _write_program(program: ExportedProgram, network: Model, detector: Detector, path: Path) -> None:
     content = io.BytesIO()
     with _quietly():
@@ -125,12 +121,13 @@ def _write_onnx(program: ExportedProgram, network: Model, detector: Detector, pa
     if size > LARGEST:
         raise BadInput(f"the network's {size:,} bytes are more than an ONNX file holds; export it to a .pt2 file")
     with torch.no_grad(), _quietly():
+        outputs = network(*random_windows(network, detector.channels, 1, seed=0))
         exported = torch.onnx.export(
             program,
             dynamo=True,
             opset_version=OPSET,
             input_names=INPUTS,
-            output_names=_output_names(network, detector.channels),
+            output_names=outputs._fields,
             verbose=False,
         )
     model = exported.model_proto  # pyright: ignore[reportOptionalMemberAccess]
@@ -157,7 +154,7 @@ def _check(network: Model, channels: int, written: Path, out: Path) -> None:
     x, mask = random_windows(network, channels, CHECKED, seed=1)
     with torch.inference_mode():
         expected = network(x, mask)
-    outputs = (_run_onnx if out.suffix == SUFFIX else _run_program)(written, x, mask)
+    outputs = _run(written, out.suffix, x, mask)
     worst = max(compare_outputs(expected, outputs), key=lambda difference: difference.off)
     if not worst.off <= TOLERANCE:
         raise BadInput(
@@ -183,16 +180,15 @@ def compare_outputs(expected: Any, outputs: Sequence[Tensor]) -> list[OutputErro
     return rows
 
 
-def _run_onnx(path: Path, x: Tensor, mask: Tensor) -> list[Tensor]:
+def _run(path: Path, suffix: str, x: Tensor, mask: Tensor) -> list[Tensor]:
+    """Run an exported network on windows."""
+    if suffix != SUFFIX:
+        with torch.inference_mode(), _quietly():
+            return list(torch.export.load(path).module()(x, mask))
     session = import_optional("onnxruntime", "export", "ONNX").InferenceSession(
         str(path), providers=["CPUExecutionProvider"]
     )
     return [torch.from_numpy(value) for value in session.run(None, {"x": x.numpy(), "mask": mask.numpy()})]
-
-
-def _run_program(path: Path, x: Tensor, mask: Tensor) -> list[Tensor]:
-    with torch.inference_mode(), _quietly():
-        return list(torch.export.load(path).module()(x, mask))
 
 
 @contextmanager

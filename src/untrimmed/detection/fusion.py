@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from untrimmed.detection.detector import Detector
-from untrimmed.detection.sources import file_of, open_source
+from untrimmed.detection.sources import detect_each, open_source
 from untrimmed.detection.video_scores import VideoScores
 from untrimmed.features.streams import LEEWAY
 from untrimmed.features.video_features import VideoFeatures
-from untrimmed.io import BadInput, Progress, track
+from untrimmed.io import BadInput, Progress
 from untrimmed.timeline import Timeline, Timelines
 
 
@@ -67,12 +67,12 @@ class Fusion:
                 )
         if video_scores:
             video_scores.check(list(first), self.detectors[0].classes)
-        timelines = {}
-        for video in track(first, "detecting", progress, len(first)):
-            features = [videos[video] for videos in streams]
-            timeline = self.detect(features, f"{sources[0]}: {video}", video_scores, video)
-            timelines[video] = replace(timeline, video=file_of(first, video))
-        return Timelines(timelines)
+
+        def detect(video: str) -> Timeline:
+            features, name = [videos[video] for videos in streams], f"{sources[0]}: {video}"
+            return self.detect(features, name, video_scores, video)
+
+        return detect_each(first, detect, progress)
 
     def detect(
         self,
@@ -87,11 +87,7 @@ class Fusion:
         Raises BadInput for features of another kind, and for such as do not show the same stretch of time.
         """
         segments, scores = self.candidates(features, name)
-        first = self.detectors[0]
-        if video_scores:
-            weighed = video_scores.weigh(video, first.classes, scores)
-            first, scores = replace(first, classes=weighed.classes), weighed.scores
-        return first.suppress(segments, scores, features[0].duration)
+        return self.detectors[0].suppress(segments, scores, features[0].duration, video_scores, video)
 
     def candidates(
         self, features: Sequence[VideoFeatures], name: str = "the video"

@@ -1,20 +1,16 @@
 """The Gaussian kernels that a GTAN detector lays over a video, in seconds, as a picture or a page."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from untrimmed.annotations.formats.activitynet import read_activitynet, read_activitynet_results
 from untrimmed.detection.detector import BATCH, Detector, split_batches
 from untrimmed.detection.sources import open_source
-from untrimmed.detection.view import panel
-from untrimmed.extraction.videos import find_videos
+from untrimmed.detection.view import DETECTIONS, read_timelines, view
 from untrimmed.features.video_features import VideoFeatures
 from untrimmed.features.windows import Window, cut_windows
 from untrimmed.io import BadInput, write_text
@@ -22,9 +18,8 @@ from untrimmed.models.base import stack_windows
 from untrimmed.models.gaussian_kernels import Kernels, group_kernels
 from untrimmed.models.gtan import GTAN
 from untrimmed.visualization.kernels import Kernel, KernelLayer, choose_layer, kernels_svg
-from untrimmed.visualization.report import write_report
+from untrimmed.visualization.timelines import GROUND_TRUTH
 
-DETECTIONS = "detections"
 MANY = 20
 """Detections of a picture without truth."""
 
@@ -39,14 +34,13 @@ def find_kernels(detector: Detector, features: VideoFeatures, name: str = "the v
     """
     network = require_gtan(detector)
     detector.check(features, name)
-    all_windows = list(cut_windows(features, detector.recipe.windows, network.length))
+    windows = list(cut_windows(features, detector.recipe.windows, network.length))
     kernels: list[list[Kernel]] = [[] for _ in network.levels]
-    found_layers = (one for several in split_batches(all_windows, BATCH) for one in _find_in_batch(network, several))
-    for window, (start, end), layers in zip(all_windows, _window_shares(all_windows), found_layers, strict=True):
-        for layer, several in zip(kernels, layers, strict=True):
-            inside = (_in_seconds(kernel, window, network.length) for kernel in several)
-            layer += [kernel for kernel in inside if start <= kernel.centre < end]
-    step, learned = all_windows[0].grid.step, network.config.kernels != "fixed"
+    by_window = (layers for batch in split_batches(windows, BATCH) for layers in _find_in_batch(network, batch))
+    for (start, end), layers in zip(_window_shares(windows), by_window, strict=True):
+        for layer, window_kernels in zip(kernels, layers, strict=True):
+            layer += [kernel for kernel in window_kernels if start <= kernel.centre < end]
+    step, learned = windows[0].grid.step, network.config.kernels != "fixed"
     return tuple(
         KernelLayer(i, step * network.length / level.cells, tuple(sorted(layer)), learned)
         for i, (level, layer) in enumerate(zip(network.levels, kernels, strict=True), start=1)
@@ -83,14 +77,14 @@ def write_kernels(
         raise BadInput(f"layer {layer}: the detector has layers 1 to {len(layers)}, the finest first")
     rows, many = {}, MANY
     if truth:
-        annotated = read_activitynet(truth).timelines
+        annotated = read_timelines(truth)
         if video not in annotated:
             raise BadInput(f"{truth}: has no video {video!r}; give the annotations that it is in, or none")
-        rows["truth"], many = annotated[video], max(1, len(annotated[video].actions))
+        rows[GROUND_TRUTH], many = annotated[video], max(1, len(annotated[video].actions))
     detections = detector.detect(features, f"{source}: {video}")
     rows[DETECTIONS] = detections.best(many)
     drawn_layer = layers[layer - 1] if layer is not None else choose_layer(layers, rows)
-    duration = rows["truth"].duration if truth else detections.duration
+    duration = rows[GROUND_TRUTH].duration if truth else detections.duration
     write_text(out, kernels_svg(duration, rows, drawn_layer, width=width))
     return out
 
@@ -105,16 +99,12 @@ def write_kernel_view(
 ) -> Path:
     """Write the report of a results file with the kernels of each video below its timelines, layer by layer."""
     require_gtan(detector)
-    detected = read_activitynet_results(results).timelines
-    annotated = read_activitynet(truth).timelines if truth else {}
-    files = {file.stem: file for file in find_videos(videos)} if videos else {}
-    features, panels = open_source(source, detector.source, detector.recipe.data), []
-    for video in sorted(detected):
-        layers = find_kernels(detector, _features_of(features, video, source), f"{source}: {video}")
-        plain = panel(video, detected[video], annotated.get(video), files.get(video))
-        panels.append(replace(plain, kernels=layers))
-    write_report(out, results.stem, panels, [])
-    return out
+    features = open_source(source, detector.source, detector.recipe.data)
+
+    def find_layers(video: str) -> tuple[KernelLayer, ...]:
+        return find_kernels(detector, _features_of(features, video, source), f"{source}: {video}")
+
+    return view(results, out, truth, videos, find_kernels=find_layers)
 
 
 def _features_of(videos: Mapping[str, VideoFeatures], video: str, source: Path) -> VideoFeatures:
@@ -123,20 +113,6 @@ def _features_of(videos: Mapping[str, VideoFeatures], video: str, source: Path) 
         names = sorted(videos)
         raise BadInput(f"{source}: has no video {video!r}; it has {len(names)}, such as {', '.join(names[:3])}")
     return videos[video]
-
-
-class _WindowKernel(NamedTuple):
-    """A kernel of one window: centre and width as fractions of the window."""
-
-    centre: float
-    sigma: float
-    members: int
-    score: float
-
-
-def _in_seconds(kernel: _WindowKernel, window: Window, length: int) -> Kernel:
-    centre = float(window.grid.seconds(kernel.centre * length))
-    return Kernel(centre, kernel.sigma * length * window.grid.step, kernel.members, kernel.score)
 
 
 def _window_shares(windows: Sequence[Window]) -> list[tuple[float, float]]:
@@ -148,8 +124,8 @@ def _window_shares(windows: Sequence[Window]) -> list[tuple[float, float]]:
 
 
 @torch.inference_mode()
-def _find_in_batch(network: GTAN, windows: list[Window]) -> Iterator[list[list[_WindowKernel]]]:
-    """Find the valid kernels of each window of a batch, layer by layer."""
+def _find_in_batch(network: GTAN, windows: list[Window]) -> Iterator[list[list[Kernel]]]:
+    """Find the valid kernels of each window of a batch, layer by layer, in seconds."""
     batch, device = stack_windows(windows), network.standardize.mean.device
     x, mask = batch.x.to(device), batch.mask.to(device)
     maps, real, kernels = network.compute_feature_maps(x, mask)
@@ -161,18 +137,20 @@ def _find_in_batch(network: GTAN, windows: list[Window]) -> Iterator[list[list[_
     # The boxes of a kernel lie side by side, and those of a layer too.
     per_kernel = best.unflatten(1, (-1, len(network.config.ratios))).amax(-1)
     scores = per_kernel.split([layer.centre.shape[1] for layer in kernels], 1)
-    for row in range(len(windows)):
-        yield [_kernels(*layer, row) for layer in zip(kernels, members, scores, strict=True)]
-
-
-def _kernels(layer: Kernels, members: Tensor, scores: Tensor, row: int) -> list[_WindowKernel]:
-    real = layer.valid[row].cpu()
-    parts = (layer.centre[row], layer.sigma[row], members[row], scores[row])
-    return [_WindowKernel(*values) for values in zip(*(part.cpu()[real].tolist() for part in parts), strict=True)]
+    for row, window in enumerate(windows):
+        layers = []
+        for layer, *counts in zip(kernels, members, scores, strict=True):
+            # Centre and width are fractions of the window.
+            centres = window.grid.seconds(layer.centre[row].double() * network.length)
+            widths = layer.sigma[row].double() * network.length * window.grid.step
+            columns = [values.cpu()[layer.valid[row].cpu()].tolist() for values in (centres, widths)]
+            columns += [values[row].cpu()[layer.valid[row].cpu()].tolist() for values in counts]
+            layers.append([Kernel(*values) for values in zip(*columns, strict=True)])
+        yield layers
 
 
 def _count_members(network: GTAN, real: list[Tensor], kernels: list[Kernels]) -> list[Int[Tensor, "batch kernels"]]:
-    """Of how many kernels each was merged, 1 for a cell's own: the network's decision, asked for again."""
+    """Count the kernels that each was merged from, 1 for a cell's own, by merging again as the network does."""
     cells = [layer.shape[1] for layer in real]
     single = [torch.ones_like(layer, dtype=torch.long) for layer in real]
     if network.config.kernels != "grouped":

@@ -1,6 +1,7 @@
 """Whatever a user points at, as features that a detector understands: a video, a feature file, a folder of either."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from untrimmed.annotations.corpus import DataConfig, open_features
@@ -12,7 +13,8 @@ from untrimmed.features.files import FEATURE_ENDINGS
 from untrimmed.features.folder import MANIFEST
 from untrimmed.features.streams import find_stream_folders
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
-from untrimmed.io import missing
+from untrimmed.io import Progress, missing, track
+from untrimmed.timeline import Timeline, Timelines
 
 
 class Videos(Mapping[str, VideoFeatures]):
@@ -49,9 +51,13 @@ def open_source(
     return Videos(find_videos(path), restore_config(source, weights))
 
 
-def file_of(videos: Mapping[str, VideoFeatures], video: str) -> Path | None:
-    """The file of a video; None where only its features are there."""
-    return videos.files[video] if isinstance(videos, Videos) else None
+def detect_each(
+    videos: Mapping[str, VideoFeatures], detect: Callable[[str], Timeline], progress: Progress | None
+) -> Timelines:
+    """Detect in one video after the other; the timeline of a video, not of features alone, names its file."""
+    files = videos.files if isinstance(videos, Videos) else {}
+    names = track(videos, "detecting", progress, len(videos))
+    return Timelines({video: replace(detect(video), video=files.get(video)) for video in names})
 
 
 def holds_features(path: Path, streams: Sequence[str] = ()) -> bool:

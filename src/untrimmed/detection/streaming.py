@@ -3,26 +3,25 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from jaxtyping import Float
 
 from untrimmed.detection.detector import Detector
 from untrimmed.detection.stream_suppression import StreamSuppression
-from untrimmed.extraction.extractor import Extractor
+from untrimmed.extraction.extractors import Extractor, create_extractor
 from untrimmed.extraction.settings import restore_config
-from untrimmed.extraction.video import create_extractor
 from untrimmed.features.video_features import VideoFeatures
 from untrimmed.features.windows import window_starts
 from untrimmed.io import BadInput
 from untrimmed.models.suppression import Suppressed
 from untrimmed.timeline import Action
 from untrimmed.video.live import Connection, classify_address
+from untrimmed.video.sampling import PictureConverter
+from untrimmed.video.threads import ONE_CV2_THREAD
 
 WINDOWS = 2.0
 """The default latency, in lengths of a window."""
@@ -153,16 +152,18 @@ class Watch:
         extractor = create_extractor(replace(restore_config(self.detector.source, self.weights), device=self.device))
         previous, tries = None, 0
         while True:
-            connection = Connection(self.address, extractor.create_pictures(), extractor.sample_snippets)
+            connection = Connection(self.address, PictureConverter(extractor.size), extractor.sample_snippets)
             fault = None
             try:
-                with _one_stripe():
+                with ONE_CV2_THREAD:  # as extraction computes flow
                     yield from self._watch_once(connection, extractor, previous)
             except BadInput as error:
                 fault = error
             if connection.end:
                 previous, tries = connection, 0
-            if not self._is_lost(fault) or tries == self.reconnect:
+            # By HTTP, a source that ends has sent everything; other network sources may come back.
+            breaks = classify_address(self.address) == "network" and (fault or not self.address.startswith("http"))
+            if not breaks or tries == self.reconnect:
                 break
             tries += 1
             reason = fault or f"{self.address}: has ended"
@@ -170,12 +171,6 @@ class Watch:
             time.sleep(min(tries - 1, _LONGEST_PAUSE))
         if fault:
             raise fault
-
-    def _is_lost(self, fault: BadInput | None) -> bool:
-        """Whether a source is gone that may come back."""
-        return classify_address(self.address) == "network" and (
-            fault is not None or not self.address.startswith("http")
-        )
 
     def _watch_once(
         self, connection: Connection, extractor: Extractor, previous: Connection | None
@@ -216,14 +211,3 @@ class Watch:
         self.gaps.append((self.seconds, self.seconds + gap))
         self.tell(f"{self.address}: is back; nothing was seen from {self.seconds:.1f} to {self.seconds + gap:.1f} s")
         return gap
-
-
-@contextmanager
-def _one_stripe() -> Iterator[None]:
-    """Compute flow as extraction does: in one stripe a thread, and the stripes show."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
