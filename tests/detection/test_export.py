@@ -136,8 +136,8 @@ def test_files_name_no_path_of_the_machine(detectors, folder, tmp_path):
 
 def test_a_network_that_came_out_differently_is_not_written(folder, tmp_path, monkeypatch):
     detector = detector_of(folder, MODELS["ssad"])
-    run = module._run_onnx
-    monkeypatch.setattr(module, "_run_onnx", lambda *a: [o + 0.1 if o.is_floating_point() else o for o in run(*a)])
+    run = module._run
+    monkeypatch.setattr(module, "_run", lambda *a: [o + 0.1 if o.is_floating_point() else o for o in run(*a)])
     with pytest.raises(BadInput, match=r"d\.onnx: \w+ of the exported network is off by .* nothing was written"):
         export_detector(detector, tmp_path / "d.onnx")
     assert list(tmp_path.iterdir()) == []
@@ -162,7 +162,7 @@ def test_too_many_weights_are_refused_with_the_other_form(folder, tmp_path, monk
 @pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
 def test_an_absent_package_is_one_sentence(package, detectors, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(BadInput, match=rf"{package} is not installed; run: pip install 'untrimmed\[export\]'"):
+    with pytest.raises(BadInput, match=rf"ONNX needs the package {package}; run `pip install .untrimmed\[export\].`"):
         export_detector(detectors("ssad")[0], tmp_path / "d.onnx")
 
 

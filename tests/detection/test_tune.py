@@ -40,7 +40,7 @@ def detector(recipe, folder):
 
 @pytest.fixture(scope="module")
 def tuned(detector, recipe):
-    return tune(detector, recipe.data, quiet=True)
+    return tune(detector, recipe.data)
 
 
 def test_the_figures_are_those_of_detecting(tuned, detector, recipe):
@@ -70,9 +70,9 @@ def test_candidates_on_disk_are_those_in_memory(tuned, detector, recipe, monkeyp
     monkeypatch.setattr(module, "ROUNDS", 1)
     few = {"method": module.TRIED["method"][:2], "floor": module.TRIED["floor"]}
     monkeypatch.setattr(module, "TRIED", few)
-    on_disk = tune(detector, recipe.data, quiet=True)
+    on_disk = tune(detector, recipe.data)
     monkeypatch.setattr(module, "HELD", 2**29)
-    assert on_disk.trials == tune(detector, recipe.data, quiet=True).trials
+    assert on_disk.trials == tune(detector, recipe.data).trials
     assert on_disk.before == tuned.before
 
 
@@ -105,7 +105,7 @@ def test_notes_say_what_the_figures_are_worth(detector, recipe):
 
 def test_classes_that_the_detector_does_not_know_are_refused(detector, recipe):
     with pytest.raises(BadInput, match="none of the detector's classes, such as 'a'"):
-        tune(replace(detector, classes=("a", "b", "c")), recipe.data, quiet=True)
+        tune(replace(detector, classes=("a", "b", "c")), recipe.data)
 
 
 def test_the_command_writes_a_new_detector_and_leaves_the_old(detector, recipe, folder, monkeypatch):
