@@ -112,7 +112,7 @@ def test_the_command_writes_a_new_detector_and_leaves_the_old(detector, recipe, 
     monkeypatch.setattr(module, "TRIED", {"method": module.TRIED["method"][:3], "floor": module.TRIED["floor"][:1]})
     old = folder / "run" / "detector.safetensors"
     content = old.read_bytes()
-    words = ["tune", str(old), str(folder / "recipe.toml"), "--subset", "validation", "--quiet"]
+    words = ["tune", str(old), str(folder / "recipe.toml"), "--subset", "validation"]
     done = CliRunner().invoke(app, [*words, "--json", str(folder / "t.json")])
     assert done.exit_code == 0, done.output
     assert old.read_bytes() == content
