@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from untrimmed.annotations.annotations import Annotations, Hints
-from untrimmed.annotations.durations import open_durations
 from untrimmed.annotations.formats import activitynet
 from untrimmed.annotations.formats.audacity import read_audacity, write_audacity
 from untrimmed.annotations.formats.boris import read_boris, write_boris
@@ -20,14 +19,16 @@ from untrimmed.annotations.formats.folders import write_files
 from untrimmed.annotations.formats.labels import fit_cue, fit_labels, fit_line, fit_list, fit_xml, tidy_label
 from untrimmed.annotations.formats.labelstudio import read_labelstudio, write_labelstudio
 from untrimmed.annotations.formats.srt import read_srt, write_srt
-from untrimmed.annotations.formats.tables import read_tabular, write_tabular
+from untrimmed.annotations.formats.tables import read_duration_table, read_tabular, write_tabular
 from untrimmed.annotations.formats.textgrid import read_textgrid, write_textgrid
 from untrimmed.annotations.formats.thumos import read_thumos, write_thumos
 from untrimmed.annotations.formats.via import read_via, write_via
 from untrimmed.annotations.formats.vtt import read_vtt, write_vtt
 from untrimmed.annotations.sniff import choose_written_format, sniff_format
-from untrimmed.io import BadInput
+from untrimmed.io import BadInput, missing
 from untrimmed.timeline import Timeline, classes_of
+from untrimmed.video.containers import VIDEO_ENDINGS
+from untrimmed.video.probe import probe_video
 
 SCORES, LENGTHS, SUBSETS, EMPTY, MARKS = "scores", "lengths", "subsets", "videos without actions", "ambiguous marks"
 """What a format may have no place for."""
@@ -76,7 +77,10 @@ class Conversion:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was guessed in reading, dropped, and lost in writing."""
-        return (*self.annotations.notes, *_count_dropped(self.annotations), *self.written.notes)
+        rows = self.annotations.dropped
+        more = [f"and {len(rows) - EXAMPLES:,} more"] if len(rows) > EXAMPLES else []
+        dropped = f"{len(rows):,} dropped: {'; '.join([*map(str, rows[:EXAMPLES]), *more])}"
+        return (*self.annotations.notes, *([dropped] if rows else []), *self.written.notes)
 
     def to_json(self) -> dict[str, Any]:
         """Convert to plain values: what was written, counts, notes."""
@@ -164,6 +168,34 @@ def write_annotations(
     return Written(path, name, tuple(notes))
 
 
+def open_durations(path: str | Path | None) -> Mapping[str, float]:
+    """Open the lengths in seconds, by video, of the videos in a folder or in a table; none for None."""
+    if path is None:
+        return {}
+    path = Path(path)
+    if not path.exists():
+        raise missing(path, "folder of videos or table of durations")
+    return VideoDurations(path) if path.is_dir() else read_duration_table(path)
+
+
+class VideoDurations(Mapping[str, float]):
+    """Seconds of the videos in a folder, by their names without ending; a file is opened when its length is read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files = {file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() in VIDEO_ENDINGS}
+        if not self._files:
+            raise BadInput(f"{folder}: holds no video; files that end in {', '.join(VIDEO_ENDINGS)} were looked for")
+
+    def __getitem__(self, video: str) -> float:
+        return probe_video(self._files[video]).duration
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
 def check_rate(fps: float | None) -> float | None:
     """Return frames a second. Raises BadInput for a number that is no rate."""
     if fps is not None and not 0 < fps <= 1e6:
@@ -191,13 +223,6 @@ def _list_losses(target: Format, annotations: Annotations, rate: float | None) -
         yield f"{format_videos(empty)} without actions: left out, as {target.title} has no place for such"
     if times := target.by_rate if rate and target.by_rate else target.times:
         yield f"times are rounded to {times}"
-
-
-def _count_dropped(annotations: Annotations) -> Iterator[str]:
-    rows = annotations.dropped
-    if rows:
-        more = [f"and {len(rows) - EXAMPLES:,} more"] if len(rows) > EXAMPLES else []
-        yield f"{len(rows):,} dropped: {'; '.join([*map(str, rows[:EXAMPLES]), *more])}"
 
 
 def _count(count: int, singular: str, plural: str) -> str:

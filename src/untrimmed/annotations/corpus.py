@@ -142,7 +142,12 @@ def refuse_wrong_rate(
     Single videos may well differ, as ActivityNet's with missing frames do.
     """
     sample = videos[:: max(1, len(videos) // RATE_VIDEOS)][:RATE_VIDEOS]
-    odd = [video for video in sample if not _ends_with(features[video], ground_truth[video].duration)]
+    odd = []
+    for video in sample:
+        grid, duration = features[video].grid, ground_truth[video].duration
+        remainder = 2 * grid.step + grid.span  # what does not fill a snippet is left out at the end
+        if abs(features[video].end - duration) > max(RATE_LEEWAY * duration, remainder):
+            odd.append(video)
     if len(odd) * 2 <= len(sample):
         return
     first, duration = features[odd[0]], ground_truth[odd[0]].duration
@@ -191,12 +196,6 @@ def _advise_extraction(config: DataConfig) -> str:
 
 def _as_tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else value
-
-
-def _ends_with(features: VideoFeatures, duration: float) -> bool:
-    grid = features.grid
-    remainder = 2 * grid.step + grid.span  # what does not fill a snippet is left out at the end
-    return abs(features.end - duration) <= max(RATE_LEEWAY * duration, remainder)
 
 
 def _expand(key: str, text: str) -> Path:

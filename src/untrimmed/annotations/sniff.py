@@ -39,7 +39,10 @@ def sniff_format(path: str | Path) -> str:
     if ending == ".json":
         return _sniff_json(read_json(path))
     if ending == ".csv":
-        return _sniff_csv(path)
+        columns = {cell.strip(' "') for cell in _read_first_line(path).split(",")}
+        if {"start_timestamp", "verb", "noun"} <= columns:
+            return "epic"
+        return "charades" if {"id", "actions", "length"} <= columns else "table"
     if ending == ".txt":
         return _sniff_text(path)
     endings = ", ".join((*BY_ENDING, *BY_CONTENT))
@@ -78,13 +81,6 @@ def _sniff_json(content: Any) -> str:
     if "behaviors_conf" in keys:
         return "boris"
     return "via" if {"metadata", "file", "view"} <= set(keys) else "activitynet"
-
-
-def _sniff_csv(path: Path) -> str:
-    columns = {cell.strip(' "') for cell in _read_first_line(path).split(",")}
-    if {"start_timestamp", "verb", "noun"} <= columns:
-        return "epic"
-    return "charades" if {"id", "actions", "length"} <= columns else "table"
 
 
 def _sniff_text(path: Path) -> str:

@@ -1,6 +1,6 @@
 """What a data set is: classes, the ground truth of each video, splits, and the protocol of its evaluation."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,26 +78,22 @@ def read_json_dataset(path: str | Path, protocol: str, classes: tuple[str, ...] 
 
 
 def build_dataset(path: Path, annotations: Annotations, protocol: str, classes: tuple[str, ...] = ()) -> Dataset:
-    """Build a data set from annotations; where no video has a subset, all are in the split `all`."""
+    """Build a data set from annotations; where no video has a subset, all are in the split `all`.
+
+    Videos of a split keep the file's order. Raises BadInput where only some videos have a subset.
+    """
     classes = classes or annotations.classes or classes_of(annotations.timelines.values())
     if not classes:
         raise BadInput(
             f"{path}: has no usable annotation in any of its {len(annotations.timelines)} videos; add some"
         )
-    splits = build_splits(path, annotations.timelines, annotations.subsets)
-    return Dataset(classes, annotations.timelines, splits, protocol, annotations.dropped)
-
-
-def build_splits(path: Path, videos: Iterable[str], subsets: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """List the videos of each subset, in the file's order. Raises BadInput where only some videos have a subset."""
-    if not subsets:
-        return {WHOLE: tuple(videos)}
-    splits: dict[str, list[str]] = {}
-    for video in videos:
-        if video not in subsets:
+    members: dict[str, list[str]] = {} if annotations.subsets else {WHOLE: []}
+    for video in annotations.timelines:
+        if annotations.subsets and video not in annotations.subsets:
             raise BadInput(f"{path}: video {video!r} has no 'subset', but other videos have; give it one")
-        splits.setdefault(subsets[video], []).append(video)
-    return {name: tuple(splits[name]) for name in sorted(splits)}
+        members.setdefault(annotations.subsets.get(video, WHOLE), []).append(video)
+    splits = {name: tuple(members[name]) for name in sorted(members)}
+    return Dataset(classes, annotations.timelines, splits, protocol, annotations.dropped)
 
 
 def find_annotation_file(path: str | Path) -> Path:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from untrimmed.annotations.annotations import Annotations, Row, build_timelines, find_last_end, split_usable
 from untrimmed.annotations.formats.json_parts import as_text, to_number, to_positive
 from untrimmed.io import BadInput, read_json, write_json
-from untrimmed.timeline import Action, Timeline
+from untrimmed.timeline import Timeline
 
 VERSION = "VERSION 1.3"
 """What the official programs expect in a file; nothing in the format depends on it."""
@@ -55,7 +55,7 @@ def write_activitynet(
     """Write annotations as ActivityNet does, with all digits and without scores, as an annotation is certain."""
     database = {}
     for video, timeline in timelines.items():
-        annotations = [{"label": action.label, "segment": _write_segment(action)} for action in timeline.actions]
+        annotations = [{"label": a.label, "segment": [float(a.start), float(a.end)]} for a in timeline.actions]
         subset = {"subset": subsets[video]} if subsets and video in subsets else {}
         database[video] = {**subset, "duration": float(timeline.duration), "annotations": annotations}
     write_json(Path(path), {"version": VERSION, "database": database})
@@ -94,8 +94,8 @@ def write_activitynet_results(path: str | Path, timelines: Mapping[str, Timeline
     """Write detections in the form that ActivityNet's server takes, with all digits, and the videos' lengths."""
     results = {
         video: [
-            {"label": action.label, "score": float(action.score), "segment": _write_segment(action)}
-            for action in timeline.actions
+            {"label": a.label, "score": float(a.score), "segment": [float(a.start), float(a.end)]}
+            for a in timeline.actions
         ]
         for video, timeline in timelines.items()
     }
@@ -161,7 +161,3 @@ def _read_classes(path: Path, content: dict[str, Any]) -> tuple[str, ...]:
     if not isinstance(classes, list) or len(set(map(str, classes))) != len(classes):
         raise BadInput(f"{path}: 'classes' is {short(classes)}; a list of different labels was expected")
     return tuple(as_text(f"{path}: a class", label, empty=False) for label in classes)
-
-
-def _write_segment(action: Action) -> list[float]:
-    return [float(action.start), float(action.end)]

@@ -1,6 +1,6 @@
 """BORIS projects (`.boris`): observations of videos, whose state events come in pairs of a start and a stop."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -52,15 +52,15 @@ def read_boris(path: Path, hints: Hints) -> Content:
     for name, item in as_object(f"{path}: 'observations'", project.get("observations")).items():
         place = f"{path}: observation {name!r}"
         observation = _read_observation(place, name, as_object(place, item), points)
-        pairs = pair_events(name, observation.events)
-        dropped += [replace(row, video=observation.find_part(row.start).video) for row in pairs.dropped]
+        pairs, unpaired = pair_events(name, observation.events)
+        dropped += [replace(row, video=observation.find_part(row.start).video) for row in unpaired]
         for part in observation.parts:
             if first := owner.get(part.video):
                 raise BadInput(f"{place} is of video {part.video!r}, and so is {first!r}; leave one of them out")
             owner[part.video] = name
             rows[part.video] = [
                 row._replace(start=row.start - part.begin, end=row.end - part.begin)
-                for row in pairs.rows
+                for row in pairs
                 if observation.find_part(row.start) == part
             ]
             if part.length:
@@ -71,7 +71,9 @@ def read_boris(path: Path, hints: Hints) -> Content:
 def write_boris(path: Path, annotations: Annotations, fps: float | None) -> None:
     """Write a project of one observation a video; actions of one label that overlap get subjects of their own."""
     timelines = annotations.timelines
-    behaviours = {str(number): _write_behaviour(label) for number, label in enumerate(classes_of(timelines.values()))}
+    empty = dict.fromkeys(("key", "description", "color", "category", "modifiers", "excluded", "coding map"), "")
+    labels = enumerate(classes_of(timelines.values()))
+    behaviours = {str(number): {"type": "State event", "code": label, **empty} for number, label in labels}
     events = {video: _write_events(timeline) for video, timeline in timelines.items()}
     subjects = sorted({subject for listed in events.values() for _, subject, *_ in listed if subject})
     project = {
@@ -114,7 +116,12 @@ def _read_observation(place: str, name: str, item: Mapping[str, Any], points: se
         offset += as_number(f"{place}: the time of creation of {files[0]!r}", created.get(files[0]))
     listed = as_list(f"{place}: 'events'", item.get("events"))
     events = tuple(_read_event(f"{place}: event {n}", event, offset, points) for n, event in enumerate(listed))
-    parts = _build_parts(place, files, [to_positive(lengths.get(file)) for file in files])
+    seconds = [to_positive(lengths.get(file)) for file in files]
+    if not all(seconds[:-1]):
+        raise BadInput(f"{place} has several files of which one has no length; open it in BORIS, and save it")
+    begins = accumulate((length or 0.0 for length in seconds[:-1]), initial=0.0)
+    files_in_time = zip(files, begins, seconds, strict=False)
+    parts = tuple(MediaPart(media_name(file), begin, length) for file, begin, length in files_in_time)
     return Observation(parts or (MediaPart(name, 0.0, None),), events)
 
 
@@ -125,19 +132,6 @@ def _read_event(place: str, event: Any, offset: float, points: set[str]) -> Even
     code = as_text(f"{place}: its behaviour", cells[2])
     time = as_number(f"{place}: its time", cells[0]) - offset
     return Event(time, tidy_label(code), POINT if code in points else EITHER, (str(cells[1]), str(cells[3:4])))
-
-
-def _build_parts(place: str, files: Sequence[str], lengths: Sequence[float | None]) -> tuple[MediaPart, ...]:
-    if not all(lengths[:-1]):
-        raise BadInput(f"{place} has several files of which one has no length; open it in BORIS, and save it")
-    begins = accumulate((length or 0.0 for length in lengths[:-1]), initial=0.0)
-    parts = zip(files, begins, lengths, strict=False)
-    return tuple(MediaPart(media_name(file), begin, length) for file, begin, length in parts)
-
-
-def _write_behaviour(label: str) -> dict[str, str]:
-    empty = dict.fromkeys(("key", "description", "color", "category", "modifiers", "excluded", "coding map"), "")
-    return {"type": "State event", "code": label, **empty}
 
 
 def _write_events(timeline: Timeline) -> list[list[Any]]:

@@ -9,7 +9,6 @@ from untrimmed.annotations.formats.csv_table import read_table, write_table
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import parse_number
 from untrimmed.io import BadInput
-from untrimmed.timeline import Timeline
 
 COLUMNS = (
     *("id", "subject", "scene", "quality", "relevance", "verified", "script", "objects"),
@@ -41,12 +40,11 @@ def read_charades(path: Path, hints: Hints) -> Content:
 
 def write_charades(path: Path, annotations: Annotations, fps: float | None) -> None:
     """Write a line a video, times and lengths with all digits."""
-    timelines = annotations.timelines.items()
-    write_table(path, COLUMNS, ((v, *[""] * 8, _list_actions(t), float(t.duration)) for v, t in timelines))
-
-
-def _list_actions(timeline: Timeline) -> str:
-    return ";".join(f"{a.label} {float(a.start)!r} {float(a.end)!r}" for a in timeline.actions)
+    lines = []
+    for video, timeline in annotations.timelines.items():
+        actions = ";".join(f"{a.label} {float(a.start)!r} {float(a.end)!r}" for a in timeline.actions)
+        lines.append((video, *[""] * 8, actions, float(timeline.duration)))
+    write_table(path, COLUMNS, lines)
 
 
 def _read_action(path: Path, number: int, item: str) -> Row:

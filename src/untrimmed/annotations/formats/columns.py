@@ -1,7 +1,7 @@
 """What the columns of a stranger's table mean, guessed from their names."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def guess_columns(path: Path, names: Sequence[str], label: str | None = None) ->
 
     Raises BadInput where there is no label or no time, with the names that there are.
     """
-    labels = _find_label(path, names, label) if label else _find_columns(names, LABELS)
+    labels = _find_label(path, names, label) if label else _find_columns(names, [LABELS])
     start, end = _find_time(names, STARTS), _find_time(names, ENDS)
     if end is None and start and "onset" in start.name.lower():
         end = _find_time(names, ("offset",))
@@ -106,7 +106,7 @@ def guess_columns(path: Path, names: Sequence[str], label: str | None = None) ->
         video_length=_find_time(names, VIDEO_LENGTHS),
         subset=_find_column(names, SUBSETS),
         fps=_find_column(names, RATES),
-        subjects=tuple(c for name in SUBJECTS for c in _find_columns(names, (name,))) if start is None else (),
+        subjects=_find_columns(names, [(name,) for name in SUBJECTS]) if start is None else (),
     )
     listed = ", ".join(names)
     if not labels:
@@ -138,9 +138,8 @@ def _find_label(path: Path, names: Sequence[str], label: str) -> tuple[Column, .
     return tuple(Column(names.index(name), name) for name in labels)
 
 
-def _find_columns(names: Sequence[str], candidates: Sequence[str]) -> tuple[Column, ...]:
-    column = _find_column(names, candidates)
-    return (column,) if column else ()
+def _find_columns(names: Sequence[str], meanings: Sequence[Sequence[str]]) -> tuple[Column, ...]:
+    return tuple(filter(None, (_find_column(names, candidates) for candidates in meanings)))
 
 
 def _find_column(names: Sequence[str], candidates: Sequence[str]) -> Column | None:
@@ -152,18 +151,16 @@ def _find_column(names: Sequence[str], candidates: Sequence[str]) -> Column | No
 
 def _find_time(names: Sequence[str], candidates: Sequence[str], needed: str = "") -> Column | None:
     """Find a column of time whose name, without units and words like `time`, is in `candidates`; seconds first."""
-    columns = list(_strip_units(names, needed))
+    columns: list[tuple[Column, str]] = []
+    for index, name in enumerate(names):
+        words = _split_words(name)
+        if needed in words or not needed:
+            unit = next((_UNITS[word] for word in words if word in _UNITS), "")
+            plain = "_".join(word for word in words if word not in _UNITS and word not in _TIMES)
+            columns.append((Column(index, name, unit), plain))
     for unit in _PREFERENCE:
         for candidate in candidates:
             for column, name in columns:
                 if column.unit == unit and name == candidate:
                     return column
     return None
-
-
-def _strip_units(names: Sequence[str], needed: str) -> Iterator[tuple[Column, str]]:
-    for index, name in enumerate(names):
-        words = _split_words(name)
-        if needed in words or not needed:
-            unit = next((_UNITS[word] for word in words if word in _UNITS), "")
-            yield Column(index, name, unit), "_".join(w for w in words if w not in _UNITS and w not in _TIMES)

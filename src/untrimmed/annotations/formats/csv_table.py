@@ -62,7 +62,16 @@ def read_table(path: Path) -> DelimitedTable:
     if (heading := next(lines, None)) is None:
         raise BadInput(f"{path}: is empty; a line that names columns was expected")
     columns = tuple(" ".join(cell.split()) for cell in heading.cells)
-    return DelimitedTable(columns, tuple(_fit_width(line, len(columns)) for line in lines), delimiter)
+    rows = []
+    for line in lines:
+        cells = line.cells
+        # Empty cells behind the last column are nothing.
+        while len(cells) > len(columns) and not cells[-1].strip():
+            cells = cells[:-1]
+        if len(cells) != len(columns):
+            raise BadInput(f"{path}: line {line.number} has {len(cells)} cells for {len(columns)} columns; fix it")
+        rows.append(line._replace(cells=cells))
+    return DelimitedTable(columns, tuple(rows), delimiter)
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], delimiter: str = ",") -> None:
@@ -80,13 +89,3 @@ def _split_lines(path: Path, text: str, delimiter: str) -> Iterator[TableLine]:
                 yield TableLine(path, reader.line_num, tuple(cells))
     except csv.Error as error:
         raise BadInput(f"{path}: line {reader.line_num} cannot be parted into cells ({error}); fix it") from None
-
-
-def _fit_width(line: TableLine, width: int) -> TableLine:
-    """Drop empty cells behind the last column. Raises BadInput for a line of another width."""
-    cells = line.cells
-    while len(cells) > width and not cells[-1].strip():
-        cells = cells[:-1]
-    if len(cells) != width:
-        raise BadInput(f"{line.path}: line {line.number} has {len(cells)} cells for {width} columns; fix it")
-    return line._replace(cells=cells)

@@ -10,7 +10,7 @@ from untrimmed.annotations.annotations import Hints, Row
 from untrimmed.annotations.formats.content import Content, media_name
 from untrimmed.annotations.formats.json_parts import to_positive
 from untrimmed.annotations.formats.labels import round_to_ticks, tidy_label
-from untrimmed.annotations.formats.xml import escape_text, read_xml
+from untrimmed.annotations.formats.text import escape_text, read_xml
 from untrimmed.io import BadInput, write_text
 from untrimmed.timeline import Timeline
 
@@ -29,7 +29,8 @@ def read_cvat(path: Path, hints: Hints) -> Content:
         raise BadInput(f"{path}: is CVAT for images; export the task as 'CVAT for video 1.1'")
     if len(root.findall("meta/project/tasks/task")) > 1:
         raise BadInput(f"{path}: is a project of several tasks; export each task by itself")
-    rate = hints.fps or _find_rate(root)
+    rates = (item.text for item in root.iterfind("meta//*") if item.tag in RATES)
+    rate = hints.fps or next(filter(None, map(to_positive, rates)), None)
     if rate is None:
         raise BadInput(f"{path}: counts in frames and states no rate; give frames a second, as in --fps 25")
     step = _find_step(root)
@@ -57,17 +58,16 @@ def write_cvat(path: Path, video: str, timeline: Timeline, fps: float | None) ->
         f"<start_frame>0</start_frame>\n<stop_frame>{size - 1}</stop_frame>\n<frame_filter></frame_filter>",
         f"<labels>\n{names}</labels>\n</task>\n<source>{source}</source>\n<fps>{fps!r}</fps>\n</meta>",
     ]
-    tracks = [_write_track(number, row, size) for number, row in enumerate(rows)]
+    tracks = []
+    for number, row in enumerate(rows):
+        tracks.append(f'<track id="{number}" label={quoteattr(row.label)} source="manual">')
+        first, last = int(row.start), int(row.end) - 1
+        tracks += [_write_box(frame, outside=False) for frame in sorted({first, last})]
+        if last + 1 < size:
+            tracks.append(_write_box(last + 1, outside=True))
+        tracks.append("</track>")
     head = '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>'
     write_text(path, "\n".join([head, *meta, *tracks, "</annotations>", ""]))
-
-
-def _write_track(number: int, row: Row, size: int) -> str:
-    first, last = int(row.start), int(row.end) - 1
-    boxes = [_write_box(frame, outside=False) for frame in sorted({first, last})]
-    if last + 1 < size:
-        boxes.append(_write_box(last + 1, outside=True))
-    return "\n".join([f'<track id="{number}" label={quoteattr(row.label)} source="manual">', *boxes, "</track>"])
 
 
 def _write_box(frame: int, outside: bool) -> str:
@@ -77,8 +77,13 @@ def _write_box(frame: int, outside: bool) -> str:
 
 def _find_runs(place: str, track: Element, step: int) -> Iterator[tuple[int, int]]:
     """Yield first frame and the one after the last of every run of shapes that are not outside."""
-    shapes = [shape for shape in track if shape.get("frame") is not None]
-    outsides = {_read_frame(place, shape): shape.get("outside") == "1" for shape in shapes}
+    outsides: dict[int, bool] = {}
+    for shape in track:
+        if (word := shape.get("frame")) is None:
+            continue
+        if not re.fullmatch(r"[0-9]{1,12}", word):
+            raise BadInput(f"{place} has a shape in frame {word[:20]!r}; a whole number was expected")
+        outsides[int(word)] = shape.get("outside") == "1"
     first = last = None
     for frame, outside in sorted(outsides.items()):
         if not outside:
@@ -88,18 +93,6 @@ def _find_runs(place: str, track: Element, step: int) -> Iterator[tuple[int, int
             first = None
     if first is not None and last is not None:
         yield first, last + step
-
-
-def _read_frame(place: str, shape: Element) -> int:
-    word = shape.get("frame", "")
-    if not re.fullmatch(r"[0-9]{1,12}", word):
-        raise BadInput(f"{place} has a shape in frame {word[:20]!r}; a whole number was expected")
-    return int(word)
-
-
-def _find_rate(root: Element) -> float | None:
-    texts = (item.text for item in root.iterfind("meta//*") if item.tag in RATES)
-    return next(filter(None, map(to_positive, texts)), None)
 
 
 def _find_step(root: Element) -> int:

@@ -1,7 +1,6 @@
 """ELAN's `.eaf`: one video a file, tiers of annotations between slots of time in milliseconds."""
 
 import math
-from collections import Counter
 from pathlib import Path
 from urllib.parse import quote
 from xml.etree.ElementTree import Element
@@ -11,7 +10,7 @@ from untrimmed.annotations.annotations import Dropped, Hints, Row
 from untrimmed.annotations.formats.content import Content, media_name
 from untrimmed.annotations.formats.json_parts import to_number, to_positive
 from untrimmed.annotations.formats.labels import assign_lanes, round_to_ticks, tidy_label
-from untrimmed.annotations.formats.xml import escape_text, read_xml
+from untrimmed.annotations.formats.text import escape_text, read_xml
 from untrimmed.io import write_text
 from untrimmed.timeline import Timeline
 
@@ -55,18 +54,15 @@ def read_eaf(path: Path, hints: Hints) -> Content:
 
 
 def _list_notes(root: Element) -> tuple[str, ...]:
-    referring: Counter[str] = Counter()
-    nameless: Counter[str] = Counter()
-    for tier in root.iterfind("TIER"):
-        name = tier.get("TIER_ID", "")
-        referring[name] += len(tier.findall("ANNOTATION/REF_ANNOTATION"))
-        nameless[name] += sum(not _read_value(item) for item in tier.iterfind("ANNOTATION/ALIGNABLE_ANNOTATION"))
+    tiers = [(tier.get("TIER_ID", ""), tier) for tier in root.iterfind("TIER")]
+    referring = [name for name, tier in tiers if tier.find("ANNOTATION/REF_ANNOTATION") is not None]
+    aligned = "ANNOTATION/ALIGNABLE_ANNOTATION"
+    nameless = [name for name, tier in tiers if not all(map(_read_value, tier.iterfind(aligned)))]
     sentences = {
         "tiers without times of their own are left aside": referring,
         "annotations without a value are labelled by their tier": nameless,
     }
-    tiers = {sentence: [name for name, count in counts.items() if count] for sentence, counts in sentences.items()}
-    return tuple(f"{sentence}: {', '.join(names)}" for sentence, names in tiers.items() if names)
+    return tuple(f"{text}: {', '.join(dict.fromkeys(names))}" for text, names in sentences.items() if names)
 
 
 def _read_value(item: Element) -> str:
@@ -91,20 +87,15 @@ def write_eaf(path: Path, video: str, timeline: Timeline, fps: float | None) -> 
         body.append(f'<TIER LINGUISTIC_TYPE_REF="default-lt" TIER_ID="{name}">')
         for row in lane:
             first, second = len(slots) + 1, len(slots) + 2
-            slots += [_write_slot(first, row.start), _write_slot(second, row.end)]
-            body.append(_write_annotation(first, second, row.label))
+            for slot, milliseconds in ((first, row.start), (second, row.end)):
+                slots.append(f'<TIME_SLOT TIME_SLOT_ID="ts{slot}" TIME_VALUE="{milliseconds:.0f}"/>')
+            references = f'TIME_SLOT_REF1="ts{first}" TIME_SLOT_REF2="ts{second}"'
+            value = f"<ANNOTATION_VALUE>{escape_text(row.label)}</ANNOTATION_VALUE>"
+            aligned = (
+                f'<ALIGNABLE_ANNOTATION ANNOTATION_ID="a{second // 2}" {references}>{value}</ALIGNABLE_ANNOTATION>'
+            )
+            body.append(f"<ANNOTATION>{aligned}</ANNOTATION>")
         body.append("</TIER>")
     foot = ['<LINGUISTIC_TYPE GRAPHIC_REFERENCES="false" LINGUISTIC_TYPE_ID="default-lt" TIME_ALIGNABLE="true"/>']
     lines = [_HEAD, *header, "<TIME_ORDER>", *slots, "</TIME_ORDER>", *body, *foot, "</ANNOTATION_DOCUMENT>", ""]
     write_text(path, "\n".join(lines))
-
-
-def _write_slot(number: int, milliseconds: float) -> str:
-    return f'<TIME_SLOT TIME_SLOT_ID="ts{number}" TIME_VALUE="{milliseconds:.0f}"/>'
-
-
-def _write_annotation(first: int, second: int, label: str) -> str:
-    slots = f'TIME_SLOT_REF1="ts{first}" TIME_SLOT_REF2="ts{second}"'
-    value = f"<ANNOTATION_VALUE>{escape_text(label)}</ANNOTATION_VALUE>"
-    aligned = f'<ALIGNABLE_ANNOTATION ANNOTATION_ID="a{second // 2}" {slots}>{value}</ALIGNABLE_ANNOTATION>'
-    return f"<ANNOTATION>{aligned}</ANNOTATION>"

@@ -1,6 +1,5 @@
 """EPIC-KITCHENS' CSV: a line a narrated action, with verb and noun."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from untrimmed.annotations.annotations import Annotations, Hints
@@ -29,11 +28,8 @@ def write_epic(path: Path, annotations: Annotations, fps: float | None) -> None:
 
     Classes are numbered in alphabetical order. Frames are counted only where `fps` is given.
     """
-    write_table(path, COLUMNS, _build_lines(annotations, fps))
-
-
-def _build_lines(annotations: Annotations, fps: float | None) -> Iterator[tuple[object, ...]]:
     timelines = annotations.timelines
+    lines: list[tuple[object, ...]] = []
     numbers = {label: number for number, label in enumerate(classes_of(timelines.values()))}
     for video, timeline in timelines.items():
         person = video.partition("_")[0]
@@ -43,4 +39,5 @@ def _build_lines(annotations: Annotations, fps: float | None) -> Iterator[tuple[
             times = format_clock(action.start), format_clock(action.start), format_clock(end)
             frames = (round(action.start * fps), round(end * fps)) if fps else ("", "")
             words = action.label, action.label, numbers[action.label], "", "", "[]", "[]"
-            yield (f"{video}_{number}", person, video, *times, *frames, *words)
+            lines.append((f"{video}_{number}", person, video, *times, *frames, *words))
+    write_table(path, COLUMNS, lines)

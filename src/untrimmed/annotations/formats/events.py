@@ -18,15 +18,11 @@ class Event(NamedTuple):
     key: tuple[str, ...] = ()
 
 
-class EventPairs(NamedTuple):
-    """Rows in the order of their ends, and the events that have no partner."""
+def pair_events(video: str, events: Iterable[Event]) -> tuple[list[Row], list[Dropped]]:
+    """Pair the events of one video: a start with the next stop of the same label and key.
 
-    rows: tuple[Row, ...]
-    dropped: tuple[Dropped, ...]
-
-
-def pair_events(video: str, events: Iterable[Event]) -> EventPairs:
-    """Pair the events of one video: a start with the next stop of the same label and key."""
+    Returns rows in the order of their ends, and the events that have no partner.
+    """
     rows: list[Row] = []
     dropped: list[Dropped] = []
     open_since: dict[tuple[str, ...], Event] = {}
@@ -49,4 +45,4 @@ def pair_events(video: str, events: Iterable[Event]) -> EventPairs:
             open_since[key] = event
     for event in open_since.values():
         drop(event, "starts and never stops")
-    return EventPairs(tuple(rows), tuple(dropped))
+    return rows, dropped

@@ -42,8 +42,10 @@ def read_labelstudio(path: Path, hints: Hints) -> Content:
         if video in rows:
             raise BadInput(f"{place} is of video {video!r}, as another is; leave one of them out")
         results = list(_read_results(place, task, predicted, counts))
-        lengths = map(to_positive, (_find_data(task).get("duration"), *map(_find_length, results)))
-        if length := next(filter(None, lengths), None):
+        # A task may state the seconds of its recording, and so may each of its regions.
+        lengths = [_find_data(task).get("duration")]
+        lengths += [result.get("original_length") or _find_value(result).get("duration") for result in results]
+        if length := next(filter(None, map(to_positive, lengths)), None):
             durations[video] = length
         rate = hints.fps or _find_rate(task, results)
         rows[video] = [row for result in results for row in _read_rows(place, result, rate, counts)]
@@ -154,11 +156,6 @@ def _find_rate(task: Mapping[str, Any], results: list[Mapping[str, Any]]) -> flo
         if frames and length:
             return frames / length
     return None
-
-
-def _find_length(result: Mapping[str, Any]) -> Any:
-    """Find the seconds that a region states for its recording."""
-    return result.get("original_length") or _find_value(result).get("duration")
 
 
 def _find_value(result: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -45,9 +45,9 @@ def read_tabular(path: Path, hints: Hints) -> Content:
         else:
             rows[video] += _read_row(line, columns, hints)
     for video in events:
-        pairs = pair_events(video, events[video])
-        rows[video] += pairs.rows
-        dropped += pairs.dropped
+        pairs, unpaired = pair_events(video, events[video])
+        rows[video] += pairs
+        dropped += unpaired
     return Content(rows, durations, subsets, tuple(dropped), _list_notes(table, columns, hints))
 
 

@@ -103,7 +103,13 @@ def read_thumos_lines(path: str | Path) -> Iterator[ThumosLine]:
             f"{path}: has no files like Diving_val.txt or Diving_test.txt; give THUMOS'14's folder of them"
         )
     for file, label, subset in files:
-        yield from _read_file(file, label, subset)
+        for number, line in enumerate(read_text(file).splitlines(), start=1):
+            if not (words := line.split()):
+                continue
+            start, end = map(to_number, words[1:]) if len(words) == 3 else (None, None)
+            if start is None or end is None:
+                raise BadInput(f"{file}: line {number} is {line!r}; a video, a start and an end were expected")
+            yield ThumosLine(file, number, words[0], Row(start, end, label), subset)
 
 
 def read_thumos_results(path: str | Path, numberings: Sequence[Mapping[int, str]]) -> list[ThumosLine]:
@@ -113,8 +119,18 @@ def read_thumos_results(path: str | Path, numberings: Sequence[Mapping[int, str]
     and ids that no numbering has.
     """
     path = Path(path)
-    numbered = [(number, line.split()) for number, line in enumerate(read_text(path).splitlines(), start=1)]
-    lines = [_read_result(path, number, words) for number, words in numbered if words]
+    lines = []
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if not (words := line.split()):
+            continue
+        start, end, score = (to_number(words[i]) for i in (1, 2, 4)) if len(words) == 5 else (None, None, None)
+        if start is None or end is None or score is None:
+            raise BadInput(
+                f"{path}: line {number} is {short(' '.join(words))}; "
+                "a video, a start, an end, a class id and a score were expected"
+            )
+        # The label is still the class id.
+        lines.append(ThumosLine(path, number, words[0], Row(start, end, words[3], score)))
     if not lines:
         raise BadInput(f"{path}: is empty; lines of a video, a start, an end, a class id and a score were expected")
     names = _choose_numbering(path, lines, numberings)
@@ -173,28 +189,6 @@ def _read_column(file: Path, column: str, unit: str) -> dict[str, float]:
             )
         numbers[Path(line["filename"] or "").stem] = number
     return numbers
-
-
-def _read_file(file: Path, label: str, subset: str) -> Iterator[ThumosLine]:
-    for number, line in enumerate(read_text(file).splitlines(), start=1):
-        words = line.split()
-        if not words:
-            continue
-        start, end = map(to_number, words[1:]) if len(words) == 3 else (None, None)
-        if start is None or end is None:
-            raise BadInput(f"{file}: line {number} is {line!r}; a video, a start and an end were expected")
-        yield ThumosLine(file, number, words[0], Row(start, end, label), subset)
-
-
-def _read_result(path: Path, number: int, words: list[str]) -> ThumosLine:
-    """Read a line, whose label is still the class id."""
-    start, end, score = (to_number(words[i]) for i in (1, 2, 4)) if len(words) == 5 else (None, None, None)
-    if start is None or end is None or score is None:
-        line = short(" ".join(words))
-        raise BadInput(
-            f"{path}: line {number} is {line}; a video, a start, an end, a class id and a score were expected"
-        )
-    return ThumosLine(path, number, words[0], Row(start, end, words[3], score))
 
 
 def _choose_numbering(path: Path, lines: list[ThumosLine], numberings: Sequence[Mapping[int, str]]) -> dict[str, str]:

@@ -28,11 +28,6 @@ class Attribute(NamedTuple):
     multiple: bool
     options: Mapping[str, str]
 
-    def list_labels(self, value: str) -> list[str]:
-        """List the labels of a value; that of a checkbox may have several."""
-        options = value.split(",") if self.multiple else [value]
-        return [self.options.get(option, option) for option in options if option.strip()]
-
 
 def read_via(path: Path, hints: Hints) -> Content:
     """Read the segments of a project, labelled by the first of their attributes that has a value.
@@ -144,7 +139,9 @@ def _find_labels(attributes: Mapping[str, Attribute], values: Mapping[str, str])
     """Find the labels of the first attribute of segments that has some; an unknown one counts as text."""
     for number, value in values.items():
         attribute = attributes.get(number, Attribute(number, True, False, {}))
-        if attribute.temporal and attribute.name != SCORE and (labels := attribute.list_labels(value)):
+        options = value.split(",") if attribute.multiple else [value]
+        labels = [attribute.options.get(option, option) for option in options if option.strip()]
+        if attribute.temporal and attribute.name != SCORE and labels:
             return labels
     return []
 
