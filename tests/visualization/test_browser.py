@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from untrimmed.annotations.formats.activitynet import read_activitynet, write_activitynet_results
-from untrimmed.review.desk import Files, open_review
+from untrimmed.review.files import ReviewFiles, open_review
 from untrimmed.review.server import ReviewServer
 from untrimmed.timeline import Action, Timeline
 from untrimmed.video.writer import write_video
@@ -295,9 +295,9 @@ def review(browser, tmp_path) -> Iterator[Browser]:
     write_activitynet_results(
         tmp_path / "r.json", {"a": Timeline(12.0, found), "b": Timeline(12.0, (Action(2, 3, "run", 0.9),))}
     )
-    shelves, session = open_review(Files(tmp_path / "r.json", videos), tmp_path / "out.json")
-    server = ReviewServer("Review of r.json", shelves, session, videos)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    session = open_review(ReviewFiles(tmp_path / "r.json", videos), tmp_path / "out.json")
+    server = ReviewServer("Review of r.json", session, videos)
+    thread = threading.Thread(target=server.serve)
     thread.start()
     browser.session, browser.out, browser.address = session, tmp_path / "out.json", server.address
     browser.driver.get(server.address)
@@ -306,9 +306,8 @@ def review(browser, tmp_path) -> Iterator[Browser]:
     slide(browser, "floor", 0)
     yield browser
     browser.driver.get("about:blank")
-    server.shutdown()
+    server.close()
     thread.join()
-    server.server_close()
     session.close()
 
 

@@ -1,4 +1,4 @@
-"""What an edit does to the annotations of one video: a pure step from state to state, with undo and redo."""
+"""Applies an edit to the annotations of one video: a pure step from state to state, with undo and redo."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -7,18 +7,20 @@ from typing import Any, Literal, NamedTuple
 
 from untrimmed.io import BadInput
 from untrimmed.timeline import Action, Timeline
-from untrimmed.visualization.timelines import printable
+from untrimmed.visualization.text import replace_unprintable
 
 Status = Literal["open", "accepted", "rejected"]
 
 LONGEST_LABEL = 200
 MOST_ITEMS = 5_000
 """Actions of one video, the rejected ones too."""
-_STEPS = 500  # that can be undone in one video
+UNREVIEWED = "unreviewed"
+"""The subset of annotations that were to be reviewed and are not done."""
+_MOST_SNAPSHOTS = 502  # of one video: 501 edits can be undone
 
 
-class Item(NamedTuple):
-    """One action of a video, in seconds: an annotation (`accepted`), a suggestion (`open`), or what was rejected."""
+class ReviewItem(NamedTuple):
+    """One action of a video, in seconds: an annotation (`accepted`), a suggestion (`open`), or a rejected one."""
 
     id: int
     start: float
@@ -29,136 +31,131 @@ class Item(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """All that an edit can change: the actions, whether the video is done, and the subset that it then is in."""
+    """Everything that an edit can change: the actions, whether the video is done, and the subset it is then in."""
 
-    items: tuple[Item, ...]
+    items: tuple[ReviewItem, ...]
     done: bool
     subset: str
 
 
 @dataclass(frozen=True)
-class State:
-    """One video as it stands after `version` edits, with what can be undone and redone."""
+class VideoState:
+    """One video after `version` edits: snapshots to undo, the one at `position` that holds now, those to redo."""
 
     duration: float
-    now: Snapshot
+    snapshots: tuple[Snapshot, ...]
+    position: int = 0
     version: int = 0
-    past: tuple[Snapshot, ...] = ()
-    future: tuple[Snapshot, ...] = ()
+
+    @property
+    def now(self) -> Snapshot:
+        """The snapshot that holds now."""
+        return self.snapshots[self.position]
 
     @property
     def timeline(self) -> Timeline:
         """The accepted actions: the annotations of the video."""
-        items = (item for item in self.now.items if item.status == "accepted")
-        return Timeline(self.duration, tuple(Action(item.start, item.end, item.label) for item in items))
+        accepted = (item for item in self.now.items if item.status == "accepted")
+        return Timeline(self.duration, tuple(Action(item.start, item.end, item.label) for item in accepted))
 
-    def shown(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The state as the page reads it."""
         now = {"items": [list(item) for item in self.now.items], "done": self.now.done, "subset": self.now.subset}
-        return {"version": self.version, **now, "past": len(self.past), "future": len(self.future)}
+        future = len(self.snapshots) - 1 - self.position
+        return {"version": self.version, **now, "past": self.position, "future": future}
 
 
-def applied(state: State, change: Mapping[str, Any]) -> State:
-    """The state after a change, which is of one of these forms; times are seconds, ids are of the state's items:
+def make_item(number: int, action: Action, status: Status) -> ReviewItem:
+    """Make an item of an action in a file."""
+    score = action.score if math.isfinite(action.score) else 0.0
+    return ReviewItem(number, action.start, action.end, action.label, score, status)
+
+
+def apply_edit(state: VideoState, change: Mapping[str, Any]) -> VideoState:
+    """Return the state after a change of one of these forms; times are seconds, ids are of the state's items:
 
     `{"kind": "accept" | "reject", "ids": [...]}`, `{"kind": "move", "id", "start", "end"}`,
     `{"kind": "relabel", "id", "label"}`, `{"kind": "add", "start", "end", "label"}`,
     `{"kind": "done", "done": bool, "subset"}`, `{"kind": "undo"}`, `{"kind": "redo"}`.
 
-    A suggestion that is moved or relabelled is accepted by that. Raises BadInput for anything else.
+    A suggestion that is moved or relabelled is accepted by that. Raises BadInput for any other change.
     """
     kind = change.get("kind")
-    if kind == "undo":
-        return _undone(state)
-    if kind == "redo":
-        return _redone(state)
+    if kind in ("undo", "redo"):
+        position = state.position + (1 if kind == "redo" else -1)
+        if not 0 <= position < len(state.snapshots):
+            raise BadInput(f"there is nothing to {kind} in this video")
+        return replace(state, position=position, version=state.version + 1)
     if not isinstance(kind, str) or kind not in _CHANGES:
         raise BadInput(f"no such kind of edit; there are {', '.join(_CHANGES)}, undo and redo")
-    now = _CHANGES[kind](state, change)
-    return replace(state, now=now, version=state.version + 1, past=(*state.past[-_STEPS:], state.now), future=())
+    snapshots = (*state.snapshots[: state.position + 1], _CHANGES[kind](state, change))[-_MOST_SNAPSHOTS:]
+    return replace(state, snapshots=snapshots, position=len(snapshots) - 1, version=state.version + 1)
 
 
-def _undone(state: State) -> State:
-    if not state.past:
-        raise BadInput("there is nothing to undo in this video")
-    *past, last = state.past
-    return replace(state, now=last, version=state.version + 1, past=tuple(past), future=(*state.future, state.now))
-
-
-def _redone(state: State) -> State:
-    if not state.future:
-        raise BadInput("there is nothing to redo in this video")
-    *future, following = state.future
-    return replace(
-        state, now=following, version=state.version + 1, past=(*state.past, state.now), future=tuple(future)
-    )
-
-
-def _judged(state: State, change: Mapping[str, Any]) -> Snapshot:
+def _set_status(state: VideoState, change: Mapping[str, Any]) -> Snapshot:
     ids = change.get("ids")
     if not isinstance(ids, list) or not ids:
         raise BadInput("'ids' must be a list of the actions to accept or reject")
-    wanted = {_item(state, each).id for each in ids}
-    status: Status = "accepted" if change["kind"] == "accept" else "rejected"
-    items = (item._replace(status=status) if item.id in wanted else item for item in state.now.items)
-    return state.now._replace(items=tuple(items))
+    items = [_find_item(state, number) for number in ids]
+    return _replace_items(state, items, status="accepted" if change["kind"] == "accept" else "rejected")
 
 
-def _moved(state: State, change: Mapping[str, Any]) -> Snapshot:
-    start, end = _segment(state, change)
-    return _changed(state, _item(state, change.get("id")), start=start, end=end)
+def _move(state: VideoState, change: Mapping[str, Any]) -> Snapshot:
+    start, end = _parse_segment(state, change)
+    return _replace_items(state, [_find_item(state, change.get("id"))], start=start, end=end)
 
 
-def _relabelled(state: State, change: Mapping[str, Any]) -> Snapshot:
-    return _changed(state, _item(state, change.get("id")), label=_label(change))
+def _relabel(state: VideoState, change: Mapping[str, Any]) -> Snapshot:
+    item = _find_item(state, change.get("id"))
+    return _replace_items(state, [item], label=_parse_text(change.get("label"), "a label"))
 
 
-def _added(state: State, change: Mapping[str, Any]) -> Snapshot:
+def _add(state: VideoState, change: Mapping[str, Any]) -> Snapshot:
     if len(state.now.items) >= MOST_ITEMS:
         raise BadInput(f"the video has {MOST_ITEMS} actions already; no more can be added")
-    start, end = _segment(state, change)
+    start, end = _parse_segment(state, change)
     number = max((item.id for item in state.now.items), default=-1) + 1
-    added = Item(number, start, end, _label(change), 1.0, "accepted")
-    return state.now._replace(items=(*state.now.items, added))
+    item = ReviewItem(number, start, end, _parse_text(change.get("label"), "a label"), 1.0, "accepted")
+    return state.now._replace(items=(*state.now.items, item))
 
 
-def _finished(state: State, change: Mapping[str, Any]) -> Snapshot:
+def _set_done(state: VideoState, change: Mapping[str, Any]) -> Snapshot:
     if not isinstance(change.get("done"), bool):
         raise BadInput("'done' must be true or false")
-    subset = _words(change.get("subset", state.now.subset), "a subset")
+    subset = _parse_text(change.get("subset", state.now.subset), "a subset")
     if subset == UNREVIEWED:
         raise BadInput(f"the subset {UNREVIEWED!r} is for videos that are not done; choose another")
     return state.now._replace(done=change["done"], subset=subset)
 
 
-UNREVIEWED = "unreviewed"
-"""The subset of annotations that were to be reviewed and are not done."""
-
-_CHANGES: Mapping[str, Callable[[State, Mapping[str, Any]], Snapshot]] = {
-    "accept": _judged,
-    "reject": _judged,
-    "move": _moved,
-    "relabel": _relabelled,
-    "add": _added,
-    "done": _finished,
+_CHANGES: Mapping[str, Callable[[VideoState, Mapping[str, Any]], Snapshot]] = {
+    "accept": _set_status,
+    "reject": _set_status,
+    "move": _move,
+    "relabel": _relabel,
+    "add": _add,
+    "done": _set_done,
 }
 
 
-def _changed(state: State, item: Item, **values: Any) -> Snapshot:
-    changed = item._replace(status="accepted", **values)
-    return state.now._replace(items=tuple(changed if each is item else each for each in state.now.items))
+def _find_item(state: VideoState, number: object) -> ReviewItem:
+    for item in state.now.items:
+        if type(number) is int and item.id == number:
+            return item
+    raise BadInput("no such action in this video")
 
 
-def _item(state: State, number: object) -> Item:
-    found = next((item for item in state.now.items if type(number) is int and item.id == number), None)
-    if found is None:
-        raise BadInput("no such action in this video")
-    return found
+def _replace_items(state: VideoState, items: list[ReviewItem], **values: Any) -> Snapshot:
+    """Replace values of some items. An item that is changed is accepted by that."""
+    ids = {item.id for item in items}
+    values = {"status": "accepted", **values}
+    replaced = (item._replace(**values) if item.id in ids else item for item in state.now.items)
+    return state.now._replace(items=tuple(replaced))
 
 
-def _segment(state: State, change: Mapping[str, Any]) -> tuple[float, float]:
-    """Start and end in whole milliseconds, inside the video."""
-    start, end = _seconds(change.get("start")), _seconds(change.get("end"))
+def _parse_segment(state: VideoState, change: Mapping[str, Any]) -> tuple[float, float]:
+    """Return start and end in whole milliseconds, inside the video."""
+    start, end = _parse_seconds(change.get("start")), _parse_seconds(change.get("end"))
     if not 0 <= start < end <= state.duration + 0.0005:
         raise BadInput(
             f"an action from {start:g} to {end:g} s does not fit; it must end after it starts, in the video's "
@@ -167,24 +164,15 @@ def _segment(state: State, change: Mapping[str, Any]) -> tuple[float, float]:
     return start, min(end, state.duration)
 
 
-def _seconds(value: object) -> float:
-    # A bool is an int too, and NaN is less than nothing.
+def _parse_seconds(value: object) -> float:
+    # A bool is an int too, and NaN compares as false.
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e9:
         raise BadInput("'start' and 'end' must be numbers of seconds")
     return round(float(value), 3)
 
 
-def _label(change: Mapping[str, Any]) -> str:
-    return _words(change.get("label"), "a label")
-
-
-def _words(value: object, what: str) -> str:
-    if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_LABEL or printable(value) != value:
+def _parse_text(value: object, what: str) -> str:
+    text = value.strip() if isinstance(value, str) and replace_unprintable(value) == value else ""
+    if not text or len(text) > LONGEST_LABEL:
         raise BadInput(f"{what} must be text of 1 to {LONGEST_LABEL} letters in one line")
-    return value.strip()
-
-
-def item_of(number: int, action: Action, status: Status) -> Item:
-    """An item of what a file says."""
-    score = action.score if math.isfinite(action.score) else 0.0
-    return Item(number, action.start, action.end, action.label, score, status)
+    return text

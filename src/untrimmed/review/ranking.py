@@ -1,71 +1,63 @@
-"""Which videos are most worth a look, and why: where a detector hesitates, and where two sources disagree."""
+"""Counts what is doubtful in a video: where a detector hesitates, and where two sources disagree."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
 
 from untrimmed.timeline import Action, Timeline, tiou
 
-_MIDDLING = (0.25, 0.75)  # shares of the highest score of all
-_SURE = 0.5  # a share of it too
+# Shares of the highest score of all videos.
+_MIDDLING = (0.25, 0.75)
+_SURE = 0.5
 _AGREES = 0.5  # tIoU
 
 
-class Worth(NamedTuple):
-    """How much a video is worth a look: places in it to decide about, and the reason in words."""
+class Doubts(NamedTuple):
+    """How many actions of a video there are to decide about, and the reasons in words."""
 
-    places: int
+    total: int
     reason: str
 
 
-def worth(
-    suggested: Mapping[str, Timeline], others: Mapping[str, Timeline], annotated: Timeline | None, highest: float
-) -> Worth:
-    """What there is to decide about in one video, by the name of each detector; `highest` is the score of all videos.
+def count_doubts(
+    suggestions: Timeline | None, other_results: Mapping[str, Timeline], annotated: Timeline | None, highest: float
+) -> Doubts:
+    """Count what there is to decide about in one video.
 
-    Counted are detections of middling score, sure ones that another detector does not have, sure ones that are not
-    annotated, and annotations that no detector has.
+    `suggestions` are the detections under review, `other_results` those of further detectors by name, `highest` is
+    the highest score of all videos. Counted are suggestions of middling score, sure detections that another detector
+    does not have, sure suggestions that are not annotated, and annotations that no detector has.
     """
-    rows = {**suggested, **others}
-    middling = sum(_is_middling(action, highest) for line in suggested.values() for action in line.actions)
-    parts = {_some(middling, "detection of middling score", "detections of middling score"): middling}
-    sure = {name: tuple(a for a in line.actions if a.score >= _SURE * highest) for name, line in rows.items()}
-    names = list(sure)
-    alone = sum(_lonely(sure[a], rows[b].actions) for a in names for b in names if a != b)
-    parts[_some(alone, "on which detectors disagree", "on which detectors disagree")] = alone
-    if annotated is not None and rows:
-        every = tuple(action for line in rows.values() for action in line.actions)
-        unknown = sum(_lonely(sure[name], annotated.actions) for name in list(suggested)[:1])
-        unseen = _lonely(annotated.actions, every)
-        parts[_some(unknown, "sure detection not annotated", "sure detections not annotated")] = unknown
-        parts[_some(unseen, "annotation that no detector has", "annotations that no detector has")] = unseen
-    words = [words for words, number in parts.items() if number]
-    return Worth(sum(parts.values()), ", ".join(words) or "nothing doubtful")
+    detectors = [timeline for timeline in (suggestions, *other_results.values()) if timeline is not None]
+    low, high = (share * highest for share in _MIDDLING)
+    counts = {
+        "{} detection{} of middling score": sum(low <= action.score <= high for action in suggestions or ()),
+        "{} on which detectors disagree": sum(
+            _count_without_match(first.above(_SURE * highest), second) for first, second in permutations(detectors, 2)
+        ),
+    }
+    if annotated is not None and detectors:
+        sure = suggestions.above(_SURE * highest) if suggestions else ()
+        detections = [action for timeline in detectors for action in timeline]
+        counts["{} sure detection{} not annotated"] = _count_without_match(sure, annotated)
+        counts["{} annotation{} that no detector has"] = _count_without_match(annotated, detections)
+    reasons = [words.format(count, "" if count == 1 else "s") for words, count in counts.items() if count]
+    return Doubts(sum(counts.values()), ", ".join(reasons) or "nothing doubtful")
 
 
-def highest_score(several: Mapping[str, Timeline]) -> float:
-    """The highest score of all detections; 1 where there are none."""
-    return max((action.score for line in several.values() for action in line.actions), default=1.0)
+def _count_without_match(actions: Iterable[Action], candidates: Iterable[Action]) -> int:
+    """Count the actions that no candidate of the same label overlaps enough."""
+    segments, candidate_segments = _group_segments(actions), _group_segments(candidates)
+    empty = np.empty((0, 2))
+    overlaps = (tiou(rows, candidate_segments.get(label, empty)) for label, rows in segments.items())
+    return sum(int((~(tious >= _AGREES).any(axis=1)).sum()) for tious in overlaps)
 
 
-def _is_middling(action: Action, highest: float) -> bool:
-    return _MIDDLING[0] * highest <= action.score <= _MIDDLING[1] * highest
-
-
-def _lonely(actions: tuple[Action, ...], among: tuple[Action, ...]) -> int:
-    """How many actions none of the others overlaps enough under the same label."""
-    count = 0
-    for label in {action.label for action in actions}:
-        mine, theirs = (_segments(tuple(a for a in some if a.label == label)) for some in (actions, among))
-        met = (tiou(mine, theirs) >= _AGREES).any(axis=1) if len(theirs) else np.zeros(len(mine), bool)
-        count += int((~met).sum())
-    return count
-
-
-def _segments(actions: tuple[Action, ...]) -> np.ndarray:
-    return np.array([[action.start, action.end] for action in actions], float).reshape(-1, 2)
-
-
-def _some(number: int, one: str, several: str) -> str:
-    return f"{number} {one if number == 1 else several}"
+def _group_segments(actions: Iterable[Action]) -> dict[str, np.ndarray]:
+    """Return starts and ends in seconds [actions, 2] by label."""
+    groups: dict[str, list[tuple[float, float]]] = {}
+    for action in actions:
+        groups.setdefault(action.label, []).append((action.start, action.end))
+    return {label: np.array(rows, float) for label, rows in groups.items()}

@@ -1,32 +1,37 @@
-"""The server of a review: on this machine only, for whoever has its address with the token in it, and nobody else."""
+"""Serves a review: on this machine only, to whoever has its address with the token in it, and nobody else."""
 
+import asyncio
 import hmac
 import json
+import logging
 import re
 import secrets
-import sys
-import threading
-from collections.abc import Callable, Mapping, Sequence
+import socket
+from contextlib import nullcontext
 from functools import lru_cache
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socketserver import TCPServer
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any
 
 import msgspec
+import uvicorn
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, Response
+from starlette.types import Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from untrimmed.io import BadInput
-from untrimmed.review.desk import Shelf, page
-from untrimmed.review.session import Conflict, Review
-from untrimmed.visualization.stills import still
+from untrimmed.review.page import render_review_page
+from untrimmed.review.session import EditConflict, ReviewSession
+from untrimmed.visualization.stills import encode_still
 
-HERE = "127.0.0.1"
+HOST = "127.0.0.1"
 LARGEST_EDIT = 1_000_000
 """Bytes of the body of a request."""
-PATIENCE = 60.0
+PATIENCE = 60
 """Seconds that a connection may be silent for."""
-_PIECE = 2**18  # bytes of a video that are sent at a time
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -37,246 +42,198 @@ _HEADERS = {
 }
 
 
-class Refused(Exception):
-    """A request that is not answered: its status, one sentence, and headers that go with it."""
+class _Edit(msgspec.Struct):
+    """The body of an edit: `change` is one of `apply_edit`, made on a version of a video."""
 
-    def __init__(self, status: HTTPStatus, sentence: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(sentence)
-        self.status, self.sentence, self.headers = status, sentence, headers or {}
-
-
-class Reply(NamedTuple):
-    """An answer that fits into memory."""
-
-    kind: str
-    content: bytes
-    headers: Mapping[str, str]
+    video: int
+    version: int
+    change: dict[str, Any]
 
 
-class ReviewServer(ThreadingHTTPServer):
+class ReviewServer:
     """Serves one review at `http://127.0.0.1:PORT/TOKEN/`; a port of 0 takes any that is free.
 
-    Raises BadInput when the port is taken.
+    Nothing of a path reaches the disk: what can be asked for has a number. Raises BadInput when the port is taken.
     """
 
-    daemon_threads = True
-    # Connections that wait to be taken: at the five of the standard library, a few tabs at once are turned away.
-    request_queue_size = 128
-
-    def __init__(self, title: str, shelves: Sequence[Shelf], review: Review, folder: Path, port: int = 0) -> None:
-        self.title, self.shelves, self.review = title, tuple(shelves), review
-        self.root = (folder if folder.is_dir() else folder.parent).resolve()
+    def __init__(self, title: str, session: ReviewSession, folder: Path, port: int = 0) -> None:
+        self.title, self.session = title, session
         self.token = secrets.token_urlsafe(24)
-        self.still = lru_cache(maxsize=512)(self._still)
-        self._decoding = threading.Semaphore(2)
+        self._root = (folder if folder.is_dir() else folder.parent).resolve()
+        self._encode_still = lru_cache(maxsize=512)(encode_still)
+        self._decoding = asyncio.Semaphore(2)
+        self._answers = {
+            "": self._send_page,
+            r"api/changes\?since=([0-9]{1,9})": self._send_changes,
+            "video/([0-9]{1,9})": self._send_video,
+            "still/([0-9]{1,9})/([0-9]{1,9})": self._send_still,
+        }
+        if not 0 <= port < 2**16:
+            raise BadInput(f"--port {port}: there is no such port; give one up to 65535, or 0 for any")
         try:
-            super().__init__((HERE, port), _Handler)
-        except (OSError, OverflowError) as error:
+            self._socket = socket.create_server((HOST, port), backlog=128)
+        except OSError as error:
             raise BadInput(f"--port {port}: cannot be listened at ({error}); give another, or 0 for any") from None
-
-    def server_bind(self) -> None:
-        """Without the look-up of this machine's name, which can take seconds and is of no use here."""
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = HERE, self.server_address[1]
-
-    @property
-    def port(self) -> int:
-        """The port that it listens at."""
-        return self.server_address[1]
-
-    @property
-    def hosts(self) -> tuple[str, str]:
-        """The names under which a browser of this machine knows the server."""
-        return f"{HERE}:{self.port}", f"localhost:{self.port}"
+        self.port: int = self._socket.getsockname()[1]
+        # Below critical, uvicorn logs what rude clients send and which answers the end of the server cuts off.
+        config = uvicorn.Config(
+            self._answer, interface="asgi3", http=_Connection, ws="none", loop="asyncio", lifespan="off",
+            log_config=None, log_level="critical", access_log=False, proxy_headers=False, server_header=False,
+            timeout_keep_alive=PATIENCE, timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
 
     @property
     def address(self) -> str:
         """Where to point a browser."""
-        return f"http://{HERE}:{self.port}/{self.token}/"
+        return f"http://{HOST}:{self.port}/{self.token}/"
 
-    def video(self, number: int) -> tuple[Path, str]:
-        """The file of a video and its media type. Raises Refused where there is none, or it has left the folder."""
-        shelf = self.shelves[number] if number < len(self.shelves) else None
-        if shelf is None or shelf.file is None:
-            raise Refused(HTTPStatus.NOT_FOUND, "no such video")
-        file = shelf.file.resolve()
-        if not file.is_relative_to(self.root) or not file.is_file():
-            raise Refused(HTTPStatus.NOT_FOUND, "the video is no longer in its folder")
-        return file, shelf.kind or "application/octet-stream"
+    def serve(self) -> None:
+        """Answer requests until `close`, or in the main thread until Ctrl-C or SIGTERM, whose handlers then run."""
+        self._server.run(sockets=[self._socket])
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a browser that went away in the midst of a video; anything else is our fault."""
-        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
-            super().handle_error(request, client_address)
+    def close(self) -> None:
+        """Let `serve` return."""
+        self._server.should_exit = True
 
-    def _still(self, number: int, milliseconds: int) -> bytes | None:
-        file, _ = self.video(number)
-        with self._decoding:
-            return still(file, milliseconds / 1000)
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
 
-
-class _Handler(BaseHTTPRequestHandler):
-    """One connection. Nothing of a path reaches the disk: what can be asked for has a number."""
-
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version = "untrimmed", ""
-    timeout = PATIENCE
-    server: ReviewServer  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    def do_GET(self) -> None:
-        self._answer(self._read)
-
-    def do_HEAD(self) -> None:
-        self._answer(self._read)
-
-    def do_POST(self) -> None:
-        self._answer(self._write)
-
-    def do_PUT(self) -> None:
-        self._answer(self._no_method)
-
-    do_DELETE = do_PATCH = do_OPTIONS = do_TRACE = do_CONNECT = do_PUT
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: a line for each piece of a video, with the token in it, would help nobody."""
-
-    def _answer(self, method: Callable[[str], None]) -> None:
         try:
-            method(self._asked())
-        except Refused as refused:
-            # What is left of a body that was not read would be taken for the next request.
-            self.close_connection = self.close_connection or self.command not in ("GET", "HEAD")
-            self._send(_json({"error": refused.sentence}, refused.headers), refused.status)
+            response = await self._respond(Request(scope, receive))
+        except ClientDisconnect:
+            return
+        except HTTPException as refusal:
+            response = _to_json({"error": refusal.detail}, refusal.status_code, refusal.headers)
+        except Exception:
+            logging.getLogger(__name__).exception("a request to the review failed")
+            response = _to_json({"error": "the review failed; its terminal says why"}, 500)
+        await response(scope, receive, send_with_headers)
 
-    def _asked(self) -> str:
-        """What of the review is asked for, once it is clear that the one who asks may."""
+    async def _respond(self, request: Request) -> Response:
+        path = self._check(request)
+        if request.method == "POST":
+            edit = await _read_edit(request, path)
+            return await run_in_threadpool(self._edit, edit)
+        if request.method not in ("GET", "HEAD"):
+            raise HTTPException(405, "GET, HEAD and POST are known", {"Allow": "GET, HEAD, POST"})
+        for pattern, send in self._answers.items():
+            if match := re.fullmatch(pattern, path):
+                # Stills wait for each other outside of the threads, which are there for everything else too.
+                async with self._decoding if path.startswith("still/") else nullcontext():
+                    return await run_in_threadpool(send, *map(int, match.groups()))
+        raise HTTPException(404, "there is nothing here")
+
+    def _check(self, request: Request) -> str:
+        """Return the path behind the token. Raises HTTPException unless the client may ask."""
         # A page elsewhere can give its own name this machine's address, but not send our name.
-        if self.headers.get_all("Host") is None or self.headers.get_all("Host", [])[1:]:
-            raise Refused(HTTPStatus.BAD_REQUEST, "one Host is due")
-        if self.headers["Host"] not in self.server.hosts:
-            raise Refused(HTTPStatus.FORBIDDEN, "this server answers under the address that it printed only")
-        token, slash, asked = self.path.removeprefix("/").partition("/")
-        if not hmac.compare_digest(token.encode(), self.server.token.encode()) or not slash:
-            raise Refused(HTTPStatus.FORBIDDEN, "the token is missing or wrong; use the address that was printed")
-        return asked
+        if request.headers.getlist("host") not in ([f"{HOST}:{self.port}"], [f"localhost:{self.port}"]):
+            raise HTTPException(403, "this server answers under the address that it printed only")
+        # The path as it was sent: nothing in it is decoded.
+        path = b"?".join(filter(None, [request.scope["raw_path"], request.scope["query_string"]])).decode()
+        token, slash, path = path.removeprefix("/").partition("/")
+        if not hmac.compare_digest(token.encode(), self.token.encode()) or not slash:
+            raise HTTPException(403, "the token is missing or wrong; use the address that was printed")
+        return path
 
-    def _read(self, asked: str) -> None:
-        path, _, query = asked.partition("?")
-        if path == "" and not query:
-            served = page(self.server.title, self.server.shelves, self.server.review)
-            policy = {"Content-Security-Policy": served.policy}
-            return self._send(Reply("text/html; charset=utf-8", served.html.encode(), policy))
-        if path == "api/changes" and (match := re.fullmatch(r"since=([0-9]{1,9})", query)):
-            number, states = self.server.review.since(int(match[1]))
-            changed = {video: state.shown() for video, state in states.items()}
-            return self._send(_json({"number": number, "states": changed, "saved": self.server.review.summary()}))
-        if match := re.fullmatch(r"video/([0-9]{1,9})", asked):
-            return self._send_video(*self.server.video(int(match[1])))
-        if match := re.fullmatch(r"still/([0-9]{1,9})/([0-9]{1,9})", asked):
-            content = self.server.still(int(match[1]), int(match[2]))
-            if content is None:
-                raise Refused(HTTPStatus.NOT_FOUND, "no picture there")
-            return self._send(Reply("image/jpeg", content, {"Cache-Control": "private, max-age=3600"}))
-        raise Refused(HTTPStatus.NOT_FOUND, "there is nothing here")
+    def _send_page(self) -> Response:
+        page = render_review_page(self.title, self.session)
+        return Response(page.html, headers={"Content-Security-Policy": page.policy}, media_type="text/html")
 
-    def _write(self, asked: str) -> None:
-        if asked != "api/edit":
-            raise Refused(HTTPStatus.NOT_FOUND, "there is nothing to write here")
-        if self.headers["Origin"] != f"http://{self.headers['Host']}":
-            raise Refused(HTTPStatus.FORBIDDEN, "edits are taken from the review's own page only")
-        if self.headers.get_content_type() != "application/json":
-            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "an edit is sent as application/json")
-        edit = self._body()
-        if not isinstance(edit, dict) or not {"video", "version", "change"} <= edit.keys():
-            raise Refused(HTTPStatus.BAD_REQUEST, "an edit has a 'video', a 'version' and a 'change'")
-        if type(edit["video"]) is not int or type(edit["version"]) is not int or not isinstance(edit["change"], dict):
-            raise Refused(HTTPStatus.BAD_REQUEST, "'video' and 'version' are whole numbers, 'change' an object")
-        self._edit(edit["video"], edit["version"], edit["change"])
+    def _send_changes(self, since: int) -> Response:
+        number, states = self.session.find_changes(since)
+        changes = {video: state.to_dict() for video, state in states.items()}
+        return _to_json({"number": number, "states": changes, "saved": self.session.summarize()})
 
-    def _edit(self, video: int, version: int, change: Mapping[str, Any]) -> None:
-        review = self.server.review
+    def _send_video(self, number: int) -> Response:
+        file, kind = self._find_file(number)
+        return FileResponse(file, media_type=kind)
+
+    def _send_still(self, number: int, milliseconds: int) -> Response:
+        content = self._encode_still(self._find_file(number)[0], milliseconds / 1000)
+        if content is None:
+            raise HTTPException(404, "no picture there")
+        return Response(content, headers={"Cache-Control": "private, max-age=3600"}, media_type="image/jpeg")
+
+    def _find_file(self, number: int) -> tuple[Path, str]:
+        """Return the file and media type of a video. Raises HTTPException where its folder holds no such video."""
+        video = self.session.videos[number] if number < len(self.session.videos) else None
+        if video is None or video.file is None:
+            raise HTTPException(404, "no such video")
+        file = video.file.resolve()
+        if not file.is_relative_to(self._root) or not file.is_file():
+            raise HTTPException(404, "the video is no longer in its folder")
+        return file, video.media_type or "application/octet-stream"
+
+    def _edit(self, edit: _Edit) -> Response:
         try:
-            number, state = review.edit(video, version, change)
-        except Conflict as conflict:
-            answer = {"error": str(conflict), "number": conflict.number, "state": conflict.state.shown()}
-            return self._send(_json(answer), HTTPStatus.CONFLICT)
+            number, state = self.session.edit(edit.video, edit.version, edit.change)
+        except EditConflict as conflict:
+            answer = {"error": str(conflict), "number": conflict.number, "state": conflict.state.to_dict()}
+            return _to_json(answer, 409)
         except IndexError:
-            raise Refused(HTTPStatus.NOT_FOUND, "no such video") from None
+            raise HTTPException(404, "no such video") from None
         except BadInput as error:
-            raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
+            raise HTTPException(422, str(error)) from None
         except (OSError, ValueError) as error:  # a full disk, or the end of the server: the journal is closed
-            raise Refused(HTTPStatus.INSUFFICIENT_STORAGE, f"the edit could not be saved: {error}") from None
-        self._send(_json({"number": number, "state": state.shown(), "saved": review.summary()}))
-
-    def _no_method(self, asked: str) -> None:
-        raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "GET, HEAD and POST are known", {"Allow": "GET, HEAD, POST"})
-
-    def _body(self) -> Any:
-        length = self.headers["Content-Length"]
-        if length is None or self.headers["Transfer-Encoding"] is not None:
-            raise Refused(HTTPStatus.LENGTH_REQUIRED, "the length of an edit is due")
-        if not re.fullmatch("[0-9]{1,18}", length):
-            raise Refused(HTTPStatus.BAD_REQUEST, "the length of an edit is a whole number")
-        if int(length) > LARGEST_EDIT:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"an edit has at most {LARGEST_EDIT} bytes")
-        try:
-            return msgspec.json.decode(self.rfile.read(int(length)))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise Refused(HTTPStatus.BAD_REQUEST, "an edit is JSON, and this is none") from None
-
-    def _send(self, reply: Reply, status: HTTPStatus = HTTPStatus.OK) -> None:
-        kind = {"Content-Type": reply.kind, "Content-Length": str(len(reply.content))}
-        self._head(status, {**_HEADERS, **kind, **reply.headers})
-        if self.command != "HEAD":
-            self.wfile.write(reply.content)
-
-    def _head(self, status: HTTPStatus, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-
-    def _send_video(self, file: Path, kind: str) -> None:
-        """The file, or the piece of it that the browser asks for to seek."""
-        with file.open("rb") as stream:
-            size = stream.seek(0, 2)
-            start, end = _range(self.headers["Range"], size)
-            part = {"Content-Range": f"bytes {start}-{end - 1}/{size}"} if end - start < size else {}
-            status = HTTPStatus.PARTIAL_CONTENT if self.headers["Range"] and part else HTTPStatus.OK
-            sizes = {"Content-Type": kind, "Content-Length": str(end - start), "Accept-Ranges": "bytes"}
-            self._head(status, {**_HEADERS, **sizes, **part})
-            if self.command != "HEAD":
-                self._copy(stream, start, end)
-
-    def _copy(self, stream: BinaryIO, start: int, end: int) -> None:
-        stream.seek(start)
-        while start < end:
-            piece = stream.read(min(_PIECE, end - start))
-            if not piece:  # the file was cut meanwhile, and the browser waits for what was promised
-                self.close_connection = True
-                return
-            self.wfile.write(piece)
-            start += len(piece)
+            raise HTTPException(507, f"the edit could not be saved: {error}") from None
+        return _to_json({"number": number, "state": state.to_dict(), "saved": self.session.summarize()})
 
 
-def _range(header: str | None, size: int) -> tuple[int, int]:
-    """The half-open stretch of bytes that a Range header asks for, or all of them; Refused where there is no such."""
-    if header is None or not header.startswith("bytes="):
-        return 0, size
-    match = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", header)
-    if match and match[1]:
-        start, end = int(match[1]), min(int(match[2]) + 1 if match[2] else size, size)
-    elif match and match[2]:
-        start, end = max(0, size - int(match[2])), size
-    else:
-        start, end = 0, 0
-    if start >= end:
-        headers = {"Content-Range": f"bytes */{size}"}
-        raise Refused(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, f"no such bytes of {size}", headers)
-    return start, end
+async def _read_edit(request: Request, path: str) -> _Edit:
+    """Read the edit in a request. Raises HTTPException unless the review's own page sent it."""
+    headers = request.headers
+    if path != "api/edit":
+        raise HTTPException(404, "there is nothing to write here")
+    if headers.get("origin") != f"http://{headers['host']}":
+        raise HTTPException(403, "edits are taken from the review's own page only")
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "an edit is sent as application/json")
+    if "content-length" not in headers or "transfer-encoding" in headers:
+        raise HTTPException(411, "the length of an edit is due")
+    if int(headers["content-length"]) > LARGEST_EDIT:
+        raise HTTPException(413, f"an edit has at most {LARGEST_EDIT} bytes")
+    try:
+        return msgspec.json.decode(await request.body(), type=_Edit)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise HTTPException(400, "an edit is JSON with the numbers 'video' and 'version' and a 'change'") from None
 
 
-def _json(value: Any, headers: Mapping[str, str] | None = None) -> Reply:
-    return Reply("application/json", json.dumps(value, allow_nan=False).encode(), headers or {})
+def _to_json(value: Any, status: int = 200, headers: Any = None) -> Response:
+    # Unlike starlette's JSONResponse in ASCII: broken surrogates of a file's name or label pass.
+    return Response(json.dumps(value, allow_nan=False), status, headers, "application/json")
+
+
+class _Connection(H11Protocol):
+    """A connection that is cut after a minute of silence; uvicorn alone would wait for a request or a reader."""
+
+    _limit: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Start the minute again if it is the client's turn, and else wait for our own answer."""
+        if self._limit is not None:
+            self._limit.cancel()
+        request = self.cycle
+        waits = self.flow.write_paused or request is None or request.more_body or request.response_complete
+        self._limit = self.loop.call_later(PATIENCE, self.transport.abort) if waits else None

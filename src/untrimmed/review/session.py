@@ -1,4 +1,4 @@
-"""A review as it goes on: the state of every video, changed one edit at a time, and the annotations written of it."""
+"""Runs a review: the state of every video, changed one edit at a time, and the annotations written of it."""
 
 import hashlib
 import json
@@ -9,53 +9,63 @@ from typing import Any, NamedTuple
 
 from untrimmed.annotations.formats.activitynet import write_activitynet
 from untrimmed.io import BadInput
-from untrimmed.review.edits import Item, Snapshot, State, applied
+from untrimmed.review.edits import ReviewItem, Snapshot, VideoState, apply_edit
 from untrimmed.review.journal import Journal
+from untrimmed.review.ranking import Doubts
 from untrimmed.timeline import Timeline
 
 
-class Standing(NamedTuple):
-    """What is written of a video while it is not done."""
+class PriorAnnotations(NamedTuple):
+    """What is written of a video until it is done."""
 
     timeline: Timeline
     subset: str
 
 
-class Start(NamedTuple):
-    """One video before the first edit; `subset` is where it is put when it is done."""
+class ReviewVideo(NamedTuple):
+    """One video before the first edit, and what the page shows beside its items.
+
+    `subset` is where it is put when it is done. `rows` are the timelines of further detectors by name. `media_type`
+    is empty where browsers do not play the file, `note` says why a file is not played.
+    """
 
     name: str
     duration: float
-    items: tuple[Item, ...]
+    items: tuple[ReviewItem, ...]
     subset: str
-    standing: Standing | None = None
+    prior: PriorAnnotations | None = None
+    doubts: Doubts = Doubts(0, "")
+    rows: Mapping[str, Timeline] = {}
+    file: Path | None = None
+    media_type: str = ""
+    note: str = ""
 
 
-class Conflict(Exception):
-    """An edit was made on a version of a video that is no longer the last; `state` is the last."""
+class EditConflict(Exception):
+    """An edit was made on a version of a video that is no longer the latest; `state` is the latest."""
 
-    def __init__(self, state: State, number: int) -> None:
+    def __init__(self, state: VideoState, number: int) -> None:
         super().__init__("the video was changed since, in another tab")
         self.state, self.number = state, number
 
 
-class Review:
+class ReviewSession:
     """The videos of a review and their edits, for any number of threads.
 
     Edits go into the journal beside `out` first, then into the state, then, where a video is done, into `out`. A
-    review that was begun before goes on where it was. Raises BadInput where `out` is there but no journal of it: it
-    is somebody's file.
+    review that was begun earlier goes on where it was. Raises BadInput where `out` exists without a journal: it is
+    somebody's file.
     """
 
-    def __init__(self, videos: Sequence[Start], out: Path) -> None:
+    def __init__(self, videos: Sequence[ReviewVideo], out: Path) -> None:
         self.out, self.videos = out, tuple(videos)
-        journal = journal_of(out)
-        if out.exists() and not journal.exists():
+        path = journal_path(out)
+        if out.exists() and not path.exists():
             raise BadInput(f"{out}: is there already and of no review; give --out a new name, or it as --truth")
         self._lock = threading.Lock()
-        self._states = [State(each.duration, Snapshot(each.items, False, each.subset)) for each in self.videos]
+        self._states = [VideoState(v.duration, (Snapshot(v.items, False, v.subset),)) for v in self.videos]
         self._order: list[int] = []  # the video of each edit
-        self._journal = Journal(journal, _digest(self.videos))
+        self._journal = Journal(path, _compute_digest(self.videos))
         try:
             self._replay()
             self._save()
@@ -63,93 +73,83 @@ class Review:
             self._journal.close()
             raise
 
-    @property
-    def number(self) -> int:
-        """How many edits there were."""
-        return len(self._order)
-
-    def states(self) -> tuple[int, list[State]]:
-        """The number of edits, and every video as it is after them."""
+    def states(self) -> tuple[int, list[VideoState]]:
+        """The number of edits, and the state of every video after them."""
         with self._lock:
             return len(self._order), list(self._states)
 
-    def since(self, number: int) -> tuple[int, dict[int, State]]:
-        """The number of edits, and the videos that were changed after the first `number` of them."""
+    def find_changes(self, number: int) -> tuple[int, dict[int, VideoState]]:
+        """Return the number of edits, and the videos that were changed after the first `number` of them."""
         with self._lock:
-            changed = sorted(set(self._order[max(number, 0) :]))
-            return len(self._order), {video: self._states[video] for video in changed}
+            changes = sorted(set(self._order[max(number, 0) :]))
+            return len(self._order), {video: self._states[video] for video in changes}
 
-    def edit(self, video: int, version: int, change: Mapping[str, Any]) -> tuple[int, State]:
-        """Make a change that was decided on at a version of a video; the number of edits and its new state.
+    def edit(self, video: int, version: int, change: Mapping[str, Any]) -> tuple[int, VideoState]:
+        """Apply a change that was decided on at a version of a video; return the number of edits and its new state.
 
-        Raises Conflict where another edit came before, BadInput for a change that cannot be made, IndexError for no
-        such video. When it returns, the edit is on the disk.
+        Raises EditConflict where another edit came first, BadInput for a change that cannot be made, IndexError for
+        no such video. When it returns, the edit is on the disk.
         """
         if video < 0:
             raise IndexError(video)
         with self._lock:
-            before = self._states[video]
-            if before.version != version:
-                raise Conflict(before, len(self._order))
-            after = applied(before, change)
-            self._journal.add({"video": self.videos[video].name, "version": version, "change": dict(change)})
-            self._states[video] = after
+            state = self._states[video]
+            if state.version != version:
+                raise EditConflict(state, len(self._order))
+            changed = apply_edit(state, change)
+            self._journal.append({"video": self.videos[video].name, "version": version, "change": dict(change)})
+            self._states[video] = changed
             self._order.append(video)
-            if before.now.done or after.now.done:
+            if state.now.done or changed.now.done:
                 self._save()
-            return len(self._order), after
+            return len(self._order), changed
 
-    def close(self) -> str:
-        """Wait for the edit that is being made, let go of the journal, and say what is saved where."""
+    def close(self) -> None:
+        """Wait for the edit that is being made, and close the journal."""
         with self._lock:
             self._journal.close()
-            return self._summary()
 
-    def summary(self) -> str:
-        """One sentence on what is saved where."""
-        with self._lock:
-            return self._summary()
-
-    def _summary(self) -> str:
-        done = sum(state.now.done for state in self._states)
+    def summarize(self) -> str:
+        """Return one sentence on what is saved where."""
+        number, states = self.states()
         return (
-            f"{done} of {len(self.videos)} videos are done and written to {self.out}; every edit "
-            f"({len(self._order)} so far) is kept in {self._journal.path.name} beside it, "
+            f"{sum(state.now.done for state in states)} of {len(self.videos)} videos are done and written to "
+            f"{self.out}; every edit ({number} so far) is kept in {self._journal.path.name} beside it, "
             "and the same command goes on from there"
         )
 
     def _replay(self) -> None:
-        index = {each.name: i for i, each in enumerate(self.videos)}
+        index = {video.name: i for i, video in enumerate(self.videos)}
         for line, edit in enumerate(self._journal.edits, start=2):
             try:
                 video = index[edit["video"]]
                 if self._states[video].version != edit["version"]:
                     raise BadInput("out of order")
-                self._states[video] = applied(self._states[video], edit["change"])
+                self._states[video] = apply_edit(self._states[video], edit["change"])
             except (KeyError, TypeError, AttributeError, BadInput):
                 raise BadInput(
-                    f"{self._journal.path}: line {line} cannot be made again; mend it or move the file away"
+                    f"{self._journal.path}: line {line} cannot be made again; fix it or move the file away"
                 ) from None
             self._order.append(video)
 
     def _save(self) -> None:
         timelines: dict[str, Timeline] = {}
         subsets: dict[str, str] = {}
-        for start, state in zip(self.videos, self._states, strict=True):
+        # By name: the order of the list is by doubts, and a data set has no such order.
+        for video, state in sorted(zip(self.videos, self._states, strict=True), key=lambda pair: pair[0].name):
             if state.now.done:
-                timelines[start.name], subsets[start.name] = state.timeline, state.now.subset
-            elif start.standing is not None:
-                timelines[start.name], subsets[start.name] = start.standing
-        # In the order of names: the order of the list is by what is worth a look, and a data set has no such order.
-        write_activitynet(self.out, {name: timelines[name] for name in sorted(timelines)}, subsets)
+                timelines[video.name], subsets[video.name] = state.timeline, state.now.subset
+            elif video.prior is not None:
+                timelines[video.name], subsets[video.name] = video.prior
+        write_activitynet(self.out, timelines, subsets)
 
 
-def journal_of(out: Path) -> Path:
+def journal_path(out: Path) -> Path:
     """The journal beside the annotations that a review writes."""
     return out.with_name(out.name + ".edits.jsonl")
 
 
-def _digest(videos: Sequence[Start]) -> str:
-    """What a review began with, whatever the order of its videos."""
-    text = json.dumps([[each.name, each.duration, each.items] for each in sorted(videos, key=lambda v: v.name)])
+def _compute_digest(videos: Sequence[ReviewVideo]) -> str:
+    """Compute a digest of what a review began with, whatever the order of its videos."""
+    text = json.dumps([[v.name, v.duration, v.items] for v in sorted(videos, key=lambda video: video.name)])
     return hashlib.sha256(text.encode()).hexdigest()
