@@ -3,7 +3,7 @@
     python benchmarks/ctcn.py --compile --out benchmarks/results/ctcn.json
 
 The plain network is eager float32 in the usual layout: batch norm by itself, a head called on one level after
-another, nothing folded. Both run in turn, in one process, on the same input, and must give the same outputs.
+another, nothing fused. Both run in turn, in one process, on the same input, and must give the same outputs.
 On a CPU a batch is one window and two threads compute; on a GPU a batch is 16 windows, in float32 and bfloat16.
 Each figure is the best of several runs. A CPU that others use too gives ratios that mean little.
 """
@@ -42,7 +42,7 @@ class Plain(nn.Module):
         self.model = model
 
     def forward(self, x: Tensor, mask: Tensor) -> CTCNOutputs:
-        """As the model's own."""
+        """Compute the outputs that the model's own forward has."""
         m = self.model
         concepts = m.concepts(m.standardize(x, mask)) * mask[:, None]
         maps = self.pyramid(self.backbone(concepts[:, None]))
@@ -52,7 +52,7 @@ class Plain(nn.Module):
         return CTCNOutputs(logits, 2 * m.config.bound * offsets.sigmoid() - m.config.bound, real)
 
     def backbone(self, x: Tensor) -> list[Tensor]:
-        """C2 to C5."""
+        """Compute the maps C2 to C5."""
         for convolution, norm, _ in self.model.backbone.stem:
             x = F.relu(norm(convolution(x)))
         maps = []
@@ -67,7 +67,7 @@ class Plain(nn.Module):
         return maps
 
     def pyramid(self, maps: list[Tensor]) -> list[Tensor]:
-        """P2 to P9."""
+        """Compute the maps P2 to P9."""
         pyramid = self.model.pyramid
         merged = [pyramid.laterals[3](maps[3])]
         for level in (2, 1, 0):
@@ -81,7 +81,7 @@ class Plain(nn.Module):
         return out
 
     def head(self, head: ConceptHead, x: Tensor) -> Tensor:
-        """One level's outputs."""
+        """Compute the outputs of one level."""
         return head.predict(head.hidden(head.dropout(x)).flatten(1, 2))
 
 
@@ -104,7 +104,7 @@ class Row(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What is measured: a model, its input, its multiply-adds and how fast the device multiplies."""
+    """A model to measure, its input, its multiply-adds and how fast the device multiplies."""
 
     model: CTCN
     x: Tensor
@@ -114,7 +114,7 @@ class Work(NamedTuple):
 
 
 def main() -> None:
-    """Print detection and training on the device that is here."""
+    """Measure detection and training on this machine's device, and print them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -146,13 +146,13 @@ def main() -> None:
 
 
 def detection(work: Work, repeats: int, compiled: bool) -> list[Row]:
-    """Forward alone."""
+    """Measure the forward alone."""
     model, x, mask = work.model.eval(), work.x, work.mask
     plain, started = Plain(model), time.perf_counter()
     with torch.inference_mode():
         expected = plain(x, mask)
     ours = to_device(model.optimize_for_inference(), str(x.device))
-    folding = time.perf_counter() - started
+    fusing = time.perf_counter() - started
     networks: dict[str, Callable[..., CTCNOutputs]] = {"plain": plain, "ours": ours}
     if compiled:
         networks["ours, compiled"] = compile_forward(to_device(model.fuse_batch_norm(), str(x.device)), dynamic=True)
@@ -162,12 +162,12 @@ def detection(work: Work, repeats: int, compiled: bool) -> list[Row]:
                 torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-3)
         runs = {name: partial(network, x, mask) for name, network in networks.items()}
         rows = report("detect", in_turn(runs, x.device, repeats), work.macs, work.peak)
-    print(f"(folding, once, and the first plain forward: {folding:.1f} s)")
+    print(f"(fusing, once, and the first plain forward: {fusing:.1f} s)")
     return rows
 
 
 def training(work: Work, repeats: int, compiled: bool) -> list[Row]:
-    """Forward, loss and gradients, whose multiplications are three forwards' worth.
+    """Measure forward, loss and gradients: the multiplications of three forwards.
 
     The networks have copies of the weights in their own layouts, so that all can run in turn.
     """
@@ -194,7 +194,7 @@ def training(work: Work, repeats: int, compiled: bool) -> list[Row]:
 
 
 def in_turn(runs: dict[str, Callable[[], object]], device: torch.device, repeats: int) -> dict[str, Timed]:
-    """Each run once to warm up, then all in turn, so that a busy moment of the machine hits all alike."""
+    """Time all runs in turn, after one each to warm up, so that a busy moment of the machine slows them alike."""
     best = {}
     for turn in range(repeats + 1):
         for name, run in runs.items():
@@ -213,7 +213,7 @@ def in_turn(runs: dict[str, Callable[[], object]], device: torch.device, repeats
 
 
 def report(what: str, timed: dict[str, Timed], macs: float, peak: float) -> list[Row]:
-    """A line for each, the plain network first."""
+    """Print a line for each, the plain network first."""
     plain = timed["plain"].seconds
     rows = [
         Row(what, name, seconds, plain / seconds, macs / seconds / peak, gigabytes)
@@ -226,7 +226,7 @@ def report(what: str, timed: dict[str, Timed], macs: float, peak: float) -> list
 
 
 def device_name(device: torch.device) -> str:
-    """What the vendor calls it."""
+    """Return the processor's name as its vendor has it."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if Path("/proc/cpuinfo").exists():
@@ -236,14 +236,14 @@ def device_name(device: torch.device) -> str:
 
 
 def peak_memory(device: torch.device) -> float:
-    """Gigabytes: on a GPU of the last run, on a CPU of the process so far."""
+    """Return gigabytes in use at the peak: on a GPU of the last run, on a CPU of the process so far."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated() / 1e9
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def matrix_peak(device: str, size: int = 2048) -> float:
-    """Multiply-adds a second of a square product in float32."""
+    """Measure the multiply-adds a second of a square product in float32."""
     a, b = torch.randn(2, size, size, device=device)
     timed = in_turn({"": lambda: a @ b}, a.device, repeats=5)
     return size**3 / timed[""].seconds

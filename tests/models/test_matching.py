@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from untrimmed.models.anchors import pyramid_anchors, to_segments
 from untrimmed.models.base import Targets
-from untrimmed.models.matching import compute_tiou, count_negatives, match, select_highest, select_negatives
+from untrimmed.models.matching import pairwise_tiou, count_negatives, match, select_highest, select_negatives
 
 
 def targets_of(*windows):
@@ -99,15 +99,15 @@ def test_without_actions_no_anchor_overlaps_anything(force):
 
 def test_tiou_is_symmetric_bounded_and_one_on_itself():
     a, b = (torch.rand(2, 50, 2).cumsum(-1) * 10 for _ in range(2))
-    overlaps = compute_tiou(a, b)
-    assert torch.allclose(overlaps, compute_tiou(b, a).mT)
+    overlaps = pairwise_tiou(a, b)
+    assert torch.allclose(overlaps, pairwise_tiou(b, a).mT)
     assert ((overlaps >= 0) & (overlaps <= 1)).all()
-    assert torch.allclose(compute_tiou(a, a).diagonal(dim1=1, dim2=2), torch.ones(2, 50))
+    assert torch.allclose(pairwise_tiou(a, a).diagonal(dim1=1, dim2=2), torch.ones(2, 50))
 
 
 def test_segments_without_length_overlap_nothing():
     point = torch.tensor([[3.0, 3.0]])
-    assert compute_tiou(point, point).item() == 0
+    assert pairwise_tiou(point, point).item() == 0
 
 
 def test_negatives_are_so_many_for_each_positive_or_one_a_window():

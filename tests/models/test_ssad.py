@@ -14,7 +14,7 @@ from untrimmed.detection.detector import Detector
 from untrimmed.detection.fusion import Fusion
 from untrimmed.models.anchors import to_segments
 from untrimmed.models.base import Targets
-from untrimmed.models.matching import compute_tiou
+from untrimmed.models.matching import pairwise_tiou
 from untrimmed.models.ssad import SSADConfig, SSADOutputs
 from untrimmed.recipe import Recipe, build_recipe, recipe_tree
 from untrimmed.training.loop import build_model, join_processes
@@ -242,7 +242,7 @@ def weight_of_background(model, outputs, rows):
     logits[..., 2:] = -1e4
     for window, truths in enumerate(rows):
         for start, end, _ in truths:
-            matched = compute_tiou(moved[window], torch.tensor([[start, end]]))[:, 0] > 0.5
+            matched = pairwise_tiou(moved[window], torch.tensor([[start, end]]))[:, 0] > 0.5
             logits[window, matched, 1] = 1e4
     return model.loss(outputs._replace(logits=logits), targets(*rows))["class"].item()
 
@@ -258,7 +258,7 @@ def test_random_negatives_are_as_many_as_positives():
 def test_hard_negatives_are_all_learned_from_and_random_ones_fill_up():
     model = SMALL.build(CHANNELS, CLASSES)
     rows = [[(8.0, 16.0, 0)], []]
-    positives = int((compute_tiou(to_segments(model.anchors), torch.tensor([[8.0, 16.0]])) > 0.5).sum())
+    positives = int((pairwise_tiou(to_segments(model.anchors), torch.tensor([[8.0, 16.0]])) > 0.5).sum())
     assert positives == 2
     for hard, negatives in ((1, 2), (10, 10)):
         overlaps = torch.zeros(2, model.anchor_count)
@@ -273,7 +273,7 @@ def test_hard_negatives_are_those_that_predict_a_large_overlap():
     overlaps[0, -1] = 0.6
     logits = torch.randn(1, model.anchor_count, CLASSES + 1)
     loss = model.loss(outputs_of(model, logits=logits, overlaps=overlaps), targets([(1.0, 9.0, 1)]))["class"]
-    chosen = compute_tiou(to_segments(model.anchors), torch.tensor([[1.0, 9.0]]))[:, 0] > 0.5
+    chosen = pairwise_tiou(to_segments(model.anchors), torch.tensor([[1.0, 9.0]]))[:, 0] > 0.5
     labels = torch.where(chosen, 2, 0)
     chosen[-1] = True
     assert loss.item() == pytest.approx(F.cross_entropy(logits[0, chosen], labels[chosen]).item(), rel=1e-5)
@@ -361,7 +361,7 @@ def test_it_learns_where_a_channel_is_raised():
     found = 0
     for proposals, row in zip(model.eval().decode(model(x, mask)), rows, strict=True):
         box, label = divmod(int(proposals.scores.argmax()), CLASSES)
-        found += bool(compute_tiou(proposals.segments[box : box + 1], row.segments) > 0.5) and label == int(
+        found += bool(pairwise_tiou(proposals.segments[box : box + 1], row.segments) > 0.5) and label == int(
             row.labels
         )
     assert found >= 14

@@ -18,9 +18,7 @@ def detect(
     source: Annotated[Path, typer.Argument(help="A video, a feature file, or a folder of either.")],
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Ends in .json, .csv, .srt, .eaf ...; '{video}' in it writes a file a video [default: print a table]."
-        ),
+        typer.Option(help="Ends in .json, .csv, .srt ...; '{video}' in it writes a file a video [default: a table]."),
     ] = None,
     also: Annotated[
         tuple[Path, Path] | None,
@@ -59,16 +57,13 @@ def detect(
     if out:
         check_output(out)
     scores = read_video_scores(video_scores, top_labels) if video_scores else None
-    detectors = [
-        load(path, device, runtime=runtime, precision=precision) for path in (detector, *(also[:1] if also else ()))
-    ]
+    detectors = [load(path, device, runtime=runtime, precision=precision) for path in (detector, *(also or ())[:1])]
     with progress_bar(quiet) as progress:
+        options = {"weights": weights or (), "video_scores": scores, "progress": progress}
         if also:
-            fusion = Fusion(tuple(detectors), (1 - weight, weight))
-            sources = (source, also[1])
-            timelines = fusion.detect_all(sources, weights=weights or (), video_scores=scores, progress=progress)
+            timelines = Fusion(tuple(detectors), (1 - weight, weight)).detect_all((source, also[1]), **options)
         else:
-            timelines = detectors[0].detect_all(source, weights=weights or (), video_scores=scores, progress=progress)
+            timelines = detectors[0].detect_all(source, **options)
     show_notes(timelines.notes)
     write_numbers(json, timelines.above(score or 0).to_dicts())
     if out:

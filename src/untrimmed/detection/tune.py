@@ -80,7 +80,7 @@ class Tuned:
         }
 
 
-class Candidates:
+class CandidateStore:
     """Candidates of several videos before suppression, in memory or, beyond `HELD` bytes, in files of a folder."""
 
     def __init__(self, folder: Path, classes: tuple[str, ...], least: float) -> None:
@@ -151,7 +151,7 @@ def tune(
     config = detector.recipe.suppress
     least = min(config.floor, *(values["floor"] for values in TRIED["floor"]))
     with tempfile.TemporaryDirectory() as folder:
-        candidates = Candidates(Path(folder), detector.classes, least)
+        candidates = CandidateStore(Path(folder), detector.classes, least)
         for video in track(corpus.train, "detecting", progress, len(corpus.train)):
             features = corpus.features[video]
             detector.check(features, video)

@@ -14,30 +14,14 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from untrimmed.models.anchors import (
-    AnchorRule,
-    Coder,
-    anchor_ratios,
-    decode,
-    encode,
-    pyramid_anchors,
-    to_segments,
-)
-from untrimmed.models.base import (
-    Level,
-    Model,
-    ModelConfig,
-    Proposals,
-    Standardize,
-    Targets,
-    mask_padding,
-)
+from untrimmed.models.anchors import AnchorRule, Coder, anchor_ratios, decode, encode, pyramid_anchors, to_segments
+from untrimmed.models.base import Level, Model, ModelConfig, Proposals, Standardize, Targets, mask_padding
 from untrimmed.models.matching import match, select_highest
 from untrimmed.models.pyramid import (
     BLOCKS,
     STAGES,
     STEM_STRIDE,
-    Backbone,
+    ConceptBackbone,
     ConceptHead,
     Depth,
     Filters,
@@ -184,7 +168,7 @@ class CTCN(Model):
         # Stem and residual stages, C2 to C5 (Table A).
         stem = [config.scale_potentials(width, filter_sets) for width in (32, 64)]
         inner = [config.scale_potentials(config.inner * 2**stage, filter_sets) for stage in range(STAGES)]
-        self.backbone = Backbone(concepts // self.rows, stem, inner, config.depth, filters, config.checkpoint)
+        self.backbone = ConceptBackbone(concepts // self.rows, stem, inner, config.depth, filters, config.checkpoint)
         # P2 to P9 (Table B).
         width, dropped = config.scale_potentials(512, filter_sets), config.finest - 2
         coarser = config.levels - STAGES

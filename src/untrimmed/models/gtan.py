@@ -15,15 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from untrimmed.models.anchors import apply_offsets, to_anchors, to_segments
-from untrimmed.models.base import (
-    Level,
-    Model,
-    ModelConfig,
-    Proposals,
-    Standardize,
-    Targets,
-    mask_padding,
-)
+from untrimmed.models.base import Level, Model, ModelConfig, Proposals, Standardize, Targets, mask_padding
 from untrimmed.models.gaussian_kernels import (
     Kernels,
     Pooling,

@@ -16,7 +16,7 @@ from untrimmed.models.base import Targets
 NegativeChoice = Literal["hardest", "random"]
 
 
-class Matches(NamedTuple):
+class AnchorMatches(NamedTuple):
     """The action of every anchor: the one that it is forced to answer for, or else the one that it overlaps most."""
 
     segments: Float[Tensor, "batch anchors 2"]
@@ -26,7 +26,7 @@ class Matches(NamedTuple):
     forced: Bool[Tensor, "batch anchors"]
 
 
-def compute_tiou(a: Float[Tensor, "*batch n 2"], b: Float[Tensor, "*batch m 2"]) -> Float[Tensor, "*batch n m"]:
+def pairwise_tiou(a: Float[Tensor, "*batch n 2"], b: Float[Tensor, "*batch m 2"]) -> Float[Tensor, "*batch n m"]:
     """Compute temporal intersection over union of every pair of segments; 0 where neither has a length."""
     start = torch.maximum(a[..., :, None, 0], b[..., None, :, 0])
     end = torch.minimum(a[..., :, None, 1], b[..., None, :, 1])
@@ -42,7 +42,7 @@ def match(
     *,
     unit: int = 1,
     force: bool = False,
-) -> Matches:
+) -> AnchorMatches:
     """Match anchors, as segments, to the actions that they overlap most; of equal overlaps the first action.
 
     Segments are in units of `unit` positions. With `force`, anchors and actions are first paired by
@@ -50,13 +50,13 @@ def match(
     """
     actions, labels, exists = pad_targets(targets, segments.device)
     actions = actions / unit
-    overlaps = compute_tiou(segments, actions)
+    overlaps = pairwise_tiou(segments, actions)
     overlaps = overlaps.masked_fill(~(valid[:, :, None] & exists[:, None]), 0)
     action = overlaps.argmax(2)
     pairs = match_mutual_best(overlaps) if force else torch.full_like(action, -1)
     forced = pairs >= 0
     action = torch.where(forced, pairs, action)
-    return Matches(
+    return AnchorMatches(
         actions.gather(1, action[..., None].expand(-1, -1, 2)),
         labels.gather(1, action),
         overlaps.gather(2, action[..., None])[..., 0],

@@ -93,7 +93,7 @@ class Bottleneck(nn.Module):
         return self.residual(x).add_(self.shortcut(x)).relu_()
 
 
-class Backbone(nn.Module):
+class ConceptBackbone(nn.Module):
     """Stem and four residual stages, whose maps are C2..C5 (Table A)."""
 
     def __init__(

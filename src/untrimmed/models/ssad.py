@@ -16,15 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from untrimmed.models.anchors import apply_offsets, cell_anchors, to_segments
-from untrimmed.models.base import (
-    Level,
-    Model,
-    ModelConfig,
-    Proposals,
-    Standardize,
-    Targets,
-    mask_padding,
-)
+from untrimmed.models.base import Level, Model, ModelConfig, Proposals, Standardize, Targets, mask_padding
 from untrimmed.models.matching import count_negatives, masked_mean, match, select_negatives
 
 # The network and the loss, as in the paper and in Decouple-SSAD.

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from untrimmed.models.pyramid import CTC, STEM_STRIDE, Backbone, Bottleneck, ConceptHead, MergedHead, Pyramid
+from untrimmed.models.pyramid import CTC, STEM_STRIDE, ConceptBackbone, Bottleneck, ConceptHead, MergedHead, Pyramid
 
 # Values of the widest map of a chunk: 8 MiB, about the caches of a core.
 CHUNK = 2**21
@@ -145,7 +145,12 @@ class TimeMajor:
     """
 
     def __init__(
-        self, backbone: Backbone, pyramid: Pyramid, heads: Sequence[ConceptHead | MergedHead], rows: int, dropped: int
+        self,
+        backbone: ConceptBackbone,
+        pyramid: Pyramid,
+        heads: Sequence[ConceptHead | MergedHead],
+        rows: int,
+        dropped: int,
     ) -> None:
         """`dropped` of the finest scales are not used."""
         self.stem = [_convert(layers) for layers in backbone.stem.children()]
