@@ -19,7 +19,7 @@ _NUMBERS: ContextVar[TextIO] = ContextVar("where --json - prints")
 
 @contextmanager
 def divert_tables(path: Path | None) -> Iterator[None]:
-    """Leave standard output to the numbers where they are asked for there (`--json -`): tables go to standard error."""
+    """Leave standard output to the numbers where they are asked for there (`--json -`): tables go elsewhere."""
     if path is None or str(path) != "-":
         yield
         return

@@ -52,7 +52,7 @@ def compile_forward(network: nn.Module, dynamic: bool | None = None) -> Callable
 
 
 def pick_device(name: str) -> str:
-    """Resolve the name of a device; `auto` is a GPU where there is one. Raises BadInput for a device that is not here."""
+    """Resolve a device's name; `auto` is a GPU where there is one. Raises BadInput for one that is not here."""
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:

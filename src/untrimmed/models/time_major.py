@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from untrimmed.models.pyramid import CTC, STEM_STRIDE, ConceptBackbone, Bottleneck, ConceptHead, MergedHead, Pyramid
+from untrimmed.models.pyramid import CTC, STEM_STRIDE, Bottleneck, ConceptBackbone, ConceptHead, MergedHead, Pyramid
 
 # Values of the widest map of a chunk: 8 MiB, about the caches of a core.
 CHUNK = 2**21
