@@ -432,7 +432,7 @@ def test_the_command_serves_until_it_is_interrupted_and_says_what_is_saved(tmp_p
 
 def test_a_port_that_is_taken_is_bad_input(client, tmp_path):
     for port, words in (
-        (client.server.port, "cannot be listened at"),
+        (client.server.port, r"cannot be listened at \(\[.*in use\); give"),
         (99_999, "no such port"),
         (-1, "no such port"),
     ):

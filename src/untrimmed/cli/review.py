@@ -42,10 +42,8 @@ def review(
     try:
         server = ReviewServer(f"Review of {reviewed.name}", session, videos, port)
         signal.signal(signal.SIGTERM, _interrupt)
-        print(
-            f"{len(session.videos)} videos to review at {server.address}\nCtrl-C ends it; every edit is saved at once",
-            flush=True,
-        )
+        print(f"{len(session.videos)} videos to review at {server.address}")
+        print("Ctrl-C ends it; every edit is saved at once", flush=True)
         if browser and _has_screen():
             threading.Thread(target=webbrowser.open, args=[server.address], daemon=True).start()
         server.serve()

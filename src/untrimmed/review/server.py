@@ -73,7 +73,8 @@ class ReviewServer:
         try:
             self._socket = socket.create_server((HOST, port), backlog=128)
         except OSError as error:
-            raise BadInput(f"--port {port}: cannot be listened at ({error}); give another, or 0 for any") from None
+            reason = str(error).partition(" (while")[0]
+            raise BadInput(f"--port {port}: cannot be listened at ({reason}); give another, or 0 for any") from None
         self.port: int = self._socket.getsockname()[1]
         # Below critical, uvicorn logs what rude clients send and which answers the end of the server cuts off.
         config = uvicorn.Config(
