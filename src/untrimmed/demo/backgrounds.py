@@ -1,5 +1,7 @@
 """Backgrounds for the demo's videos: a park, a beach, a room and a street, no two alike."""
 
+from itertools import product
+
 import cv2
 import numpy as np
 
@@ -16,7 +18,12 @@ def _draw_park(width: int, height: int, rng: np.random.Generator) -> Picture:
     for green, rise in (((168, 196, 186), 42), ((134, 176, 142), 20)):
         _draw_hills(picture, horizon, rise * height / 240, green, rng)
     for x in np.arange(rng.uniform(0, 40), width, rng.uniform(45, 80)):
-        _draw_tree(picture, x + rng.uniform(-15, 15), horizon + 4, height * rng.uniform(0.2, 0.36), rng)
+        trunk, foot, size = x + rng.uniform(-15, 15), horizon + 4, height * rng.uniform(0.2, 0.36)
+        fill(picture, [Disc(trunk, foot, 0.05 * size), Disc(trunk, foot - 0.6 * size, 0.03 * size)], (112, 86, 66))
+        green = ((96, 142, 92), (120, 160, 88), (82, 130, 104), (176, 158, 84))[rng.integers(4)]
+        for _ in range(7):
+            crown = rng.normal((trunk, foot - 0.7 * size), 0.13 * size)
+            fill(picture, [disc(crown, 0.19 * size)], shade(green, rng.uniform(0.9, 1.1)))
     _draw_ground(picture, horizon, (150, 186, 104), (112, 156, 82))
     return _add_texture(picture, horizon, rng, 9)
 
@@ -47,7 +54,13 @@ def _draw_room(width: int, height: int, rng: np.random.Generator) -> Picture:
     for x in range(0, width, 2 * stripe):
         picture[:floor, x : x + stripe] = (picture[:floor, x : x + stripe] * 0.965).astype(np.uint8)
     for x in np.arange(rng.uniform(10, 50), width, rng.uniform(70, 110)):
-        _draw_frame(picture, x, height * rng.uniform(0.12, 0.24), height * rng.uniform(0.16, 0.26), rng)
+        left, top, size = int(x), int(height * rng.uniform(0.12, 0.24)), height * rng.uniform(0.16, 0.26)
+        right, bottom = int(x + size * rng.uniform(0.7, 1.3)), top + int(size)
+        canvas, spot = (tuple(map(int, colour)) for colour in rng.integers(110, 220, (2, 3)))
+        cv2.rectangle(picture, (left, top), (right, bottom), (122, 92, 70), -1)
+        cv2.rectangle(picture, (left + 3, top + 3), (right - 3, bottom - 3), canvas, -1)
+        middle = ((left + right) // 2, (top + bottom) // 2)
+        cv2.circle(picture, middle, int(size) // 4, spot, -1, cv2.LINE_AA)
     _draw_ground(picture, floor, (196, 152, 108), (164, 118, 80))
     for x in range(-width, 2 * width, 26):
         cv2.line(picture, (x, floor), (int(x + (x - width / 2) * 0.9), height), (150, 108, 72), 1, cv2.LINE_AA)
@@ -61,9 +74,14 @@ def _draw_street(width: int, height: int, rng: np.random.Generator) -> Picture:
     fronts = ((206, 146, 118), (222, 192, 150), (160, 170, 182), (186, 132, 128), (196, 186, 170), (142, 164, 158))
     x = -int(rng.integers(0, 40))
     while x < width:
-        house, top = int(rng.integers(50, 95)), int(height * rng.uniform(0.04, 0.3))
-        _draw_house(picture, x, x + house, top, kerb, fronts[rng.integers(len(fronts))])
-        x += house
+        right, top = x + int(rng.integers(50, 95)), int(height * rng.uniform(0.04, 0.3))
+        front = fronts[rng.integers(len(fronts))]
+        cv2.rectangle(picture, (x, top), (right, kerb), front, -1)
+        cv2.rectangle(picture, (x, top), (right, top + 4), shade(front, 0.8), -1)
+        for left, sill in product(range(x + 8, right - 12, 20), range(top + 14, kerb - 20, 26)):
+            cv2.rectangle(picture, (left, sill), (left + 10, sill + 14), (104, 124, 142), -1)
+            cv2.rectangle(picture, (left, sill), (left + 10, sill + 3), (150, 170, 186), -1)
+        x = right
     _draw_ground(picture, kerb, (186, 182, 178), (150, 148, 148))
     for x in range(-width, 2 * width, 40):
         cv2.line(picture, (x, kerb), (int(x + (x - width / 2) * 0.8), height), (138, 136, 136), 1, cv2.LINE_AA)
@@ -90,33 +108,6 @@ def _draw_hills(picture: Picture, horizon: int, rise: float, colour: Colour, rng
     top = horizon - rise * (0.6 + 0.25 * waves)
     outline = np.concatenate([np.stack([x, top], 1), [[x[-1], horizon], [0, horizon]]])
     cv2.fillPoly(picture, [np.round(outline).astype(np.int32)], colour, cv2.LINE_AA)
-
-
-def _draw_tree(picture: Picture, x: float, foot: float, height: float, rng: np.random.Generator) -> None:
-    fill(picture, [Disc(x, foot, 0.05 * height), Disc(x, foot - 0.6 * height, 0.03 * height)], (112, 86, 66))
-    green = ((96, 142, 92), (120, 160, 88), (82, 130, 104), (176, 158, 84))[rng.integers(4)]
-    for _ in range(7):
-        crown = rng.normal((x, foot - 0.7 * height), 0.13 * height)
-        fill(picture, [disc(crown, 0.19 * height)], shade(green, rng.uniform(0.9, 1.1)))
-
-
-def _draw_frame(picture: Picture, x: float, y: float, size: float, rng: np.random.Generator) -> None:
-    left, top, side = int(x), int(y), int(size)
-    right, bottom = int(x + size * rng.uniform(0.7, 1.3)), top + side
-    colours = rng.integers(110, 220, (2, 3))
-    cv2.rectangle(picture, (left, top), (right, bottom), (122, 92, 70), -1)
-    cv2.rectangle(picture, (left + 3, top + 3), (right - 3, bottom - 3), tuple(map(int, colours[0])), -1)
-    middle = ((left + right) // 2, (top + bottom) // 2)
-    cv2.circle(picture, middle, side // 4, tuple(map(int, colours[1])), -1, cv2.LINE_AA)
-
-
-def _draw_house(picture: Picture, left: int, right: int, top: int, foot: int, colour: Colour) -> None:
-    cv2.rectangle(picture, (left, top), (right, foot), colour, -1)
-    cv2.rectangle(picture, (left, top), (right, top + 4), shade(colour, 0.8), -1)
-    for y in range(top + 14, foot - 20, 26):
-        for x in range(left + 8, right - 12, 20):
-            cv2.rectangle(picture, (x, y), (x + 10, y + 14), (104, 124, 142), -1)
-            cv2.rectangle(picture, (x, y), (x + 10, y + 3), (150, 170, 186), -1)
 
 
 def _add_texture(picture: Picture, ground: int, rng: np.random.Generator, strength: float) -> Picture:

@@ -79,19 +79,18 @@ def perform(
     pose = _at_ease(times, rng)._replace(turn=view + _drift(times, rng, 6))
     place = np.full(len(times), rng.uniform(-0.5, 0.5))
     for act in acts:
-        weight = _weight(act, times)
+        weight = _smooth(np.clip(np.minimum(times - act.start, act.end - times) / act.ramp, 0, 1))
         share = np.clip((times - act.start) / (act.end - act.start), 0, 1)
         here = place[max(np.searchsorted(times, act.start) - 1, 0)]
         if act.motion == "walk":
             place = place + _smooth(share) * (act.place - here)
             turn = np.full(len(times), 80.0 if act.place > here else -80.0)
-            walking = _walk(share * act.cycles, act.strength)._replace(turn=turn)
-            pose = _blend(pose, walking, weight)
-            continue
-        motion = {**ACTIONS, **HABITS}[act.motion]
-        target = motion(share * act.cycles, act.strength)
-        target = _mirror(target) if act.mirrored else target
-        pose = _blend(pose, target._replace(turn=pose.turn + target.turn), weight)
+            target = _walk(share * act.cycles, act.strength)._replace(turn=turn)
+        else:
+            target = {**ACTIONS, **HABITS}[act.motion](share * act.cycles, act.strength)
+            target = _mirror(target) if act.mirrored else target
+            target = target._replace(turn=pose.turn + target.turn)
+        pose = _blend(pose, target, weight)
     joints = compute_joints(pose, len(times))
     joints[..., 0] += place[:, None]
     return joints
@@ -115,7 +114,9 @@ def compute_joints(pose: Pose, count: int) -> Float[np.ndarray, "time 14 3"]:
     joints = np.stack([head, spine, *arms, *legs], 1)
     # The lower foot stands on the ground, whatever the legs do.
     joints[..., 1] += (pose.lift + ANKLE_HEIGHT - joints[:, -2:, 1].min(1))[:, None]
-    return _rotate(joints, np.radians(np.broadcast_to(pose.turn, count)))
+    turn = np.radians(np.broadcast_to(pose.turn, count))[:, None]
+    x, y, z = np.moveaxis(joints, 2, 0)
+    return np.stack([x * np.cos(turn) + z * np.sin(turn), y, z * np.cos(turn) - x * np.sin(turn)], 2)
 
 
 def _limb(limb: Limb, side: int, root: np.ndarray, lengths: tuple[float, float]) -> tuple[np.ndarray, ...]:
@@ -130,17 +131,11 @@ def _bone(side: int, out: Curve, forward: Curve, length: float, count: int) -> n
     return along * (length if length > 0 else np.array([-length, length, -length]))
 
 
-def _rotate(joints: np.ndarray, turn: np.ndarray) -> np.ndarray:
-    cosine, sine = np.cos(turn)[:, None], np.sin(turn)[:, None]
-    x, y, z = np.moveaxis(joints, 2, 0)
-    return np.stack([x * cosine + z * sine, y, z * cosine - x * sine], 2)
-
-
 # What people do. Every motion maps a phase (cycles since its start) and a strength to a pose.
 
 
 def _wave(phase: np.ndarray, strength: float) -> Pose:
-    swing = np.sin(2 * np.pi * phase) * strength
+    swing = _swing(phase) * strength
     return _standing(left_arm=Limb(112 + 8 * swing, 12, 158 + 34 * swing, 5), tilt=-5 + 2 * swing, nod=-4)
 
 
@@ -153,7 +148,7 @@ def _squat(phase: np.ndarray, strength: float) -> Pose:
 
 def _jumping_jack(phase: np.ndarray, strength: float) -> Pose:
     spread = _pulse(phase) * strength
-    hop = 0.11 * np.abs(np.sin(2 * np.pi * phase)) * strength
+    hop = 0.11 * np.abs(_swing(phase)) * strength
     arm = Limb(22 + 128 * spread, 0, 16 + 150 * spread, 0)
     leg = Limb(3 + 25 * spread, 6, 3 + 25 * spread, -6)
     return Pose(arm, arm, leg, leg, lift=hop)
@@ -169,54 +164,24 @@ def _kick(phase: np.ndarray, strength: float) -> Pose:
 
 
 def _box(phase: np.ndarray, strength: float) -> Pose:
-    left, right = _jab(phase), _jab(phase + 0.5)
-    bob = 0.5 - 0.5 * np.cos(4 * np.pi * phase)
+    left, right = (_bump((phase + late) % 1, 0.05, 0.25, 0.35, 0.6) for late in (0, 0.5))
+    bob = _pulse(2 * phase)
+    left_arm, right_arm = (
+        Limb(20 - 12 * jab, 26 + 64 * jab * strength, 4 - 2 * jab, 138 - 46 * jab) for jab in (left, right)
+    )
     twist = 28 * (left - right) * strength
     front, back = Limb(9, 24 + 5 * bob, 7, -8 - 5 * bob), Limb(9, -10 + 5 * bob, 7, -30 - 5 * bob)
-    return Pose(_guard(left, strength), _guard(right, strength), front, back, lean=9, twist=-twist, nod=3)
-
-
-def _guard(jab: np.ndarray, strength: float) -> Limb:
-    return Limb(20 - 12 * jab, 26 + 64 * jab * strength, 4 - 2 * jab, 138 - 46 * jab)
-
-
-def _scratch(phase: np.ndarray, strength: float) -> Pose:
-    rub = 7 * np.sin(8 * np.pi * phase)
-    return _standing(left_arm=Limb(72 * strength, 30, 196 + rub, 8), tilt=4, nod=10)
-
-
-def _check_watch(phase: np.ndarray, strength: float) -> Pose:
-    return _standing(left_arm=Limb(16, 38 * strength, -34, 96 + 4 * np.sin(2 * np.pi * phase)), nod=20)
-
-
-def _shrug(phase: np.ndarray, strength: float) -> Pose:
-    open_arms = Limb(34 * strength, 12, 62 * strength + 5 * np.sin(2 * np.pi * phase), 40)
-    return _standing(left_arm=open_arms, right_arm=open_arms, nod=-5)
+    return Pose(left_arm, right_arm, front, back, lean=9, twist=-twist, nod=3)
 
 
 def _stoop(phase: np.ndarray, strength: float) -> Pose:
-    low = (0.8 + 0.2 * np.sin(2 * np.pi * phase)) * strength
+    low = (0.8 + 0.2 * _swing(phase)) * strength
     arm, leg = Limb(6, 18 * low, 4, 24 * low), Limb(5, 26 * low, 4, -24 * low)
     return Pose(arm, arm, leg, leg, lean=42 * low, nod=12)
 
 
-def _shake_leg(phase: np.ndarray, strength: float) -> Pose:
-    shake = 9 * np.sin(4 * np.pi * phase)
-    return _standing(left_leg=Limb(10, 30 * strength, 8, -14 + shake), tilt=5)
-
-
-def _stretch(phase: np.ndarray, strength: float) -> Pose:
-    sway = 8 * np.sin(2 * np.pi * phase)
-    arm = Limb(64 * strength, 10, 150 + sway, 10)
-    return _standing(left_arm=arm, right_arm=arm, lean=-8, tilt=sway, nod=-10)
-
-
-def _look(phase: np.ndarray, strength: float) -> Pose:
-    return _standing(turn=60 * strength, nod=4 * np.sin(2 * np.pi * phase), twist=12 * strength)
-
-
 def _walk(phase: np.ndarray, strength: float) -> Pose:
-    swing = np.sin(2 * np.pi * phase) * strength
+    swing = _swing(phase) * strength
     bend = np.clip(np.cos(2 * np.pi * phase), 0, None), np.clip(-np.cos(2 * np.pi * phase), 0, None)
     left_leg = Limb(2, 3 + 24 * swing, 2, 24 * swing - 6 - 42 * bend[0])
     right_leg = Limb(2, 3 - 24 * swing, 2, -24 * swing - 6 - 42 * bend[1])
@@ -236,13 +201,23 @@ ACTIONS: Mapping[str, Motion] = {
 """What is annotated."""
 
 HABITS: Mapping[str, Motion] = {
-    "scratch": _scratch,
-    "check watch": _check_watch,
-    "shrug": _shrug,
+    "scratch": lambda phase, strength: _standing(
+        left_arm=Limb(72 * strength, 30, 196 + 7 * _swing(4 * phase), 8), tilt=4, nod=10
+    ),
+    "check watch": lambda phase, strength: _standing(
+        left_arm=Limb(16, 38 * strength, -34, 96 + 4 * _swing(phase)), nod=20
+    ),
+    "shrug": lambda phase, strength: _standing(
+        Limb(34 * strength, 12, 62 * strength + 5 * _swing(phase), 40), nod=-5
+    ),
     "stoop": _stoop,
-    "shake leg": _shake_leg,
-    "stretch": _stretch,
-    "look": _look,
+    "shake leg": lambda phase, strength: _standing(
+        left_leg=Limb(10, 30 * strength, 8, -14 + 9 * _swing(2 * phase)), tilt=5
+    ),
+    "stretch": lambda phase, strength: _standing(
+        Limb(64 * strength, 10, 150 + 8 * _swing(phase), 10), lean=-8, tilt=8 * _swing(phase), nod=-10
+    ),
+    "look": lambda phase, strength: _standing(turn=60 * strength, nod=4 * _swing(phase), twist=12 * strength),
 }
 """What happens in between, some of it a little like an action; `walk` is known to `perform` alone."""
 
@@ -258,8 +233,8 @@ def _at_ease(times: np.ndarray, rng: np.random.Generator) -> Pose:
     return Pose(*arms, *legs, lean=lean, tilt=shift, twist=_drift(times, rng, 6), nod=nod)
 
 
-def _standing(**changes: Curve | Limb) -> Pose:
-    arm, leg = Limb(9, 0, 5, 10), Limb(4, 3, 4, -4)
+def _standing(arm: Limb = Limb(9, 0, 5, 10), **changes: Curve | Limb) -> Pose:
+    leg = Limb(4, 3, 4, -4)
     return Pose(arm, arm, leg, leg)._replace(**changes)
 
 
@@ -274,12 +249,12 @@ def _blend(first: Nested, second: Nested, weight: np.ndarray) -> Nested:
     return first * (1 - weight) + second * weight  # type: ignore[operator]
 
 
-def _weight(act: Act, times: np.ndarray) -> np.ndarray:
-    return _smooth(np.clip(np.minimum(times - act.start, act.end - times) / act.ramp, 0, 1))
-
-
 def _smooth(x: np.ndarray) -> np.ndarray:
     return x * x * (3 - 2 * x)
+
+
+def _swing(phase: np.ndarray) -> np.ndarray:
+    return np.sin(2 * np.pi * phase)
 
 
 def _pulse(phase: np.ndarray) -> np.ndarray:
@@ -288,10 +263,6 @@ def _pulse(phase: np.ndarray) -> np.ndarray:
 
 def _bump(x: np.ndarray, rise: float, top: float, fall: float, end: float) -> np.ndarray:
     return _smooth(np.clip((x - rise) / (top - rise), 0, 1)) * _smooth(np.clip((end - x) / (end - fall), 0, 1))
-
-
-def _jab(phase: np.ndarray) -> np.ndarray:
-    return _bump(phase % 1, 0.05, 0.25, 0.35, 0.6)
 
 
 def _drift(times: np.ndarray, rng: np.random.Generator, size: float) -> np.ndarray:

@@ -25,7 +25,7 @@ class Disc(NamedTuple):
 
 def disc(centre: np.ndarray, radius: float) -> Disc:
     """Return a disc about a point `(x, y)`."""
-    return Disc(float(centre[0]), float(centre[1]), float(radius))
+    return Disc(centre[0], centre[1], radius)
 
 
 def fill(picture: Picture, discs: Sequence[Disc], colour: Colour) -> None:

@@ -1,5 +1,6 @@
 """Draws the figure in a place: a textured background that pans slowly, changing light, and a sensor's noise."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
@@ -49,11 +50,15 @@ class Scene:
         draw_background = BACKGROUNDS[rng.integers(len(BACKGROUNDS))]
         panorama = draw_background(width + 2 * MARGIN, height, rng)
         self._panorama = cv2.GaussianBlur(panorama[:, ::-1] if rng.random() < 0.5 else panorama, (0, 0), 0.9)
-        self._clothes = _dress(rng)
+        skin, hair, shirt, trousers, shoes = (
+            palette[rng.integers(len(palette))] for palette in (SKINS, HAIRS, SHIRTS, TROUSERS, SHOES)
+        )
+        long_sleeves, shorts, long_hair = (bool(rng.random() < chance) for chance in (0.45, 0.3, 0.4))
+        self._clothes = Clothes(skin, hair, shirt, trousers, shoes, long_sleeves, shorts, long_hair)
         self._vignette = _draw_vignette(width, height, rng)
-        self._pan = _Wave(rng, MARGIN * 0.55, 0.015, 0.04)
-        self._lift = _Wave(rng, 2.5, 0.02, 0.06)
-        self._light = _Wave(rng, 0.13, 0.02, 0.07)
+        self._pan = _draw_wave(rng, MARGIN * 0.55, 0.015, 0.04)
+        self._lift = _draw_wave(rng, 2.5, 0.02, 0.06)
+        self._light = _draw_wave(rng, 0.13, 0.02, 0.07)
         grain = rng.normal(0, rng.uniform(0.7, 1.3), (2 * height, 2 * width, 1))
         self._grain = np.repeat(grain, 3, 2).astype(np.float32)
 
@@ -64,7 +69,10 @@ class Scene:
         points = self.project_joints(seconds, joints)
         self._shade_ground(picture, joints, points)
         draw_figure(picture, points, joints[:, 2], self.scale, self._clothes)
-        return self._expose(picture, seconds)
+        down, right = self._rng.integers(0, self.height), self._rng.integers(0, self.width)
+        grain = self._grain[down : down + self.height, right : right + self.width]
+        exposed = cv2.multiply(picture, self._vignette, scale=1 + self._light(seconds), dtype=cv2.CV_32F)
+        return np.asarray(cv2.add(exposed, grain, dtype=cv2.CV_8U))
 
     def project_joints(self, seconds: float, joints: Float[np.ndarray, "14 3"]) -> Float[np.ndarray, "14 2"]:
         """Return where joints appear in the picture at a time, in pixels from its upper left."""
@@ -79,30 +87,13 @@ class Scene:
         height = max(feet[:, 1].min() - 0.08, 0)
         width = self.scale * (0.27 + 0.45 * abs(feet[0, 0] - feet[1, 0]) + height)
         strength = 0.5 * np.exp(-3 * height) * np.clip(1.3 - 0.35 * hips[:, 1].mean(), 0.6, 1.2)
-        rows = _slice_around(level, 0.2 * self.scale, self.height)
-        columns = _slice_around(middle, 1.8 * width, self.width)
-        down = np.exp(-(((np.arange(self.height)[rows] - level) / (0.085 * self.scale)) ** 2))
-        across = np.exp(-1.6 * ((np.arange(self.width)[columns] - middle) / width) ** 2)
+        top, bottom = np.clip((level - 0.2 * self.scale, level + 0.2 * self.scale), 0, self.height).astype(int)
+        left, right = np.clip((middle - 1.8 * width, middle + 1.8 * width), 0, self.width).astype(int)
+        down = np.exp(-(((np.arange(top, bottom) - level) / (0.085 * self.scale)) ** 2))
+        across = np.exp(-1.6 * ((np.arange(left, right) - middle) / width) ** 2)
         shade = 1 - strength * np.outer(down, across)
-        picture[rows, columns] = (picture[rows, columns] * shade[..., None]).astype(np.uint8)
-
-    def _expose(self, picture: Picture, seconds: float) -> Picture:
-        down, right = self._rng.integers(0, self.height), self._rng.integers(0, self.width)
-        grain = self._grain[down : down + self.height, right : right + self.width]
-        exposed = cv2.multiply(picture, self._vignette, scale=1 + self._light(seconds), dtype=cv2.CV_32F)
-        return np.asarray(cv2.add(exposed, grain, dtype=cv2.CV_8U))
-
-
-class _Wave:
-    """Something that wanders about 0, by at most `size`, with periods of 1 / `fast` to 1 / `slow` seconds."""
-
-    def __init__(self, rng: np.random.Generator, size: float, slow: float, fast: float) -> None:
-        self._size = size * rng.uniform(0.5, 1, 2) / 2
-        self._rates = rng.uniform(slow, fast, 2) * 2 * np.pi
-        self._phases = rng.uniform(0, 2 * np.pi, 2)
-
-    def __call__(self, seconds: float) -> float:
-        return float((self._size * np.sin(self._rates * seconds + self._phases)).sum())
+        shadow = picture[top:bottom, left:right]
+        shadow[:] = shadow * shade[..., None]
 
 
 def draw_figure(
@@ -123,7 +114,8 @@ def draw_figure(
     for side in behind:
         _draw_arm(picture, at, side, scale, clothes)
     if clothes.long_hair:
-        _draw_long_hair(picture, at, scale, clothes.hair)
+        tips = at["neck"] + 0.1 * (at["neck"] - at["head"])
+        paint_limb(picture, at["head"], tips, (0.115 * scale, 0.1 * scale), shade(clothes.hair, 0.9))
     for side in legs:
         _draw_leg(picture, at, side, scale, clothes, toe)
     _draw_torso(picture, at, scale, clothes)
@@ -177,21 +169,12 @@ def _draw_head(picture: Picture, at: dict[str, np.ndarray], scale: float, clothe
         fill(picture, [disc(spot, 0.0125 * scale)], (46, 38, 40))
 
 
-def _draw_long_hair(picture: Picture, at: dict[str, np.ndarray], scale: float, colour: Colour) -> None:
-    head, neck = at["head"], at["neck"]
-    paint_limb(picture, head, neck + 0.1 * (neck - head), (0.115 * scale, 0.1 * scale), shade(colour, 0.9))
-
-
-def _dress(rng: np.random.Generator) -> Clothes:
-    skin, hair, shirt, trousers, shoes = (
-        palette[rng.integers(len(palette))] for palette in (SKINS, HAIRS, SHIRTS, TROUSERS, SHOES)
-    )
-    long_sleeves, shorts, long_hair = (bool(rng.random() < chance) for chance in (0.45, 0.3, 0.4))
-    return Clothes(skin, hair, shirt, trousers, shoes, long_sleeves, shorts, long_hair)
-
-
-def _slice_around(middle: float, reach: float, size: int) -> slice:
-    return slice(int(np.clip(middle - reach, 0, size)), int(np.clip(middle + reach, 0, size)))
+def _draw_wave(rng: np.random.Generator, size: float, slow: float, fast: float) -> Callable[[float], float]:
+    """Draw what wanders about 0, by at most `size`, with periods of 1 / `fast` to 1 / `slow` seconds."""
+    sizes = size * rng.uniform(0.5, 1, 2) / 2
+    rates = rng.uniform(slow, fast, 2) * 2 * np.pi
+    phases = rng.uniform(0, 2 * np.pi, 2)
+    return lambda seconds: float((sizes * np.sin(rates * seconds + phases)).sum())
 
 
 def _draw_vignette(width: int, height: int, rng: np.random.Generator) -> Float[np.ndarray, "height width 3"]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -55,12 +54,18 @@ class DemoConfig(Config):
 
     def __post_init__(self) -> None:
         shortest, longest = self.seconds
-        _require(self.videos >= 3, f"videos={self.videos} leaves nothing to validate on; give at least 3")
-        _require(10 <= shortest <= longest < np.inf, f"seconds={self.seconds} is no range; give two of 10 or more")
-        _require(5 <= self.fps <= 120, f"fps={self.fps} is too slow or fast for these motions; give 5 to 120")
-        sizes = self.width % 2 == 0 and self.height % 2 == 0 and self.width >= self.height >= 96
-        _require(sizes, f"{self.width}x{self.height} cannot be drawn; give even sizes, height >= 96, width >= height")
-        _require(self.seed >= 0, f"seed={self.seed} is negative; give 0 or more")
+        size, sizes = f"{self.width}x{self.height}", "give even sizes, height >= 96, width >= height"
+        even = self.width % 2 == 0 and self.height % 2 == 0
+        checks = {
+            f"videos={self.videos} leaves nothing to validate on; give at least 3": self.videos >= 3,
+            f"seconds={self.seconds} is no range; give two of 10 or more": 10 <= shortest <= longest < np.inf,
+            f"fps={self.fps} is too slow or fast for these motions; give 5 to 120": 5 <= self.fps <= 120,
+            f"{size} cannot be drawn; {sizes}": even and self.width >= self.height >= 96,
+            f"seed={self.seed} is negative; give 0 or more": self.seed >= 0,
+        }
+        for sentence, satisfied in checks.items():
+            if not satisfied:
+                raise BadInput(f"demo: {sentence}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,11 @@ def render_videos(folder: Path, config: DemoConfig, progress: Progress | None = 
     A video that is there already is kept if it was rendered with the same settings, and rendered again otherwise.
     """
     plans = [plan_video(config, index) for index in range(config.videos)]
-    _discard_outdated(folder, config)
+    settings = {"edition": EDITION, "config": asdict(config) | {"seconds": list(config.seconds)}}
+    if not (folder / SETTINGS).exists() or read_json(folder / SETTINGS) != settings:
+        for outdated in folder.glob("demo_[0-9][0-9][0-9].mp4"):
+            outdated.unlink()
+        write_json(folder / SETTINGS, settings)
     with ThreadPoolExecutor(WORKERS) as pool:
         jobs = [pool.submit(_render_video, folder, config, index) for index in range(config.videos)]
         try:
@@ -94,7 +103,12 @@ def render_videos(folder: Path, config: DemoConfig, progress: Progress | None = 
                 job.result()
         finally:
             pool.shutdown(cancel_futures=True)
-    write_json(folder / ANNOTATIONS, _annotations_to_json(plans))
+    database = {}
+    for plan in plans:
+        segments = [{"segment": [a.start, a.end], "label": a.label} for a in plan.timeline]
+        entry = {"subset": plan.subset, "duration": plan.timeline.duration, "fps": plan.fps, "annotations": segments}
+        database[plan.video] = entry
+    write_json(folder / ANNOTATIONS, {"version": f"untrimmed demo, edition {EDITION}", "database": database})
     return {plan.video: plan.timeline for plan in plans}
 
 
@@ -116,10 +130,15 @@ def plan_video(config: DemoConfig, index: int) -> VideoPlan:
     lengths = _draw_lengths(duration, rng)
     spare = duration - lengths.sum() - GAP * (len(lengths) + 1)
     gaps = GAP + spare * rng.dirichlet(np.full(len(lengths) + 1, 2.0))
+    decks = [rng.permutation(CLASSES) for _ in range(-(-len(lengths) // len(CLASSES)))]
     acts, now = [], 0.0
-    for label, length, gap in zip(_draw_labels(len(lengths), rng), lengths, gaps, strict=False):
+    for label, length, gap in zip(np.concatenate(decks), lengths, gaps, strict=False):
         acts += _plan_habits(now, now + gap, rng)
-        acts.append(_plan_act(label, now + gap, now + gap + length, rng))
+        # Milliseconds, so that what is written is exactly what is drawn.
+        start, end = round(float(now + gap), 3), round(float(now + gap + length), 3)
+        cycles = max(1, round((end - start) / rng.uniform(*PERIODS[label])))
+        strength, ramp, mirrored = rng.uniform(0.85, 1.08), rng.uniform(0.25, 0.45), bool(rng.random() < 0.5)
+        acts.append(Act(str(label), start, end, cycles, strength, ramp, mirrored))
         now += gap + length
     acts += _plan_habits(now, duration, rng)
     subset = "validation" if index % 3 == 2 else "training"
@@ -138,63 +157,20 @@ def _draw_lengths(duration: float, rng: np.random.Generator) -> np.ndarray:
             return lengths
 
 
-def _draw_labels(count: int, rng: np.random.Generator) -> list[str]:
-    decks = [rng.permutation(CLASSES) for _ in range(-(-count // len(CLASSES)))]
-    return [str(label) for label in np.concatenate(decks)[:count]]
-
-
-def _plan_act(label: str, start: float, end: float, rng: np.random.Generator) -> Act:
-    # Milliseconds, so that what is written is exactly what is drawn.
-    start, end = round(float(start), 3), round(float(end), 3)
-    cycles = max(1, round((end - start) / rng.uniform(*PERIODS[label])))
-    return Act(
-        label, start, end, cycles, rng.uniform(0.85, 1.08), rng.uniform(0.25, 0.45), mirrored=bool(rng.random() < 0.5)
-    )
-
-
 def _plan_habits(start: float, end: float, rng: np.random.Generator) -> list[Act]:
     """What the figure does in a gap, at 0.1 s or more from the actions around it."""
     acts, now = [], start + rng.uniform(0.1, 0.8)
     while end - 0.1 - now >= 1.0:
         length = min(rng.uniform(1.0, 3.2), end - 0.1 - now)
         motion = "walk" if length > 1.6 and rng.random() < 0.4 else str(rng.choice(list(HABITS)))
-        acts.append(_plan_habit(motion, now, now + length, rng))
+        cycles = max(1, round(length / rng.uniform(0.9, 1.3)))
+        strength, place, mirrored = rng.uniform(0.6, 1.0), rng.uniform(-0.75, 0.75), bool(rng.random() < 0.5)
+        acts.append(Act(motion, float(now), float(now + length), cycles, strength, 0.45, mirrored, place))
         now += length + rng.uniform(0.2, 1.2)
     return acts
-
-
-def _plan_habit(motion: str, start: float, end: float, rng: np.random.Generator) -> Act:
-    cycles = max(1, round((end - start) / rng.uniform(0.9, 1.3)))
-    strength, place, mirrored = rng.uniform(0.6, 1.0), rng.uniform(-0.75, 0.75), bool(rng.random() < 0.5)
-    return Act(motion, float(start), float(end), cycles, strength, 0.45, mirrored, place)
 
 
 def _render_video(folder: Path, config: DemoConfig, index: int) -> None:
     file = folder / f"{plan_video(config, index).video}.mp4"
     if not file.exists():
         write_video(file, draw_frames(config, index), config.fps)
-
-
-def _discard_outdated(folder: Path, config: DemoConfig) -> None:
-    """Remove the videos of other settings, and write these settings down."""
-    settings = {"edition": EDITION, "config": asdict(config) | {"seconds": list(config.seconds)}}
-    file = folder / SETTINGS
-    if file.exists() and read_json(file) == settings:
-        return
-    for video in folder.glob("demo_[0-9][0-9][0-9].mp4"):
-        video.unlink()
-    write_json(file, settings)
-
-
-def _annotations_to_json(plans: list[VideoPlan]) -> dict[str, Any]:
-    database = {}
-    for plan in plans:
-        segments = [{"segment": [a.start, a.end], "label": a.label} for a in plan.timeline]
-        entry = {"subset": plan.subset, "duration": plan.timeline.duration, "fps": plan.fps, "annotations": segments}
-        database[plan.video] = entry
-    return {"version": f"untrimmed demo, edition {EDITION}", "database": database}
-
-
-def _require(satisfied: bool, sentence: str) -> None:
-    if not satisfied:
-        raise BadInput(f"demo: {sentence}")

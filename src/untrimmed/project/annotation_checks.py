@@ -11,6 +11,7 @@ import numpy as np
 from untrimmed.annotations.annotations import Dropped
 from untrimmed.annotations.corpus import DataConfig
 from untrimmed.annotations.datasets.dataset import Dataset
+from untrimmed.project.dataset_statistics import format_count
 from untrimmed.project.findings import Finding, Severity
 from untrimmed.timeline import Action, Timeline, tiou
 
@@ -106,20 +107,16 @@ def _check_overlaps(video: str, actions: Sequence[Action]) -> Iterator[Finding]:
         running = [earlier for earlier in running if actions[earlier].end > action.start]
         if running:
             overlaps = tiou(segments[running], segments[place : place + 1])[:, 0]
-            yield from _check_pair(video, actions[running[overlaps.argmax()]], action, overlaps.max())
+            earlier, remedy = actions[running[overlaps.argmax()]], "leave one of them out"
+            sentence = f"{video}: {_describe(earlier)} and at {action.start:.2f} to {action.end:.2f} s"
+            if (earlier.start, earlier.end) == (action.start, action.end):
+                yield Finding("warning", "action annotated twice", f"{video}: {_describe(action)}", remedy)
+            elif overlaps.max() >= DUPLICATE:
+                yield Finding("warning", "action annotated twice, nearly alike", sentence, remedy)
+            elif min(earlier.end, action.end) - action.start > TOUCHING:
+                kind, remedy = "action that overlaps one of its own class", "part them, or make them one"
+                yield Finding("warning", kind, sentence, remedy)
         running.append(place)
-
-
-def _check_pair(video: str, earlier: Action, action: Action, overlap: float) -> Iterator[Finding]:
-    if (earlier.start, earlier.end) == (action.start, action.end):
-        yield Finding("warning", "action annotated twice", f"{video}: {_describe(action)}", "leave one of them out")
-        return
-    sentence = f"{video}: {_describe(earlier)} and at {action.start:.2f} to {action.end:.2f} s"
-    if overlap >= DUPLICATE:
-        yield Finding("warning", "action annotated twice, nearly alike", sentence, "leave one of them out")
-    elif min(earlier.end, action.end) - action.start > TOUCHING:
-        remedy = "part them, or make them one"
-        yield Finding("warning", "action that overlaps one of its own class", sentence, remedy)
 
 
 def _check_class(label: str, learned: int, tested: int) -> Iterator[Finding]:
@@ -127,11 +124,11 @@ def _check_class(label: str, learned: int, tested: int) -> Iterator[Finding]:
     if learned == 0 and tested == 0:
         yield Finding("note", "class without any action", repr(label), "take it out of the list of classes")
     elif learned == 0:
-        sentence = f"{label!r}: {_count_actions(tested)} in test, none in training"
+        sentence = f"{label!r}: {format_count(tested, 'action')} in test, none in training"
         remedy = "annotate training videos with it, or move a video over"
         yield Finding("warning", "class in test videos that no training video has", sentence, remedy)
     elif learned < FEW:
-        sentence = f"{label!r}: {_count_actions(learned)} in training"
+        sentence = f"{label!r}: {format_count(learned, 'action')} in training"
         yield Finding("warning", "class with very few examples", sentence, f"annotate {FEW} or more; dozens help")
     if learned and not tested:
         yield Finding("note", "class that is not tested", repr(label), "its average precision is not counted")
@@ -151,10 +148,6 @@ def _name_fault(row: Dropped) -> str:
 
 def _count_labels(dataset: Dataset, videos: Sequence[str]) -> Counter[str]:
     return Counter(action.label for video in videos for action in dataset.ground_truth[video])
-
-
-def _count_actions(count: int) -> str:
-    return "1 action" if count == 1 else f"{count:,} actions"
 
 
 def _describe(action: Action) -> str:

@@ -67,21 +67,19 @@ def note_one_sided_classes(rows: Sequence[ClassRow]) -> list[str]:
     """Return a sentence on the classes that are not learned, and one on those that are not tested."""
     unlearned = [row for row in rows if row.test and not row.train]
     untested = [row for row in rows if row.train and not row.test]
+    remedy = "annotate more videos with them"
     notes = []
-    if unlearned:
-        single = sum(row.videos == 1 for row in unlearned)
-        notes.append(
-            f"{_name_classes(unlearned)} in test videos alone and cannot be learned ({single} of them in one video "
-            "of all); annotate more videos with them"
-        )
-    if untested:
-        single = sum(row.videos == 1 for row in untested)
-        notes.append(
-            f"{_name_classes(untested)} in training videos alone and not tested ({single} in one video of all)"
-        )
+    for one_sided, words in (
+        (unlearned, "in test videos alone and cannot be learned ({} of them in one video of all); " + remedy),
+        (untested, "in training videos alone and not tested ({} in one video of all)"),
+    ):
+        if one_sided:
+            first, count = min(row.label for row in one_sided), len(one_sided)
+            subject = f"class {first!r} is" if count == 1 else f"{count} classes (the first is {first!r}) are"
+            notes.append(f"{subject} {words.format(sum(row.videos == 1 for row in one_sided))}")
     return notes
 
 
-def _name_classes(rows: Sequence[ClassRow]) -> str:
-    first = min(row.label for row in rows)
-    return f"class {first!r} is" if len(rows) == 1 else f"{len(rows)} classes (the first is {first!r}) are"
+def format_count(count: int, noun: str, plural: str = "") -> str:
+    """Return a count with its noun: `1 video`, `2 videos`."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

@@ -1,6 +1,7 @@
 """Checks a recipe's data set from end to end: annotations, videos, features, splits, windows."""
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from untrimmed.annotations.corpus import DataConfig, find_video_folders, open_dataset
@@ -10,9 +11,8 @@ from untrimmed.io import BadInput
 from untrimmed.project.annotation_checks import check_balance, check_duplicates, check_labels, check_times
 from untrimmed.project.feature_checks import check_features, check_origins
 from untrimmed.project.findings import Finding, FindingGroup, group_findings
-from untrimmed.project.names import match_names
 from untrimmed.project.video_checks import check_copies, check_decoding, check_files, check_lengths, check_rates
-from untrimmed.project.video_files import probe_videos
+from untrimmed.project.video_files import match_names, probe_videos
 from untrimmed.project.window_checks import check_windows
 from untrimmed.recipe import Recipe
 
@@ -22,28 +22,28 @@ def check_dataset(recipe: Recipe, folder: str | Path = ".", *, decode: bool = Fa
 
     Videos are opened, and decoded to their end only with `decode`; features are read through.
     """
-    return group_findings(_check(recipe, Path(folder), decode))
-
-
-def _check(recipe: Recipe, folder: Path, decode: bool) -> Iterator[Finding]:
     data = recipe.data
     try:
         dataset = open_dataset(data)
     except BadInput as error:
-        yield Finding("error", "annotations that cannot be read", str(error), _hint_at_folder(data, folder))
-        return
+        beside = data.annotations and not Path(data.annotations).exists() and Path(folder, data.annotations).exists()
+        hint = f"paths are relative to the folder in which the command runs: run it in {folder}" if beside else ""
+        return group_findings([Finding("error", "annotations that cannot be read", str(error), hint)])
     train, test = (
         dataset.split(*(name for name in names if name in dataset.splits)) for names in (data.train, data.test)
     )
     videos = tuple(dict.fromkeys((*train, *test)))
-    yield from _check_splits(dataset, data, train, test)
-    yield from check_times(data, dataset)
-    yield from _check_videos(data, dataset, train, test, decode)
-    yield from check_features(data, dataset.ground_truth, videos)
-    yield from check_duplicates(dataset.ground_truth)
-    yield from check_labels(dataset)
-    yield from check_balance(dataset, train, test)
-    yield from check_windows(recipe, dataset.ground_truth, videos)
+    checks = (
+        _check_splits(dataset, data, train, test),
+        check_times(data, dataset),
+        _check_videos(data, dataset, train, test, decode),
+        check_features(data, dataset.ground_truth, videos),
+        check_duplicates(dataset.ground_truth),
+        check_labels(dataset),
+        check_balance(dataset, train, test),
+        check_windows(recipe, dataset.ground_truth, videos),
+    )
+    return group_findings(chain.from_iterable(checks))
 
 
 def _check_splits(
@@ -86,9 +86,3 @@ def _check_videos(
     yield from check_origins(data, videos)
     if decode:
         yield from check_decoding(videos)
-
-
-def _hint_at_folder(data: DataConfig, folder: Path) -> str:
-    """Return a hint where the annotations lie beside the recipe, and the command runs in another folder."""
-    beside = data.annotations and not Path(data.annotations).exists() and (folder / data.annotations).exists()
-    return f"paths are relative to the folder in which the command runs: run it in {folder}" if beside else ""

@@ -60,7 +60,7 @@ def check_origins(data: DataConfig, videos: VideoFiles) -> Iterator[Finding]:
 def _check_values(
     videos: Sequence[str], features: FeatureStreams, ground_truth: Mapping[str, Timeline]
 ) -> Iterator[Finding]:
-    low = high = np.empty(0, np.float32)
+    low = high = np.full(1, np.nan, np.float32)
     checked, unread = 0, MOST_BYTES
     for video in videos:
         try:
@@ -68,28 +68,24 @@ def _check_values(
         except BadInput as error:
             yield Finding("error", "features that cannot be read", str(error))
             continue
-        yield from _check_length(video, stream, ground_truth[video].duration)
+        duration, leeway = ground_truth[video].duration, TOLERANCE + 2 * stream.grid.step + stream.grid.span
+        if abs(stream.end - duration) > leeway:
+            sentence = f"{video}: {len(stream):,} snippets end at {stream.end:.1f} s, the video at {duration:.1f} s"
+            remedy = "extract again, or set data.source to the rate at which they were"
+            yield Finding("warning", "features that end before or after their video", sentence, remedy)
         if checked and stream.channels != len(low):
             sentence = f"{video}: {stream.channels} channels, {len(low)} in the videos before it"
             yield Finding("error", "features of several widths", sentence, "extract them all alike")
         elif unread > 0:
             yield from _check_finite(video, stream)
             # A NaN must not hide that a channel is alive or dead elsewhere.
-            least, most = np.fmin.reduce(stream.values, 0), np.fmax.reduce(stream.values, 0)
-            low, high = (np.fmin(low, least), np.fmax(high, most)) if checked else (least, most)
+            low = np.fmin(low, np.fmin.reduce(stream.values, 0))
+            high = np.fmax(high, np.fmax.reduce(stream.values, 0))
             checked, unread = checked + 1, unread - stream.values.nbytes
     if checked < len(videos) and unread <= 0:
         sentence = f"the values of {checked:,} of {len(videos):,} videos were looked at"
         yield Finding("note", "many features", sentence, "of the others, the lengths were")
     yield from _check_dead(low, high)
-
-
-def _check_length(video: str, features: VideoFeatures, duration: float) -> Iterator[Finding]:
-    grid, end = features.grid, features.end
-    if abs(end - duration) > TOLERANCE + 2 * grid.step + grid.span:
-        sentence = f"{video}: {len(features):,} snippets end at {end:.1f} s, the video at {duration:.1f} s"
-        remedy = "extract again, or set data.source to the rate at which they were"
-        yield Finding("warning", "features that end before or after their video", sentence, remedy)
 
 
 def _check_finite(video: str, features: VideoFeatures) -> Iterator[Finding]:

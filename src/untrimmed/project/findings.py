@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
+from untrimmed.project.dataset_statistics import format_count
+
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 MOST_LINES = 5
@@ -41,7 +43,20 @@ def group_findings(findings: Iterable[Finding]) -> list[FindingGroup]:
 
 def format_findings(groups: Sequence[FindingGroup], everything: bool = False) -> list[str]:
     """Format a heading with the count, a line a finding, and what to do, once where it is the same for all."""
-    return [line for group in groups for line in _format_group(group, everything)]
+    lines = []
+    for severity, kind, findings in groups:
+        count = len(findings)
+        listed = findings if everything else findings[:MOST_LINES]
+        remedies = {finding.remedy for finding in listed}
+        lines.append(f"{severity}: {kind}{f' ({count:,})' if count > 1 else ''}")
+        for finding in listed:
+            remedy = f"; {finding.remedy}" if finding.remedy and len(remedies) > 1 else ""
+            lines.append(f"  {finding.sentence}{remedy}")
+        if len(listed) < count:
+            lines.append(f"  and {count - len(listed):,} more (--all shows them)")
+        if remedies != {""} and len(remedies) == 1:
+            lines.append(f"  -> {listed[0].remedy}")
+    return lines
 
 
 def findings_to_json(groups: Sequence[FindingGroup]) -> dict[str, Any]:
@@ -60,27 +75,10 @@ def findings_to_json(groups: Sequence[FindingGroup]) -> dict[str, Any]:
 
 def summarize_findings(groups: Sequence[FindingGroup]) -> str:
     """Return one line that counts the findings of each severity."""
-    counts = {name: count for name, count in count_severities(groups).items() if count}
-    words = [f"{count:,} {name if count == 1 else f'{name}s'}" for name, count in counts.items()]
+    words = [format_count(count, severity) for severity, count in count_severities(groups).items() if count]
     return ", ".join(words) or "nothing to object to"
 
 
 def count_severities(groups: Sequence[FindingGroup]) -> dict[str, int]:
     """Count the findings of each severity."""
     return {name: sum(len(g.findings) for g in groups if g.severity == name) for name in SEVERITIES}
-
-
-def _format_group(group: FindingGroup, everything: bool) -> list[str]:
-    count = len(group.findings)
-    listed = group.findings if everything else group.findings[:MOST_LINES]
-    remedies = list(dict.fromkeys(finding.remedy for finding in listed))
-    heading = f"{group.severity}: {group.kind}{f' ({count:,})' if count > 1 else ''}"
-    if len(remedies) > 1:
-        lines = [f"  {f.sentence}{f'; {f.remedy}' if f.remedy else ''}" for f in listed]
-    else:
-        lines = [f"  {f.sentence}" for f in listed]
-    if len(listed) < count:
-        lines.append(f"  and {count - len(listed):,} more (--all shows them)")
-    if len(remedies) == 1 and remedies[0]:
-        lines.append(f"  -> {remedies[0]}")
-    return [heading, *lines]

@@ -63,7 +63,11 @@ def init_recipe(
     target = _choose_target(out, scan.annotations, written)
     split = split_videos({video: timeline.labels for video, timeline in scan.timelines.items()}, scan.subsets)
     numbers = propose_numbers(scan.timelines, scan.rates, split)
-    text = format_recipe(str(out), scan, split, numbers, target, _choose_features(out.parent, numbers.fps))
+    features = out.parent / FEATURES
+    if read_source(features) not in (None, build_default_source(numbers.fps)):
+        # Features of another kind lie there.
+        features = out.parent / f"{FEATURES}_{numbers.fps:g}fps"
+    text = format_recipe(str(out), scan, split, numbers, target, features)
     with whole(target) as new_annotations, whole(out) as new_recipe:
         write_activitynet(new_annotations, scan.timelines, split.subsets)
         write_text(new_recipe, text)
@@ -100,10 +104,3 @@ def _choose_target(out: Path, source: Path, written: Path | None) -> Path:
 
 def _second_choice(out: Path) -> Path:
     return out.with_name(f"{out.stem}_{ANNOTATIONS}")
-
-
-def _choose_features(folder: Path, fps: float) -> Path:
-    """Choose the folder for the features; one beside it where features of another kind lie there."""
-    usual = folder / FEATURES
-    source = read_source(usual)
-    return usual if source in (None, build_default_source(fps)) else folder / f"{FEATURES}_{fps:g}fps"

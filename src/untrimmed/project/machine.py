@@ -96,8 +96,8 @@ def check_ffmpeg() -> Check:
     """Find the versions of the libraries inside PyAV."""
     import av
 
-    versions = {name: ".".join(map(str, version)) for name, version in sorted(av.library_versions.items())}
-    return Check("ffmpeg", True, ", ".join(f"{name} {version}" for name, version in versions.items()))
+    versions = (f"{name} {'.'.join(map(str, version))}" for name, version in sorted(av.library_versions.items()))
+    return Check("ffmpeg", True, ", ".join(versions))
 
 
 def check_decoder(name: str) -> Check:
@@ -212,8 +212,16 @@ def check_extras() -> list[Check]:
         requirements = []
     extras: dict[str, list[str]] = {}
     for match in filter(None, map(REQUIREMENT.match, requirements)):
-        extras.setdefault(match[2], []).append(match[1])
-    return [_check_extra(name, packages) for name, packages in sorted(extras.items()) if name != DEVELOPMENT]
+        if match[2] != DEVELOPMENT:
+            extras.setdefault(match[2], []).append(match[1])
+    checks = []
+    for name, packages in sorted(extras.items()):
+        versions = {package: _find_version(package) for package in packages}
+        missing = ", ".join(package for package, version in versions.items() if version is None)
+        present = ", ".join(f"{package} {version}" for package, version in versions.items())
+        state = f"{missing} not installed" if missing else present
+        checks.append(Check(f"extra {name}", not missing, state, f"pip install 'untrimmed[{name}]'"))
+    return checks
 
 
 def _check_folder(name: str, folder: Path, variable: str, required: bool = False) -> Check:
@@ -222,15 +230,6 @@ def _check_folder(name: str, folder: Path, variable: str, required: bool = False
     ok = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
     state = str(folder) if ok else f"{folder} cannot be written"
     return Check(name, ok, state, f"set {variable} to a folder that can be", required)
-
-
-def _check_extra(name: str, packages: Sequence[str]) -> Check:
-    versions = {package: _find_version(package) for package in packages}
-    missing = [package for package, version in versions.items() if version is None]
-    state = ", ".join(f"{package} {version}" for package, version in versions.items())
-    if missing:
-        state = f"{', '.join(missing)} not installed"
-    return Check(f"extra {name}", not missing, state, f"pip install 'untrimmed[{name}]'")
 
 
 def _find_version(package: str) -> str | None:

@@ -10,6 +10,7 @@ import tomli_w
 from untrimmed.annotations.corpus import build_extract_commands
 from untrimmed.extraction.settings import ExtractConfig, build_source, resolve_config
 from untrimmed.features.video_features import FeatureSource
+from untrimmed.project.dataset_statistics import format_count
 from untrimmed.project.folder_scan import FolderScan
 from untrimmed.project.recipe_numbers import DENSE, LONG, OVERLAP, SHORT, SNIPPETS, RecipeNumbers, widest_anchor
 from untrimmed.project.split import Split
@@ -31,7 +32,7 @@ def format_recipe(
     body = "\n".join([_format_data(scan, split, annotations, features, numbers.fps), _format_numbers(numbers)])
     recipe = build_recipe(tomllib.loads(body), name)
     commands = "\n".join(f"#     {command}" for command in list_next_commands(recipe, name))
-    contents = f"{_count(len(scan.timelines), 'video')} and {_count(len(scan.actions), 'action')}"
+    contents = f"{format_count(len(scan.timelines), 'video')} and {format_count(len(scan.actions), 'action')}"
     return f"""\
 {BEGINNING} from {contents} in {scan.annotations}.
 # Every number may be changed. Paths are relative to the folder in which the commands run:
@@ -96,7 +97,7 @@ name = "ctcn"
 # A window of {numbers.length / fps:.3g} s. The longest action lasts {longest}; {long}.
 length = {numbers.length}
 levels = {numbers.levels}  # anchors from {narrowest:.2g} to {widest:.3g} s
-# A network for {_count(numbers.training_actions, "training action")}.
+# A network for {format_count(numbers.training_actions, "training action")}.
 concepts = {size.concepts}
 depth = {size.depth}
 width = {size.width}
@@ -127,9 +128,5 @@ def _toml(value: Any) -> str:
 def _format_contents(scan: FolderScan, split: Split, subsets: tuple[str, ...]) -> str:
     timelines = [timeline for video, timeline in scan.timelines.items() if split.subsets[video] in subsets]
     labels = {action.label for timeline in timelines for action in timeline}
-    actions = _count(sum(map(len, timelines)), "action")
-    return f"{_count(len(timelines), 'video')}, {actions}, {_count(len(labels), 'class', 'classes')}"
-
-
-def _count(count: int, word: str, plural: str = "") -> str:
-    return f"{count:,} {word if count == 1 else plural or word + 's'}"
+    actions = format_count(sum(map(len, timelines)), "action")
+    return f"{format_count(len(timelines), 'video')}, {actions}, {format_count(len(labels), 'class', 'classes')}"

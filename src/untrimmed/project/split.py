@@ -59,8 +59,18 @@ def propose_split(labels: Labels) -> dict[str, str]:
     if len(labels) < 2:
         raise ValueError(f"{len(labels)} videos cannot be split; give at least two")
     order = sorted(labels, key=lambda video: hashlib.sha256(video.encode()).hexdigest())
-    search = _search_all if len(order) <= MOST_EXHAUSTIVE else _search_greedily
-    held_out = search(order, labels)
+    if len(order) > MOST_EXHAUSTIVE:
+        held_out = _search_greedily(order, labels)
+    else:
+        share = max(1, round(SHARE * len(order)))
+        # Sizes nearest to the share come first: of equally good splits, `max` returns the first.
+        sizes = sorted(range(1, len(order)), key=lambda size: (abs(size - share), size))
+        splits = (set(videos) for size in sizes for videos in combinations(order, size))
+
+        def score(videos: set[str]) -> tuple[int, int]:
+            return count_shared_classes(labels, videos), len(_classes_in(labels, labels.keys() - videos))
+
+        held_out = max(splits, key=score)
     return {video: VALIDATION if video in held_out else TRAINING for video in labels}
 
 
@@ -71,19 +81,6 @@ def count_shared_classes(labels: Labels, held_out: Collection[str]) -> int:
 
 def _classes_in(labels: Labels, videos: Collection[str]) -> set[str]:
     return {label for video in videos for label in labels[video]}
-
-
-def _search_all(order: list[str], labels: Labels) -> set[str]:
-    """Score every split: by the classes on both sides, then by those in training."""
-    share = max(1, round(SHARE * len(order)))
-    # Sizes nearest to the share come first: of equally good splits, `max` returns the first.
-    sizes = sorted(range(1, len(order)), key=lambda size: (abs(size - share), size))
-    splits = (set(videos) for size in sizes for videos in combinations(order, size))
-
-    def score(held_out: set[str]) -> tuple[int, int]:
-        return count_shared_classes(labels, held_out), len(_classes_in(labels, labels.keys() - held_out))
-
-    return max(splits, key=score)
 
 
 def _search_greedily(order: list[str], labels: Labels) -> set[str]:

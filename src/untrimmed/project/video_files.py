@@ -1,13 +1,17 @@
-"""The videos in folders, and what their files say of themselves."""
+"""The videos in folders: what their files say of themselves, and which one a name in annotations means."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from untrimmed.annotations.formats.content import media_name
+from untrimmed.features.folder import PREFIX
 from untrimmed.io import BadInput, missing
 from untrimmed.video.containers import VIDEO_ENDINGS, open_video, read_packets
 from untrimmed.video.probe import VideoInfo, probe_video
@@ -70,20 +74,46 @@ def find_nested_videos(folder: Path) -> list[Path]:
     return videos
 
 
+def match_names(names: Iterable[str], videos: Iterable[str]) -> dict[str, str]:
+    """Return the video that each name means, of those that mean one; `videos` are names of files without ending.
+
+    A name is looked up as it is, then without a path and an ending, then with `v_` and without it, then in any case
+    of its letters. Raises BadInput where two names mean one video.
+    """
+    videos = set(videos)
+    lower = Counter(video.casefold() for video in videos)
+    folded = {video.casefold(): video for video in videos if lower[video.casefold()] == 1}
+    matches: dict[str, str] = {}
+    owners: dict[str, str] = {}
+    for name in names:
+        exact = [spelling for spelling in spellings(name) if spelling in videos]
+        similar = [folded.get(spelling.casefold()) for spelling in spellings(name)]
+        video = next(filter(None, [*exact, *similar]), None)
+        if video is None:
+            continue
+        if owners.setdefault(video, name) != name:
+            raise BadInput(f"{owners[video]!r} and {name!r} in the annotations both mean video {video!r}; rename one")
+        matches[name] = video
+    return matches
+
+
+def spellings(name: str) -> tuple[str, ...]:
+    """Return how a video may be called, the likeliest first."""
+    short = media_name(name)
+    plain = short.removeprefix(PREFIX)
+    return tuple(dict.fromkeys((name, short, plain, PREFIX + plain)))
+
+
 def has_steady_rate(path: Path) -> bool:
     """Return whether frames follow one another at one rate, by the times of the first packets; nothing is decoded.
 
     True for a file that cannot be read, too.
     """
-    times = []
     try:
         with open_video(path) as source:
             base = float(source.stream.time_base or 0)
-            for packet in read_packets(source):
-                if packet.pts is not None:
-                    times.append(packet.pts * base)
-                if len(times) >= RATE_PACKETS:
-                    break
+            stamps = (packet.pts * base for packet in read_packets(source) if packet.pts is not None)
+            times = list(islice(stamps, RATE_PACKETS))
     except BadInput:
         return True
     intervals = np.diff(np.sort(times)[: max(3, len(times) - REORDERED)])

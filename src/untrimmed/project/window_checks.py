@@ -30,11 +30,19 @@ def check_windows(recipe: Recipe, ground_truth: Mapping[str, Timeline], videos: 
     grid = find_grid(recipe.data)
     if not actions or (grid is None and recipe.windows.mode == "slide"):
         return
-    segments = np.array([_to_positions(recipe, grid, ground_truth[video], action) for video, action in actions])
+    segments = np.array([(action.start, action.end) for _, action in actions])
+    # In snippets of the window: of a whole video that is resized, or of the features' own.
+    if grid is None or recipe.windows.mode == "whole":
+        segments *= recipe.model.length / np.array([[ground_truth[video].duration] for video, _ in actions])
+    else:
+        segments = grid.position(segments)
     lengths = segments[:, 1] - segments[:, 0]
     if recipe.windows.mode == "slide":
         yield from _check_long(recipe, actions, lengths)
-    yield from _check_short(recipe, actions, lengths)
+    if (lengths < 1).any():
+        remedy = "extract at a higher rate" if recipe.windows.mode == "slide" else 'raise model.length, or "slide"'
+        sentence = f"{_format_share(lengths < 1)}; the shortest is {_describe(actions, lengths.argmin())}"
+        yield Finding("warning", "actions shorter than a snippet", sentence, remedy)
     if isinstance(recipe.model, CTCNConfig):
         yield from _check_anchors(recipe.model, actions, segments)
 
@@ -73,14 +81,6 @@ def count_cells(config: CTCNConfig) -> list[int]:
     return [config.length // STEM_STRIDE // 2**level for level in range(config.finest - 2, config.levels)]
 
 
-def _to_positions(recipe: Recipe, grid: Grid | None, timeline: Timeline, action: Action) -> tuple[float, float]:
-    """Return start and end in snippets of the window: of the features' own, or of a whole video that is resized."""
-    if recipe.windows.mode == "whole" or grid is None:
-        scale = recipe.model.length / timeline.duration
-        return action.start * scale, action.end * scale
-    return float(grid.position(action.start)), float(grid.position(action.end))
-
-
 def _check_long(recipe: Recipe, actions: Actions, lengths: np.ndarray) -> Iterator[Finding]:
     length = recipe.model.length
     long = lengths > length
@@ -90,17 +90,9 @@ def _check_long(recipe: Recipe, actions: Actions, lengths: np.ndarray) -> Iterat
             f"{_format_share(long)}, {lost:,} of them too long to be learned at all; the longest is "
             f"{_describe(actions, lengths.argmax())} = {lengths.max():.0f} snippets, a window {length}"
         )
+        severity = "warning" if long.mean() >= MANY_LONG else "note"
         remedy = "raise model.length (and model.levels), or extract at a lower rate"
-        yield Finding(
-            "warning" if long.mean() >= MANY_LONG else "note", "actions longer than a window", sentence, remedy
-        )
-
-
-def _check_short(recipe: Recipe, actions: Actions, lengths: np.ndarray) -> Iterator[Finding]:
-    if (lengths < 1).any():
-        remedy = "extract at a higher rate" if recipe.windows.mode == "slide" else 'raise model.length, or "slide"'
-        sentence = f"{_format_share(lengths < 1)}; the shortest is {_describe(actions, lengths.argmin())}"
-        yield Finding("warning", "actions shorter than a snippet", sentence, remedy)
+        yield Finding(severity, "actions longer than a window", sentence, remedy)
 
 
 def _check_anchors(config: CTCNConfig, actions: Actions, segments: np.ndarray) -> Iterator[Finding]:
