@@ -232,4 +232,4 @@ def test_the_picture_of_the_docs_is_what_the_models_own_grouping_gives():
     spec = importlib.util.spec_from_file_location("draw_gtan_pictures", ROOT / "scripts" / "draw_gtan_pictures.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    assert script.grouping() == (ROOT / "docs" / "pictures" / "gtan_grouping.svg").read_text(encoding="utf-8")
+    assert script.draw_grouping() == (ROOT / "docs" / "pictures" / "gtan_grouping.svg").read_text(encoding="utf-8")

@@ -1,36 +1,24 @@
 """Draws numbers as charts for a page: curves, bars, stacks, groups and calibration."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
-from untrimmed.visualization.chart_checks import (
-    MOST_CLASSES,
-    Numbers,
-    Pairs,
-    check_count,
-    check_numbers,
-    check_pairs,
-    check_shares,
-)
 from untrimmed.visualization.page import Chart
-from untrimmed.visualization.sheet import (
-    COLOURS,
-    DASHED,
-    TEXT,
-    Axis,
-    Box,
-    LegendKey,
-    Sheet,
-    draw_chart,
-    format_digits,
-)
+from untrimmed.visualization.sheet import COLOURS, DASHED, TEXT, Axis, LegendKey, Sheet, draw_chart, format_digits
 from untrimmed.visualization.text import fit_text, summarize_names, text_width
+
+Numbers = Sequence[float] | np.ndarray
+Pairs = Sequence[tuple[float, float]] | np.ndarray
+
+MOST_CLASSES = 200
+"""More bars or cells than this are no picture any more."""
 
 # All lengths are in pixels.
 _WIDTH, _ABOVE, _BELOW, _LEFT, _RIGHT = 480, 32, 50, 46, 14
@@ -103,7 +91,7 @@ def draw_bars(
         for i, (label, value) in enumerate(zip(names, lengths, strict=True)):
             interval = "" if spans is None else " ({} to {})".format(*map(format_digits, spans[i]))
             hint = f"{label}: {format_digits(value)}{interval}"
-            sheet.draw_bar(axes, Box(0, i - 0.38, value, 0.76), COLOURS[0], hint)
+            sheet.draw_bar(axes, Rectangle((0, i - 0.38), value, 0.76), COLOURS[0], hint)
             middle = above + (i + 0.5) * pitch + size * 0.36
             shortened = fit_text(label, size, gutter - 12)
             sheet.write(gutter - 8, middle, shortened, fontsize=size, ha="right")
@@ -143,7 +131,7 @@ def draw_stacks(name: str, names: Sequence[str], parts: Mapping[str, Numbers], x
         for key, part, base in zip(keys, heights, bases, strict=True):
             for i in np.flatnonzero(part).tolist():
                 hint = f"{names[i]}, {key.name}: {100 * part[i]:.1f}%"
-                sheet.draw_bar(axes, Box(i - 0.4, base[i], 0.8, part[i]), key.colour, hint)
+                sheet.draw_bar(axes, Rectangle((i - 0.4, base[i]), 0.8, part[i]), key.colour, hint)
         sheet.label_axes(axes, Axis(x, -0.5, count - 0.5), Axis(y, 0, 1))
         labels = [fit_text(label, TEXT - 1, _ACROSS / count) for label in names]
         axes.set_xticks(range(count), labels)
@@ -219,7 +207,8 @@ def draw_reliability(name: str, edges: Numbers, scores: Numbers, precisions: Num
             hint = f"{format_digits(numbers[i])} detections from {borders[i]:g} to {borders[i + 1]:g}"
             point = f"score {format_digits(x)}, precision {format_digits(y)}"
             sheet.draw_mark(axes, x, y, COLOURS[0], f"{point}, {hint}")
-            sheet.draw_bar(below, Box(borders[i], 0, borders[i + 1] - borders[i], numbers[i]), COLOURS[0], hint)
+            column = Rectangle((borders[i], 0), borders[i + 1] - borders[i], numbers[i])
+            sheet.draw_bar(below, column, COLOURS[0], hint)
         sheet.label_axes(axes, Axis("", 0, 1), Axis("observed precision", 0, 1))
         axes.tick_params(labelbottom=False)
         highest = max(numbers.max() * 1.05, 1)
@@ -227,6 +216,42 @@ def draw_reliability(name: str, edges: Numbers, scores: Numbers, precisions: Num
 
     alt = f"{name}: observed precision over score, {format_digits(numbers.sum())} detections"
     return draw_chart(_WIDTH, _ABOVE + height + 46 + low + _BELOW, alt, draw)
+
+
+def check_count(items: Collection[Any] | np.ndarray, most: int, what: str) -> int:
+    """Count the items: at least one, and no more than a picture can hold."""
+    if not 0 < len(items) <= most:
+        raise ValueError(f"{len(items)} {what}: must be from 1 to {most}")
+    return len(items)
+
+
+def check_numbers(values: Numbers, what: str, count: int) -> Float[np.ndarray, " count"]:
+    """Return the values as an array: `count` finite numbers."""
+    array = np.asarray(values, float)
+    if array.shape != (count,) or not np.isfinite(array).all():
+        raise ValueError(f"{what} of shape {array.shape}: must be {count} finite numbers")
+    return array
+
+
+def check_shares(values: Numbers, what: str, counts: Float[np.ndarray, " bins"]) -> Float[np.ndarray, " full"]:
+    """Return the values of those bins that count something, in [0, 1]; those of empty bins do not matter."""
+    array = np.asarray(values, float)
+    if array.shape != counts.shape:
+        raise ValueError(f"{what} of shape {array.shape}: must be one for each of {len(counts)} bins")
+    shares = array[counts > 0]
+    if not ((shares >= 0) & (shares <= 1)).all():
+        raise ValueError(f"{what} {shares.tolist()}: must be in [0, 1] where there are detections")
+    return shares
+
+
+def check_pairs(pairs: Pairs, count: int) -> Float[np.ndarray, "count 2"]:
+    """Return the pairs as an array: `count` pairs of finite numbers."""
+    array = np.asarray(pairs, float)
+    if count == 0 == array.size:
+        return array.reshape(0, 2)
+    if array.shape != (count, 2) or not np.isfinite(array).all():
+        raise ValueError(f"pairs of shape {array.shape}: must be {count} pairs of finite numbers")
+    return array
 
 
 def _check_series(line: Series) -> Series:
@@ -267,7 +292,7 @@ def _draw_group_bar(sheet: Sheet, axes: Axes, x: float, value: float, hint: str,
     empty = math.isnan(value)
     number = "–" if empty else format_digits(value)
     if not empty:
-        sheet.draw_bar(axes, Box(x - 0.42, 0, 0.84, value), colour, f"{hint}: {number}")
+        sheet.draw_bar(axes, Rectangle((x - 0.42, 0), 0.84, value), colour, f"{hint}: {number}")
     above: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": TEXT - 2}
     axes.annotate(number, (x, 0 if empty else value), (0, 4), **above)
 

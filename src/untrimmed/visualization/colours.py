@@ -33,10 +33,7 @@ def blend(over: str, under: str, opacity: float) -> str:
 
 def choose_text_colour(background: str) -> str:
     """Choose `black` or `white`, whichever is read better on the colour: never under 4.5 to 1."""
-    red, green, blue = (_linear_light(channel / 255) for channel in parse_colour(background))
+    shares = [channel / 255 for channel in parse_colour(background)]
+    red, green, blue = (s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares)
     # Relative luminance of WCAG 2.2; at 0.179 black and white are equally far.
     return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "white"
-
-
-def _linear_light(channel: float) -> float:
-    return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4

@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
+from matplotlib.patches import Rectangle
 
-from untrimmed.visualization.chart_checks import MOST_CLASSES, check_count
+from untrimmed.visualization.charts import MOST_CLASSES, check_count
 from untrimmed.visualization.page import Chart
-from untrimmed.visualization.sheet import COLOURS, TEXT, Box, LegendKey, Sheet, draw_chart, format_digits
+from untrimmed.visualization.sheet import COLOURS, TEXT, LegendKey, Sheet, draw_chart, format_digits
 from untrimmed.visualization.text import fit_text, summarize_names, text_width
 
 _MOST_WITH_NUMBERS = 25
@@ -68,7 +69,7 @@ def _draw_cells(
     for row, column in np.argwhere(counts).tolist():
         count, share = float(counts[row, column]), float(shares[row, column])
         hint = f"{labels[row]} as {labels[column]}: {format_digits(count)} ({100 * share:.1f}%)"
-        sheet.draw_bar(axes, Box(column, row, 1, 1), COLOURS[0], hint, alpha=_opacity(share))
+        sheet.draw_bar(axes, Rectangle((column, row), 1, 1), COLOURS[0], hint, alpha=_opacity(share))
         number = format_digits(count) if count < 999.5 else f"{count / 1000:.2g}k"
         axes.annotate(number, (column + 0.5, row + 0.5), (0, -4), **below)
 

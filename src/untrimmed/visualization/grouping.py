@@ -1,6 +1,6 @@
 """Draws one step of Gaussian kernel grouping as SVG: two kernels, their boxes, and what they are merged into."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from untrimmed.visualization.kernels import Kernel, draw_curve, gaussian_path
@@ -22,7 +22,9 @@ def grouping_svg(first: Kernel, second: Kernel, merged: Kernel | None, tiou: flo
     overlap = (intersection[1] - intersection[0]) / (union[1] - union[0])
     decision = "above" if overlap > tiou else "not above"
     verdict = f"H / L = {overlap:.2f}, {decision} {tiou:g}: {'merged into one' if merged else 'both stay alone'}"
-    scale = _Scale.around([first, second, *([merged] if merged else [])])
+    kernels = [first, second, *([merged] if merged else [])]
+    low, high = min(k.centre - 3 * k.sigma for k in kernels), max(k.centre + 3 * k.sigma for k in kernels)
+    scale = _Scale(low, high, max(kernel.end for kernel in kernels))
     body = [
         *_draw_pair(scale, first, second),
         _draw_measure(scale, "H, what both cover", intersection, 222),
@@ -39,19 +41,16 @@ def grouping_svg(first: Kernel, second: Kernel, merged: Kernel | None, tiou: flo
 
 
 class _Scale(NamedTuple):
-    """What lies between the margins, and where the words beside the boxes begin, in pixels."""
+    """The places that lie at the margins, and that where the last box ends."""
 
     low: float
     high: float
-    beside: float
+    last: float
 
-    @classmethod
-    def around(cls, kernels: Sequence[Kernel]) -> "_Scale":
-        """Fit the kernels between the margins."""
-        low = min(kernel.centre - 3 * kernel.sigma for kernel in kernels)
-        high = max(kernel.centre + 3 * kernel.sigma for kernel in kernels)
-        scale = cls(low, high, 0)
-        return scale._replace(beside=scale.x(max(kernel.end for kernel in kernels)) + 14)
+    @property
+    def beside(self) -> float:
+        """Where the words beside the boxes begin, in pixels."""
+        return self.x(self.last) + 14
 
     def x(self, place: float) -> float:
         return _MARGIN + (_WIDTH - 2 * _MARGIN) * (place - self.low) / (self.high - self.low)

@@ -101,21 +101,14 @@ def choose_layer(layers: Sequence[KernelLayer], rows: Mapping[str, Timeline]) ->
     return max(good, key=lambda layer: layer.number)
 
 
-def kernels_svg(
-    duration: float,
-    rows: Mapping[str, Timeline],
-    layer: KernelLayer,
-    *,
-    width: int = 960,
-    colours: Mapping[str, str] | None = None,
-) -> str:
+def kernels_svg(duration: float, rows: Mapping[str, Timeline], layer: KernelLayer, *, width: int = 960) -> str:
     """Draw one standalone SVG, `width` pixels wide: Fig. 6 of the GTAN paper for a video of `duration` seconds.
 
     On one time axis: the row `truth` where `rows` has it, the layer's kernels with their default boxes, its merged
     kernels, then all other rows. Curves have one height, though narrow ones weigh their cells more. What reaches out
     of the video is cut off. Raises ValueError for a duration that is not a positive number.
     """
-    drawing = RowDrawing(duration, {**rows, **dict.fromkeys(layer.rows, Timeline(duration))}, width, colours)
+    drawing = RowDrawing(duration, {**rows, **dict.fromkeys(layer.rows, Timeline(duration))}, width)
     if GROUND_TRUTH in rows:
         drawing.draw_actions(GROUND_TRUTH, rows[GROUND_TRUTH])
     for name, kernels in layer.rows.items():

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import av
 from av.error import FFmpegError
 
-from untrimmed.timeline import Action, Timeline, classes_of
+from untrimmed.timeline import Timeline, classes_of
 from untrimmed.visualization.colours import palette
-from untrimmed.visualization.kernels import Kernel, KernelLayer, choose_layer
+from untrimmed.visualization.kernels import KernelLayer, choose_layer
 from untrimmed.visualization.text import replace_unprintable
 from untrimmed.visualization.timelines import GROUND_TRUTH
 
@@ -100,38 +100,32 @@ def build_page_data(
 def _panel_data(
     panel: Panel, sources: Mapping[Path, VideoSource], stills: Sequence[Still], numbers: Mapping[str, int]
 ) -> dict[str, Any]:
+    rows = {
+        name: [[round(a.start, 3), round(a.end, 3), numbers[a.label], round(a.score, 4)] for a in timeline]
+        for name, timeline in panel.rows.items()
+    }
+    source = sources[panel.video] if panel.video is not None else None
     return {
         "name": panel.name,
         "duration": panel.duration,
-        "rows": [
-            {"name": name, "actions": [_action_data(action, numbers) for action in timeline]}
-            for name, timeline in panel.rows.items()
-        ],
-        "video": _video_data(sources[panel.video]) if panel.video is not None else None,
+        "rows": [{"name": name, "actions": actions} for name, actions in rows.items()],
+        "video": source._replace(name=replace_unprintable(source.name))._asdict() if source else None,
         "kernels": [_layer_data(layer) for layer in panel.kernels],
         "layer": choose_layer(panel.kernels, panel.rows).number if panel.kernels else None,
         "stills": [list(still) for still in stills],
     }
 
 
-def _action_data(action: Action, numbers: Mapping[str, int]) -> list[float]:
-    return [round(action.start, 3), round(action.end, 3), numbers[action.label], round(action.score, 4)]
-
-
-def _video_data(source: VideoSource) -> dict[str, Any]:
-    return source._replace(name=replace_unprintable(source.name))._asdict()
-
-
 def _layer_data(layer: KernelLayer) -> dict[str, Any]:
+    # Milliseconds are enough, and there are hundreds of kernels a video.
+    rows = {
+        name: [[round(k.centre, 3), max(round(k.sigma, 3), 0.001), k.members, round(k.score, 3)] for k in kernels]
+        for name, kernels in layer.rows.items()
+    }
     return {
         "number": layer.number,
         "title": layer.title,
         "words": layer.description,
         "learned": layer.learned,
-        "rows": [{"name": name, "kernels": list(map(_kernel_data, row))} for name, row in layer.rows.items()],
+        "rows": [{"name": name, "kernels": kernels} for name, kernels in rows.items()],
     }
-
-
-def _kernel_data(kernel: Kernel) -> list[float]:
-    """Centre, sigma, members and score; milliseconds are enough, and there are hundreds of kernels a video."""
-    return [round(kernel.centre, 3), max(round(kernel.sigma, 3), 0.001), kernel.members, round(kernel.score, 3)]

@@ -14,7 +14,7 @@ from untrimmed.io import Config, missing, whole
 from untrimmed.visualization.page import Table
 from untrimmed.visualization.panels import NOT_PLAYED, Panel, VideoSource, build_page_data, media_type
 from untrimmed.visualization.stills import make_stills
-from untrimmed.visualization.templates import csp_hash, generate, read_asset, read_scripts
+from untrimmed.visualization.templates import csp_hash, generate, read_asset
 
 _SCRIPTS = ("agreement.js", "picture.js", "player.js", "kernels.js", "curve.js", "panel.js")
 _EDITOR_SCRIPTS = ("edits.js", "editor.js")
@@ -105,24 +105,22 @@ def _place_videos(videos: Sequence[Path], folder: Path, embedding: Embedding) ->
             room -= size
         else:
             note = "Not inside this file: keep the video where it is." if kind else NOT_PLAYED
-            source = VideoSource(video.name, bool(kind), "", _link(video, folder), note)
+            try:
+                address = quote(os.fsencode(os.path.relpath(video, folder)).replace(os.sep.encode(), b"/"))
+            except ValueError:  # on another drive
+                address = video.resolve().as_uri()
+            source = VideoSource(video.name, bool(kind), "", address, note)
         placed[video] = _PlacedVideo(video, kind, source)
     return placed
-
-
-def _link(video: Path, folder: Path) -> str:
-    """Link a video from a page in `folder`: by its relative path, except to another drive."""
-    try:
-        return quote(os.fsencode(os.path.relpath(video, folder)).replace(os.sep.encode(), b"/"))
-    except ValueError:
-        return video.resolve().as_uri()
 
 
 def _page_values(
     title: str, data: Mapping[str, Any], notes: Sequence[str], scripts: Sequence[str], loads: str
 ) -> dict[str, Any]:
     """What both kinds of page have; `loads` is the part of the policy that says what the page may load."""
-    style, script = read_asset("report.css"), read_scripts(scripts)
+    style = read_asset("report.css")
+    # The scripts are one block: they share their names with each other and with nothing else.
+    script = Markup('"use strict";\n{\n' + "\n".join(map(read_asset, scripts)) + "}\n")
     policy = (
         f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src {csp_hash(style)}; "
         f"script-src {csp_hash(script)}; {loads}"

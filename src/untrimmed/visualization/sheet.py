@@ -64,15 +64,6 @@ class LegendKey(NamedTuple):
     alpha: float = 1.0
 
 
-class Box(NamedTuple):
-    """A rectangle in the units of its axes."""
-
-    left: float
-    bottom: float
-    width: float
-    height: float
-
-
 class Sheet:
     """A figure of `width` by `height` pixels, measured from its upper left corner, in the colours of a theme.
 
@@ -113,10 +104,10 @@ class Sheet:
         """Write text whose base line begins at a place, unless `style` (in matplotlib's words) says otherwise."""
         self._figure.text(x, y, replace_unprintable(text), **{"transform": self._pixels, **style})
 
-    def draw_bar(self, axes: Axes, box: Box, colour: str, hint: str, alpha: float = 1.0) -> None:
+    def draw_bar(self, axes: Axes, bar: Rectangle, colour: str, hint: str, alpha: float = 1.0) -> None:
         """Draw a rectangle with a thin edge in the colour of the page, which parts it from its neighbours."""
-        style: dict[str, Any] = {"facecolor": colour, "alpha": alpha, "edgecolor": self.theme.card, "linewidth": 0.6}
-        self._hint(axes.add_patch(Rectangle((box.left, box.bottom), box.width, box.height, **style)), hint)
+        bar.set(facecolor=colour, alpha=alpha, edgecolor=self.theme.card, linewidth=0.6)
+        self._hint(axes.add_patch(bar), hint)
 
     def draw_line(self, axes: Axes, x: Any, y: Any, hint: str, **style: Any) -> None:
         """Draw a line through points, as matplotlib's `plot` does."""
@@ -138,7 +129,12 @@ class Sheet:
         for i, row in enumerate(rows):
             x, y = indent, top + i * _LEGEND_LINE + 11
             for key in row:
-                self._draw_swatch(key, x, y)
+                colour, style = key.colour or self.theme.ink, {"alpha": key.alpha, "transform": self._pixels}
+                if key.line is None:
+                    swatch = Rectangle((x + 3, y - 6), 12, 12, facecolor=colour, linewidth=0, **style)
+                else:
+                    swatch = Line2D([x, x + 18], [y, y], color=colour, linestyle=key.line, linewidth=2, **style)
+                self._figure.add_artist(swatch)
                 self.write(x + _SWATCH, y + 4.5, _legend_text(key))
                 x += _legend_width(key)
 
@@ -163,14 +159,6 @@ class Sheet:
             is_area = isinstance(artist, Rectangle)
             hints.append(Hint(f"M{'L'.join(points)}{'Z' if is_area or len(points) == 1 else ''}", text, is_area))
         return hints
-
-    def _draw_swatch(self, key: LegendKey, x: float, y: float) -> None:
-        colour, style = key.colour or self.theme.ink, {"alpha": key.alpha, "transform": self._pixels}
-        if key.line is None:
-            swatch = Rectangle((x + 3, y - 6), 12, 12, facecolor=colour, linewidth=0, **style)
-        else:
-            swatch = Line2D([x, x + 18], [y, y], color=colour, linestyle=key.line, linewidth=2, **style)
-        self._figure.add_artist(swatch)
 
     def _hint(self, artist: Patch | Line2D, text: str) -> None:
         artist.set_gid(f"hint-{len(self._hints)}")

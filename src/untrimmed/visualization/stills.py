@@ -1,7 +1,7 @@
 """Makes small pictures of what happens in a video, for a page that shows many of them."""
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -53,16 +53,13 @@ def make_stills(panels: Sequence[Panel], room: int) -> dict[str, list[Still]]:
     step = 1 if most else -(-len(playing) * _USUAL_SIZE // room)
     stills: dict[str, list[Still]] = {}
     for panel in playing[::step]:
-        for still in _make_panel_stills(panel, max(most, 1)):
-            if len(still.address) > room:
+        for time, label in choose_still_times(panel, max(most, 1)):
+            content = encode_still(panel.video, time) if panel.video else None
+            if content is None:
+                continue
+            address = "data:image/jpeg;base64," + base64.b64encode(content).decode()
+            if len(address) > room:
                 return stills
-            room -= len(still.address)
-            stills.setdefault(panel.name, []).append(still)
+            room -= len(address)
+            stills.setdefault(panel.name, []).append(Still(round(time, 3), label, address))
     return stills
-
-
-def _make_panel_stills(panel: Panel, most: int) -> Iterator[Still]:
-    for time, label in choose_still_times(panel, most):
-        content = encode_still(panel.video, time) if panel.video else None
-        if content is not None:
-            yield Still(round(time, 3), label, "data:image/jpeg;base64," + base64.b64encode(content).decode())

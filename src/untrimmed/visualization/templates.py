@@ -3,7 +3,7 @@
 import base64
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -23,11 +23,6 @@ def render(name: str, **values: Any) -> str:
     return "".join(generate(name, **values))
 
 
-def read_scripts(names: Sequence[str]) -> Markup:
-    """Read scripts of this folder as one block: they share their names with each other and with nothing else."""
-    return Markup('"use strict";\n{\n' + "\n".join(map(read_asset, names)) + "}\n")
-
-
 def csp_hash(text: str) -> str:
     """The source that allows a style or a script in a Content-Security-Policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
@@ -44,19 +39,13 @@ def _environment() -> Environment:
         loader=PackageLoader("untrimmed.visualization"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_to_text,
+        finalize=lambda value: value if isinstance(value, Markup) else replace_unprintable(str(value)),
         trim_blocks=True,
         lstrip_blocks=True,
     )
     # The filter `tojson` escapes what could end the script element that holds the JSON.
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    environment.filters["svg_url"] = _to_svg_url
+    environment.filters["svg_url"] = lambda svg: Markup(
+        f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+    )
     return environment
-
-
-def _to_text(value: Any) -> str:
-    return value if isinstance(value, Markup) else replace_unprintable(str(value))
-
-
-def _to_svg_url(svg: str) -> Markup:
-    return Markup(f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}")

@@ -94,7 +94,11 @@ class RowDrawing:
     def draw_actions(self, name: str, timeline: Timeline) -> None:
         """Draw a row with a bar for each action."""
         ranked = sorted(timeline.actions, key=lambda action: -action.score)
-        spans = [self._span(action) for action in ranked]
+        spans = []
+        for action in ranked:
+            # Wide enough to be seen.
+            start = min(self.x(action.start), self.right - _NARROWEST_BAR)
+            spans.append((start, max(self.x(action.end), start + _NARROWEST_BAR)))
         lanes = pack_lanes(spans)
         count = max(lanes, default=0) + 1
         lane_height = max(_LOWEST_LANE, min(_TALLEST_LANE, _ROW_HEIGHT / count))
@@ -139,11 +143,6 @@ class RowDrawing:
         if labels:
             self.top = y + 6
 
-    def _span(self, action: Action) -> tuple[float, float]:
-        """The pixels of a bar, wide enough to be seen."""
-        start = min(self.x(action.start), self.right - _NARROWEST_BAR)
-        return start, max(self.x(action.end), start + _NARROWEST_BAR)
-
     def _draw_bar(self, action: Action, span: tuple[float, float], top: float, height: float) -> None:
         start, end = span
         label, colour = replace_unprintable(action.label), self._colours[action.label]
@@ -186,7 +185,12 @@ def pack_lanes(spans: Sequence[tuple[float, float]]) -> list[int]:
 
 def choose_ticks(extent: float, most: int) -> dict[float, str]:
     """Choose round times from 0 to `extent` seconds in at most `most` steps, and format them: `5 s`, `1:30`."""
-    step = _tick_step(extent / most)
+    least = extent / most
+    steps = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
+    if least <= 0.5:
+        step = _round_number(least)
+    else:
+        step = next((step for step in steps if step >= least), 3600 * _round_number(least / 3600))
     times = [i * step for i in range(int(extent / step * (1 + 1e-9)) + 1)]
     return {time: f"{time:g} s" if extent < 60 else format_minutes(time) for time in times}
 
@@ -201,13 +205,6 @@ def format_minutes(seconds: float) -> str:
 def _is_free(lane: list[tuple[float, float]], span: tuple[float, float]) -> bool:
     i = bisect_left(lane, span)
     return (i == 0 or lane[i - 1][1] <= span[0]) and (i == len(lane) or lane[i][0] >= span[1])
-
-
-def _tick_step(least: float) -> float:
-    if least <= 0.5:
-        return _round_number(least)
-    steps = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
-    return next((step for step in steps if step >= least), 3600 * _round_number(least / 3600))
 
 
 def _round_number(least: float) -> float:
