@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from untrimmed.models.anchors import to_segments
 from untrimmed.models.ctcn import CTCNConfig
-from untrimmed.models.matching import compute_tiou
+from untrimmed.models.matching import pairwise_tiou
 from untrimmed.project.window_checks import compute_best_tiou
 
 CONFIGS = (
@@ -24,5 +24,5 @@ ANCHORS = tuple(to_segments(config.build(2, 1).anchors) for config in CONFIGS)
 @given(st.integers(0, len(CONFIGS) - 1), st.floats(0, 200), st.floats(0.5, 100))
 def test_the_reach_of_anchors_is_that_of_the_model_s_own(number, start, width):
     segment = np.array([[start, min(start + width, 256)]])
-    best = compute_tiou(ANCHORS[number], torch.from_numpy(segment).float()).max().item()
+    best = pairwise_tiou(ANCHORS[number], torch.from_numpy(segment).float()).max().item()
     assert compute_best_tiou(CONFIGS[number], segment)[0] == pytest.approx(best, abs=1e-4)
