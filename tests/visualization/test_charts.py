@@ -16,14 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from page_reader import HOSTILE, SVG, Page, dumped
-from untrimmed.visualization.charts import (
-    Series,
-    draw_bars,
-    draw_curves,
-    draw_groups,
-    draw_reliability,
-    draw_stacks,
-)
+from untrimmed.visualization.charts import Series, draw_bars, draw_curves, draw_groups, draw_reliability, draw_stacks
 from untrimmed.visualization.confusion import draw_confusion_matrix
 from untrimmed.visualization.page import Chart, Figure, Hint, Section, Table, write_page
 from untrimmed.visualization.sheet import COLOURS, Axis
