@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from untrimmed.extraction.backbones import efficientnet_lite
-from untrimmed.extraction.lite_extractor import LiteExtractor
+from untrimmed.extraction.extractors import LiteExtractor
 from untrimmed.extraction.settings import ExtractConfig, resolve_config
 from untrimmed.extraction.video import extract_video
 from untrimmed.io import write_json
@@ -72,29 +72,29 @@ def main() -> None:
 
 
 def timed(way: Callable[[], object]) -> dict[str, float]:
-    """Seconds of processors, of all threads together, and of the clock."""
+    """Measure seconds of processors, of all threads together, and of the clock."""
     used, clock = time.process_time(), time.perf_counter()
     way()
     return {"processors": time.process_time() - used, "clock": time.perf_counter() - clock}
 
 
 def loop(video: Path, network: torch.nn.Module, rate: float, fps: float) -> np.ndarray:
-    """A frame, a forward, a frame."""
-    capture, found, count = cv2.VideoCapture(str(video)), [], 0
+    """Decode a frame, run the network on it, and go on to the next."""
+    capture, features, count = cv2.VideoCapture(str(video)), [], 0
     while True:
         there, frame = capture.read()
         if not there:
-            return np.concatenate(found)
+            return np.concatenate(features)
         if int((count + 1) * fps / rate) > int(count * fps / rate):
             picture = cv2.resize(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), (224, 224))
             batch = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
             with torch.no_grad():
-                found.append(network((batch - 127) / 128).numpy())
+                features.append(network((batch - 127) / 128).numpy())
         count += 1
 
 
 def parts(video: Path) -> dict[str, float]:
-    """Seconds of decoding, of flow and of the network, one after another."""
+    """Measure seconds of decoding, of flow and of the network, one after another."""
     spent = {"decoding": 0.0, "flow": 0.0, "network": 0.0}
     alone = LiteExtractor(resolve_config(ExtractConfig(fps=FPS, flow=False), [video]))
     moving = LiteExtractor(resolve_config(ExtractConfig(fps=FPS), [video]))
@@ -115,7 +115,7 @@ def parts(video: Path) -> dict[str, float]:
 
 
 def rendered(path: Path, minutes: float) -> Path:
-    """A film of drifting texture with a square that moves, 640 x 360 at 25 frames a second."""
+    """Render a film of drifting texture with a square that moves, 640 x 360 at 25 frames a second."""
     random = np.random.default_rng(0)
     ground = cv2.resize(random.integers(0, 255, (90, 200, 3), np.uint8), (1600, 720), interpolation=cv2.INTER_CUBIC)
 

@@ -48,22 +48,13 @@ def extract_on_cluster(videos: Sequence[Path], config: ExtractConfig, address: s
 
 
 def _connect(ray: Any, address: str) -> None:
-    _check_answers(address)
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
     options: dict[str, Any] = {"include_dashboard": False} if address == LOCAL else {"address": address}
     try:
+        if colon and port.isdigit():  # neither `auto` nor `local`: where nobody listens, Ray would wait many minutes
+            socket.create_connection((host, int(port)), _CONNECT_TIMEOUT).close()
         ray.init(log_to_driver=False, **options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, OverflowError, ValueError, RuntimeError) as error:
         raise BadInput(
             f"ray {address}: no cluster answers ({str(error).splitlines()[0]}); start one with `ray start --head`"
         ) from None
-
-
-def _check_answers(address: str) -> None:
-    """Refuse HOST:PORT where nobody listens, for which Ray would wait many minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon or not port.isdigit():
-        return  # `auto`, `local` and other addresses that Ray may know
-    try:
-        socket.create_connection((host, int(port)), _CONNECT_TIMEOUT).close()
-    except (OSError, OverflowError) as error:
-        raise BadInput(f"ray {address}: no cluster answers ({error}); start one with `ray start --head`") from None

@@ -9,11 +9,7 @@ from typing import Literal, NamedTuple, get_args
 
 from untrimmed.extraction.backbones import efficientnet_lite
 from untrimmed.extraction.backbones.preprocessing import Preprocessing
-from untrimmed.extraction.backbones.video_transformers import (
-    TRANSFORMERS,
-    find_transformer_weights,
-    read_transformer_preprocessing,
-)
+from untrimmed.extraction.backbones.video_transformers import TRANSFORMERS, read_transformer_preprocessing
 from untrimmed.extraction.backbones.weights import hash_file
 from untrimmed.extraction.backbones.zoo import BACKBONES, find_backbone
 from untrimmed.features.video_features import FeatureSource
@@ -59,7 +55,17 @@ class ExtractConfig(Config):
             raise BadInput(f"extract.batch={self.batch} is no number of frames; give 1 or more")
         if self.is_lite and self.stride is not None:
             raise BadInput(f"extract.stride={self.stride}: {LITE} sees one frame a snippet; set fps instead")
-        self._check_backbones()
+        if self.is_lite and self.flow_method == "tvl1":
+            raise BadInput(f"extract.flow_method=tvl1: the motion beside {LITE} is described from dis or dis-fast")
+        if self.is_lite and self.weights:
+            raise BadInput(f"{self.weights[0]}: {LITE} has its own weights; leave them out or name another backbone")
+        if not self.is_lite and LITE in self.backbones:
+            raise BadInput(f"{LITE} stands alone; extract the others into a folder of their own and train on both")
+        if not self.is_lite and len(self.weights) != len(self.backbones):
+            raise BadInput(
+                f"{len(self.backbones)} backbones ({', '.join(self.backbones)}) and {len(self.weights)} files of "
+                "weights: give each backbone its own, in the same order"
+            )
 
     @property
     def is_lite(self) -> bool:
@@ -72,19 +78,6 @@ class ExtractConfig(Config):
         if self.fps is None:
             raise ValueError("the frame rate is open; resolve the settings first")
         return self.fps
-
-    def _check_backbones(self) -> None:
-        if self.is_lite and self.flow_method == "tvl1":
-            raise BadInput(f"extract.flow_method=tvl1: the motion beside {LITE} is described from dis or dis-fast")
-        if self.is_lite and self.weights:
-            raise BadInput(f"{self.weights[0]}: {LITE} has its own weights; leave them out or name another backbone")
-        if not self.is_lite and LITE in self.backbones:
-            raise BadInput(f"{LITE} stands alone; extract the others into a folder of their own and train on both")
-        if not self.is_lite and len(self.weights) != len(self.backbones):
-            raise BadInput(
-                f"{len(self.backbones)} backbones ({', '.join(self.backbones)}) and {len(self.weights)} files of "
-                "weights: give each backbone its own, in the same order"
-            )
 
 
 class BackboneEntry(NamedTuple):
@@ -204,11 +197,13 @@ def restore_config(source: FeatureSource, weights: Sequence[str | Path] = ()) ->
 def hash_weights(name: str, weights: Path) -> str:
     """Hash the weights of a backbone, as `hash_file` does; a file is read through once, unless it changes.
 
-    Raises BadInput where it is absent.
+    For `transformers` they are a file in the folder `weights`. Raises BadInput where it is absent.
     """
     if not weights.exists():
         raise missing(weights, f"weights of {name}")
-    file = find_transformer_weights(weights) if name == TRANSFORMERS else weights
+    file = weights / "model.safetensors" if name == TRANSFORMERS else weights
+    if not file.exists():
+        raise missing(file, "file of weights")
     status = file.stat()
     return _hash_version(file, status.st_size, status.st_mtime_ns)
 

@@ -1,23 +1,20 @@
 """Features of one video: a thread decodes the next frames while the backbone sees the last ones."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 
-import cv2
 import numpy as np
-import torch
 from jaxtyping import Float32
 
-from untrimmed.extraction.extractor import Extractor
-from untrimmed.extraction.lite_extractor import LiteExtractor
-from untrimmed.extraction.published_extractor import PublishedExtractor
+from untrimmed.extraction.extractors import create_extractor
 from untrimmed.extraction.settings import ExtractConfig, build_source, resolve_config
 from untrimmed.features.grid import Grid
 from untrimmed.features.video_features import VideoFeatures
 from untrimmed.video.prefetch import prefetch
 from untrimmed.video.probe import probe_video
+from untrimmed.video.threads import ONE_CV2_THREAD, ONE_TORCH_THREAD
 
 # Batches that are decoded in advance.
 _PREFETCH = 2
@@ -38,17 +35,13 @@ def extract_video(
     source = build_source(config)
     extractor = create_extractor(config)
 
-    with _use_one_thread(), closing(prefetch(extractor.read_batches(path), _PREFETCH)) as batches:
+    batches = prefetch(extractor.read_batches(path), _PREFETCH)
+    with ONE_CV2_THREAD, ONE_TORCH_THREAD, closing(batches):
         chunks = extractor.compute_features(batches)
         values = join_chunks(_report_seconds(chunks, source.grid, info.duration, report) if report else chunks)
     # Of a file that ends early, the time that its snippets show.
     duration = min(info.duration, float(source.grid.seconds(len(values) + 0.5)))
     return VideoFeatures(values, source.grid, duration, source)
-
-
-def create_extractor(config: ExtractConfig) -> Extractor:
-    """Create the backbone of resolved settings. Raises BadInput for absent weights or those of another network."""
-    return LiteExtractor(config) if config.is_lite else PublishedExtractor(config)
 
 
 def join_chunks(
@@ -76,16 +69,3 @@ def _report_seconds(
         yield chunk
         count += len(chunk)
         report(min(float(grid.seconds(count)), duration))
-
-
-@contextmanager
-def _use_one_thread() -> Iterator[None]:
-    # Videos run side by side instead; and flow, which is computed in one stripe a thread, gives the same everywhere.
-    torch_threads, cv2_threads = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(torch_threads)
-        cv2.setNumThreads(cv2_threads)

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from untrimmed.extraction.cluster import extract_on_cluster
-from untrimmed.extraction.progress import ExtractionProgress
 from untrimmed.extraction.settings import ExtractConfig, build_source, resolve_config
-from untrimmed.extraction.workers import VideoResults, extract_in_processes, extract_in_turn
+from untrimmed.extraction.workers import ExtractionProgress, extract_here
 from untrimmed.features.folder import FeatureWriter, read_source
 from untrimmed.io import BadInput, Progress, missing
 from untrimmed.video.containers import VIDEO_ENDINGS
@@ -66,7 +65,11 @@ def extract(
     todo = [path for path in paths if path.stem not in writer]
     done = set()
     tracker = ExtractionProgress(todo, progress)
-    with closing(_extract_all(todo, config, workers, cluster, tracker)) as results:
+    if cluster and todo:
+        results = extract_on_cluster(todo, config, cluster)
+    else:
+        results = extract_here(todo, config, workers, tracker)
+    with closing(results):
         for path, result in results:
             if isinstance(result, str):
                 failed[path] = result
@@ -76,16 +79,6 @@ def extract(
             tracker.finish(path)
     in_order = {path: failed[path] for path in paths if path in failed}
     return Extracted(tuple(path for path in paths if path in done), skipped, in_order)
-
-
-def _extract_all(
-    videos: Sequence[Path], config: ExtractConfig, workers: int, cluster: str | None, tracker: ExtractionProgress
-) -> VideoResults:
-    if cluster and videos:
-        return extract_on_cluster(videos, config, cluster)
-    if workers > 1 and len(videos) > 1:
-        return extract_in_processes(videos, config, workers, tracker)
-    return extract_in_turn(videos, config, tracker)
 
 
 def _find_change(path: Path, writer: FeatureWriter) -> str | None:

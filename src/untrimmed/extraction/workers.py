@@ -4,6 +4,7 @@ import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
@@ -16,12 +17,34 @@ from typing import NamedTuple
 
 import torch
 
-from untrimmed.extraction.progress import ExtractionProgress
 from untrimmed.extraction.settings import ExtractConfig
 from untrimmed.extraction.video import extract_video
 from untrimmed.features.folder import FileFingerprint, compute_fingerprint
 from untrimmed.features.video_features import VideoFeatures
-from untrimmed.io import BadInput
+from untrimmed.io import BadInput, Progress
+from untrimmed.video.probe import probe_video
+
+
+class ExtractionProgress:
+    """Sums the seconds that are done of several videos, and reports them to a callback, if there is one."""
+
+    def __init__(self, videos: Sequence[Path], progress: Progress | None) -> None:
+        self._progress = progress
+        self._durations: dict[Path, float] = {}
+        self._seconds: dict[Path, float] = {}
+        for path in videos if progress else ():  # opening each video takes time, which only a callback is worth
+            with suppress(BadInput):  # extraction meets the same fault, and reports it
+                self._durations[path] = probe_video(path).duration
+
+    def update(self, path: Path, seconds: float) -> None:
+        """Report that `seconds` of a video are done."""
+        self._seconds[path] = seconds
+        if self._progress:
+            self._progress("extracting", sum(self._seconds.values()), sum(self._durations.values()), "")
+
+    def finish(self, path: Path) -> None:
+        """Report that a video is done, also one that failed."""
+        self.update(path, self._durations.get(path, 0.0))
 
 
 class VideoResult(NamedTuple):
@@ -45,26 +68,28 @@ def try_extract(
         return str(error)
 
 
-def extract_in_turn(videos: Sequence[Path], config: ExtractConfig, tracker: ExtractionProgress) -> VideoResults:
-    """Extract videos in this process, one after the other."""
-    for path in videos:
-        yield path, try_extract(path, config, partial(tracker.update, path))
-
-
-def extract_in_processes(
+def extract_here(
     videos: Sequence[Path], config: ExtractConfig, workers: int, tracker: ExtractionProgress
 ) -> VideoResults:
-    """Extract videos in worker processes, which get one path at a time over a pipe, and send progress and the result.
+    """Extract videos one after the other, or in worker processes where there are several of both.
 
-    With the device `cuda`, workers get the GPUs in turn.
+    Workers get one path at a time over a pipe, and send progress and the result. With the device `cuda`, they get
+    the GPUs in turn.
     """
+    if workers == 1 or len(videos) < 2:
+        for path in videos:
+            yield path, try_extract(path, config, partial(tracker.update, path))
+        return
+    devices = [config.device]
+    if config.device == "cuda":
+        devices = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
     context = multiprocessing.get_context("spawn")
-    waiting, devices = deque(videos), cycle(list_devices(config.device))
+    waiting, next_device = deque(videos), cycle(devices)
     running: dict[Connection, _Worker] = {}
     try:
         while waiting or running:
             while waiting and len(running) < workers:
-                worker = _start(context, replace(config, device=next(devices)))
+                worker = _start(context, replace(config, device=next(next_device)))
                 running[worker.pipe] = _assign(worker, waiting.popleft())
             ready = connection.wait(list(running))
             for pipe in [pipe for pipe in running if pipe in ready]:
@@ -80,11 +105,6 @@ def extract_in_processes(
     finally:
         for worker in running.values():
             worker.process.terminate()
-
-
-def list_devices(device: str) -> list[str]:
-    """Return the devices that workers get in turn: every GPU for `cuda`, else the named one alone."""
-    return [f"cuda:{number}" for number in range(torch.cuda.device_count())] if device == "cuda" else [device]
 
 
 class _Worker(NamedTuple):

@@ -4,7 +4,7 @@ In each, the middle of snippet i is at (i * stride + window / 2) / fps seconds, 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from untrimmed.features.grid import Grid
 from untrimmed.features.video_features import FeatureSource
@@ -63,6 +63,11 @@ _THUMOS14_RATES = {
     "video_test_0001207": 24.0,
 }
 
+# SlowFast-101, as ActionFormer and OpenTAD read it: slow (2048), then fast.
+_SLOWFAST = Layout(
+    source=FeatureSource(backbone="slowfast-101", fps=30, stride=16, window=32, streams=("rgb",)), widths=(2304,)
+)
+
 LAYOUTS: dict[str, Layout] = {
     # THUMOS'14, one `.npy` a video.
     "actionformer-i3d": Layout(
@@ -76,19 +81,10 @@ LAYOUTS: dict[str, Layout] = {
         widths=(1408,),
         rates=_THUMOS14_RATES,
     ),
-    # SlowFast-101 of EPIC-Kitchens-100, Ego4D and HACS, as ActionFormer and OpenTAD read it: slow (2048), then fast.
-    "slowfast-epic": Layout(
-        source=FeatureSource(backbone="slowfast-101", fps=30, stride=16, window=32, streams=("rgb",)),
-        widths=(2304,),
-    ),
-    "slowfast-ego4d": Layout(
-        source=FeatureSource(backbone="slowfast-101", fps=30, stride=16, window=32, streams=("rgb",)),
-        widths=(2304,),
-    ),
-    "slowfast-hacs": Layout(
-        source=FeatureSource(backbone="slowfast-101", fps=15, stride=8, window=32, streams=("rgb",)),
-        widths=(2304,),
-    ),
+    # EPIC-Kitchens-100, Ego4D and HACS.
+    "slowfast-epic": _SLOWFAST,
+    "slowfast-ego4d": _SLOWFAST,
+    "slowfast-hacs": replace(_SLOWFAST, source=replace(_SLOWFAST.source, fps=15, stride=8)),
     # ActivityNet, one `v_*.npy` a video, of frames at 25 a second.
     "actionformer-i3d-activitynet": Layout(
         source=FeatureSource(backbone="i3d-kinetics", fps=25, stride=16, window=16, streams=("rgb", "flow")),

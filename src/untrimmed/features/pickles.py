@@ -25,7 +25,10 @@ def read_pickle(path: Path, content: bytes) -> Any:
     looked up. Reads what Python 2 wrote too, its byte strings as text. `path` is for the sentence. Raises BadInput.
     """
     try:
-        _refuse_far_memos(content)
+        for operation, argument, _ in pickletools.genops(content):
+            # Room for all memo slots before one beyond the file's own length would be taken from memory.
+            if operation.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
+                raise ValueError(f"slot {argument} in {len(content)} bytes")
         value = _Unpickler(io.BytesIO(content), encoding="latin1").load()
         return _unwrap(value, _DEPTH, iter(range(len(content))))
     except _NotAdmitted as error:
@@ -96,22 +99,10 @@ def _from_buffer(content: Any, kind: _Kind, shape: tuple[int, ...], order: str) 
     return array
 
 
-def _scalar(kind: _Kind, content: Any) -> float:
-    return _build_array(content, kind, (), "C").item()
-
-
 def _build_array(content: Any, kind: _Kind, shape: tuple[int, ...], order: str) -> np.ndarray:
     # Python 2 had no bytes: what it wrote comes as text, a character a byte.
     content = content.encode("latin1") if isinstance(content, str) else content
     return np.frombuffer(content, kind.dtype).reshape(shape, order="F" if order == "F" else "C")
-
-
-def _encode(text: str, _: str) -> bytes:
-    return text.encode("latin1")
-
-
-def _no_bytes() -> bytes:
-    return b""
 
 
 def _refuse_call(*_: Any) -> None:
@@ -120,20 +111,13 @@ def _refuse_call(*_: Any) -> None:
 
 _ADMITTED: dict[tuple[str, str], Callable[..., Any]] = {
     ("multiarray", "_reconstruct"): _Array,
-    ("multiarray", "scalar"): _scalar,
+    ("multiarray", "scalar"): lambda kind, content: _build_array(content, kind, (), "C").item(),
     ("numeric", "_frombuffer"): _from_buffer,
     ("numpy", "dtype"): _Kind,
     ("numpy", "ndarray"): _refuse_call,
-    ("_codecs", "encode"): _encode,
-    ("builtins", "bytes"): _no_bytes,
+    ("_codecs", "encode"): lambda text, _: text.encode("latin1"),
+    ("builtins", "bytes"): lambda: b"",
 }
-
-
-def _refuse_far_memos(content: bytes) -> None:
-    """Refuse a memo slot beyond the file's own length: room for all slots before it would be taken from memory."""
-    for operation, argument, _ in pickletools.genops(content):
-        if operation.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(content):
-            raise ValueError(f"slot {argument} in {len(content)} bytes")
 
 
 def _unwrap(value: Any, depth: int, allowance: Iterator[int]) -> Any:

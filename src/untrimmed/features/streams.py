@@ -108,19 +108,21 @@ class FeatureStreams(Mapping[str, VideoFeatures]):
         features = self._read(video)
         # A memory-mapped file costs nothing to read again; features that were unpacked, joined or averaged do.
         if not isinstance(features.values, np.memmap):
-            self._store(video, features)
-        return features
-
-    def _store(self, video: str, features: VideoFeatures) -> None:
-        features.values.flags.writeable = False
-        self._cache[video] = features
+            features.values.flags.writeable = False
+            self._cache[video] = features
         while len(self._cache) > 1 and sum(entry.values.nbytes for entry in self._cache.values()) > CACHE_BYTES:
             self._cache.popitem(last=False)
+        return features
 
     def _read(self, video: str) -> VideoFeatures:
         folders = [_find(video, folders, path) for folders, path in zip(self._folders, self.paths, strict=True)]
         duration = next(filter(None, (folder.duration(video) for folder in folders)), None)
-        values = self._select(video, self._join(video, folders, duration))
+        values = self._join(video, folders, duration)
+        widest = max((last for _, last in self.columns), default=0)
+        if widest > values.shape[1]:
+            raise BadInput(f"{self.paths[0]}: {video} has {values.shape[1]} channels, but columns reach to {widest}")
+        if self.columns:
+            values = _select_columns(values, self.columns)
         if len(values) < self.average:
             raise BadInput(
                 f"{self.paths[0]}: {video} has {len(values)} snippets, fewer than {self.average} to average"
@@ -175,14 +177,6 @@ class FeatureStreams(Mapping[str, VideoFeatures]):
 
     def _channels(self, layout: Layout) -> int:
         return sum(layout.width(stream) for stream in self._stored_source.streams)
-
-    def _select(self, video: str, values: Values) -> Values:
-        if not self.columns:
-            return values
-        widest = max(last for _, last in self.columns)
-        if widest > values.shape[1]:
-            raise BadInput(f"{self.paths[0]}: {video} has {values.shape[1]} channels, but columns reach to {widest}")
-        return _select_columns(values, self.columns)
 
 
 def find_stream_folders(path: Path, streams: Sequence[str]) -> list[Path]:

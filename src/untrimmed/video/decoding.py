@@ -71,7 +71,22 @@ def decode_frames(path: str | Path, report: DecodingReport, start: float = 0.0) 
     Times that would be fixed before `start` keep the values of the file instead. Raises BadInput for an unusable
     file, and where no frame can be decoded.
     """
-    yield from _connect_ends(_decode_from(Path(path), report, start))
+    path = Path(path)
+    with open_video(path) as video:
+        report.stated_duration = video.stated_duration
+        frames = _decode_with_times(video, report)
+        first = next(frames, None)
+        if first is None:
+            raise undecodable(path)
+        report.add_first_frame(first)
+        from_keyframe = _seek(video, report, first.time, start) if video.is_seekable else None
+        if from_keyframe or start <= 0 or not video.is_seekable:
+            yield from _move_times(from_keyframe or chain([first], frames), first.time)
+            return
+    # Seeking left the container somewhere else; only opening it again brings it back to its start for certain.
+    report.lost = 0.0
+    with open_video(path) as video:
+        yield from _move_times(_decode_with_times(video, report), first.time)
 
 
 def decode_complete(
@@ -91,7 +106,7 @@ def decode_live(video: OpenVideo, report: DecodingReport) -> Iterator[DecodedFra
     frames = _decode_with_times(video, report)
     if first := next(frames, None):
         report.add_first_frame(first)
-        yield from _connect_ends(_subtract_origin(first.time, chain([first], frames)))
+        yield from _move_times(chain([first], frames), first.time)
 
 
 def decode_first_frame(video: OpenVideo) -> av.VideoFrame | None:
@@ -108,24 +123,6 @@ def count_quarter_turns(frame: av.VideoFrame) -> int:
 def undecodable(path: Path) -> BadInput:
     """Return the error for a file of which no frame can be decoded."""
     return BadInput(f"{path}: not one picture of it can be decoded; fetch or convert the file again")
-
-
-def _decode_from(path: Path, report: DecodingReport, start: float) -> Iterator[DecodedFrame]:
-    with open_video(path) as video:
-        report.stated_duration = video.stated_duration
-        frames = _decode_with_times(video, report)
-        first = next(frames, None)
-        if first is None:
-            raise undecodable(path)
-        report.add_first_frame(first)
-        from_keyframe = _seek(video, report, first.time, start) if video.is_seekable else None
-        if from_keyframe or start <= 0 or not video.is_seekable:
-            yield from _subtract_origin(first.time, from_keyframe or chain([first], frames))
-            return
-    # Seeking left the container somewhere else; only opening it again brings it back to its start for certain.
-    report.lost = 0.0
-    with open_video(path) as video:
-        yield from _subtract_origin(first.time, _decode_with_times(video, report))
 
 
 def _seek(video: OpenVideo, report: DecodingReport, origin: float, start: float) -> Iterator[DecodedFrame] | None:
@@ -147,18 +144,13 @@ def _seek(video: OpenVideo, report: DecodingReport, origin: float, start: float)
     return None
 
 
-def _subtract_origin(origin: float, frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
+def _move_times(frames: Iterator[DecodedFrame], origin: float) -> Iterator[DecodedFrame]:
+    """Yield the same frames with times from `origin` on, each ending when the next one is shown."""
+    previous: DecodedFrame | None = None
     for time, end, frame in frames:
-        yield DecodedFrame(time - origin, end - origin, frame)
-
-
-def _connect_ends(frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
-    """Yield the same frames, each ending when the next one is shown."""
-    previous = next(frames, None)
-    for frame in frames:
         if previous:
-            yield previous._replace(end=frame.time)
-        previous = frame
+            yield previous._replace(end=time - origin)
+        previous = DecodedFrame(time - origin, end - origin, frame)
     if previous:
         yield previous
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -86,8 +86,9 @@ class Connection:
 
     def _read_snippets(self) -> Iterator[Any]:
         path, report = Path(self.address), self.pictures.report
-        with open_address(self.address) as video:
-            report.stated_duration = video.stated_duration if classify_address(self.address) == "file" else None
+        is_file = classify_address(self.address) == "file"
+        with containers.open_video(path) if is_file else _open_live(self.address) as video:
+            report.stated_duration = video.stated_duration if is_file else None
             yield from self.sample_snippets(self._note_times(decoding.decode_live(video, report)), self.pictures)
         if not self.end:
             raise decoding.undecodable(path)
@@ -109,36 +110,26 @@ def classify_address(address: str) -> str:
     return "camera" if address.startswith("/dev/video") else "file"
 
 
-def open_address(address: str) -> AbstractContextManager[containers.OpenVideo]:
-    """Open the video stream of a source. Raises BadInput, also for errors inside the `with` block."""
-    return containers.open_video(Path(address)) if classify_address(address) == "file" else _open_live(address)
-
-
 @contextmanager
 def _open_live(address: str) -> Iterator[containers.OpenVideo]:
+    """Open the video stream of a source, no file. Raises BadInput, also for errors inside the `with` block."""
+    kind, name = classify_address(address), "standard input" if address == PIPE else address
     try:
-        if classify_address(address) == "pipe":
+        if kind == "pipe":
             container = av.open("pipe:0")
-        elif classify_address(address) == "camera":
+        elif kind == "camera":
             container = av.open(address, format="v4l2")
         else:
             # Of RTSP's two ways, the one that loses nothing.
             options = {"rtsp_transport": "tcp"} if address.startswith("rtsp") else {}
             container = av.open(address, options=options, timeout=(_PATIENCE, _PATIENCE))
         with container:
-            yield containers.find_video_stream(_format_address(address), container)
+            yield containers.find_video_stream(name, container)
     except FFmpegError as error:
-        raise BadInput(f"{_format_address(address)}: {_explain(address, error)}") from None
-
-
-def _format_address(address: str) -> str:
-    return "standard input" if address == PIPE else address
-
-
-def _explain(address: str, error: FFmpegError) -> str:
-    reason = (error.strerror or str(error)).lower()
-    if classify_address(address) == "pipe":
-        return f"cannot be read as a video ({reason}); send MPEG-TS or Matroska, which need no seeking"
-    if classify_address(address) == "camera":
-        return f"cannot be read as a camera ({reason}); check that it is there and that no other program uses it"
-    return f"broke off or cannot be reached ({reason}); check the address, or give --reconnect"
+        reason = (error.strerror or str(error)).lower()
+        fault, remedy = {
+            "pipe": ("cannot be read as a video", "send MPEG-TS or Matroska, which need no seeking"),
+            "camera": ("cannot be read as a camera", "check that it is there and that no other program uses it"),
+            "network": ("broke off or cannot be reached", "check the address, or give --reconnect"),
+        }[kind]
+        raise BadInput(f"{name}: {fault} ({reason}); {remedy}") from None

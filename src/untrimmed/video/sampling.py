@@ -113,10 +113,15 @@ def pair_frames(
     recent, snippet, centre = deque[DecodedFrame](), first, snippet_centre(first, fps)
     for frame in frames:
         recent.append(frame)
-        _drop_old(recent, centre, gap)
-        while _is_final(recent, centre, gap):
+        current = recent[find_on_show(recent, centre)]
+        # Neither this centre nor a later one can need these.
+        while recent[0] is not current and recent[1].time <= current.time - gap:
+            recent.popleft()
+        # As long as frames still to come cannot change the pair of a centre.
+        while frame.time > centre + ROUNDING and frame.time >= current.time + gap - EQUAL:
             yield _select_pair(recent, centre, gap)
             snippet, centre = snippet + 1, snippet_centre(snippet + 1, fps)
+            current = recent[find_on_show(recent, centre)]
     while recent and (snippet == 0 or centre <= recent[-1].end + ROUNDING):
         yield _select_pair(recent, centre, gap)
         snippet, centre = snippet + 1, snippet_centre(snippet + 1, fps)
@@ -147,19 +152,6 @@ def check_frame_rate(fps: float) -> None:
     """Raise ValueError for a rate that is not positive and finite."""
     if not 0 < fps < inf:
         raise ValueError(f"{fps} frames a second is no rate; give a positive one")
-
-
-def _is_final(recent: Sequence[DecodedFrame], time: float, gap: float) -> bool:
-    """Whether frames still to come cannot change the pair of a centre."""
-    newest, frame = recent[-1], recent[find_on_show(recent, time)]
-    return newest.time > time + ROUNDING and newest.time >= frame.time + gap - EQUAL
-
-
-def _drop_old(recent: deque[DecodedFrame], time: float, gap: float) -> None:
-    """Drop frames that neither this centre nor a later one can need."""
-    frame = recent[find_on_show(recent, time)]
-    while recent[0] is not frame and recent[1].time <= frame.time - gap:
-        recent.popleft()
 
 
 def _select_pair(recent: Sequence[DecodedFrame], time: float, gap: float) -> FramePair[DecodedFrame]:

@@ -13,12 +13,11 @@ from torch import nn
 from untrimmed.extraction.backbones.preprocessing import preprocess_clip
 from untrimmed.extraction.backbones.video_transformers import (
     TRANSFORMERS,
-    find_transformer_weights,
     load_video_transformer,
     read_transformer_preprocessing,
 )
 from untrimmed.extraction.backbones.zoo import embed_clips
-from untrimmed.extraction.settings import ExtractConfig, restore_config
+from untrimmed.extraction.settings import ExtractConfig, hash_weights, restore_config
 from untrimmed.extraction.video import extract_video
 from untrimmed.io import BadInput
 from untrimmed.video.writer import write_video
@@ -118,7 +117,7 @@ def test_a_model_that_is_not_for_clips_is_refused(package: Any, folder: Path, na
 def test_what_a_model_expects_is_known_without_its_weights(package: Any, folder: Path) -> None:
     assert read_transformer_preprocessing(folder) == load_video_transformer(folder).preprocessing
     with pytest.raises(BadInput, match=r"model\.safetensors: no such file of weights"):
-        find_transformer_weights(folder)
+        hash_weights(TRANSFORMERS, folder)
 
 
 def test_a_model_sees_the_clips_of_a_video(package: Any, folder: Path) -> None:

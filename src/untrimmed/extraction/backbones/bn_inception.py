@@ -21,11 +21,6 @@ class InceptionWidths(NamedTuple):
     pool: Literal["average", "max"]
     project: int
 
-    @property
-    def stride(self) -> int:
-        """2 where the module halves the picture, else 1."""
-        return 1 if self.single else 2
-
 
 # The appendix of Ioffe and Szegedy; "double 3x3" replaces the 5x5 branch of GoogLeNet.
 _MODULES = {
@@ -62,10 +57,10 @@ class BNInception(nn.Module):
         x = _halve(self._convolve("conv1_7x7_s2", x))
         x = _halve(self._convolve("conv2_3x3", self._convolve("conv2_3x3_reduce", x)))
         for name, module in _MODULES.items():
-            x = self._inception(f"inception_{name}", module, x)
+            x = self._compute_module(f"inception_{name}", module, x)
         return x.mean((2, 3))
 
-    def _inception(
+    def _compute_module(
         self, name: str, module: InceptionWidths, x: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch outputs rows columns"]:
         triple = self._convolve(f"{name}_3x3", self._convolve(f"{name}_3x3_reduce", x))
@@ -84,14 +79,15 @@ class BNInception(nn.Module):
 
     def _add_module(self, name: str, channels: int, module: InceptionWidths) -> int:
         """Add the layers of one module, and return its output channels."""
+        stride = 1 if module.single else 2
         if module.single:
             self._add(f"{name}_1x1", channels, module.single, 1)
             self._add(f"{name}_pool_proj", channels, module.project, 1)
         self._add(f"{name}_3x3_reduce", channels, module.reduce, 1)
-        self._add(f"{name}_3x3", module.reduce, module.triple, 3, module.stride)
+        self._add(f"{name}_3x3", module.reduce, module.triple, 3, stride)
         self._add(f"{name}_double_3x3_reduce", channels, module.double_reduce, 1)
         self._add(f"{name}_double_3x3_1", module.double_reduce, module.double, 3)
-        self._add(f"{name}_double_3x3_2", module.double, module.double, 3, module.stride)
+        self._add(f"{name}_double_3x3_2", module.double, module.double, 3, stride)
         return module.single + module.triple + module.double + (module.project if module.single else channels)
 
     def _add(self, name: str, channels: int, outputs: int, kernel: int, stride: int = 1) -> None:

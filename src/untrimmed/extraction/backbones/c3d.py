@@ -43,15 +43,8 @@ class C3D(nn.Module):
         for name in _CONVOLUTIONS:
             x = self.get_submodule(name)(x).relu()
             if name in _POOLED:
-                x = _pool(x, name)
+                # Section 3.1: the first pooling keeps time, so as not to merge it early. The last one pads, and so
+                # makes 4x4 of 7x7.
+                window = (1, 2, 2) if name == "conv1" else (2, 2, 2)
+                x = nn.functional.max_pool3d(x, window, window, (0, 1, 1) if name == "conv5b" else 0)
         return x
-
-
-def _pool(
-    x: Float[Tensor, "batch channels time height width"], name: str
-) -> Float[Tensor, "batch channels steps rows columns"]:
-    # Section 3.1: the first pooling keeps time, so as not to merge it early. The last one pads, and so makes 4x4
-    # of 7x7.
-    window = (1, 2, 2) if name == "conv1" else (2, 2, 2)
-    padding = (0, 1, 1) if name == "conv5b" else 0
-    return nn.functional.max_pool3d(x, window, window, padding)

@@ -98,12 +98,11 @@ def load_efficientnet_lite0() -> EfficientNetLite0:
 
 def fuse_batch_norms(network: EfficientNetLite0) -> EfficientNetLite0:
     """Fuse each batch norm of a network in evaluation mode into its convolution, in place."""
-    _fuse(network, "_conv_stem", "_bn0")
-    _fuse(network, "_conv_head", "_bn1")
-    for block in network._blocks:
-        for convolution, norm in (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")):
-            if hasattr(block, convolution):
-                _fuse(block, convolution, norm)
+    names = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
+    pairs = [(block, *pair) for block in network._blocks for pair in names if hasattr(block, pair[0])]
+    for module, convolution, norm in [(network, "_conv_stem", "_bn0"), (network, "_conv_head", "_bn1"), *pairs]:
+        setattr(module, convolution, fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm)))
+        setattr(module, norm, nn.Identity())
     return network
 
 
@@ -136,9 +135,3 @@ def _pad_same(kernel: int, stride: int) -> nn.ZeroPad2d:
 
 def _norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
-
-
-def _fuse(module: nn.Module, convolution: str, norm: str) -> None:
-    fused = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm))
-    setattr(module, convolution, fused)
-    setattr(module, norm, nn.Identity())

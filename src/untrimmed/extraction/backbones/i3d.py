@@ -65,14 +65,6 @@ class I3DModule(nn.Module):
         return torch.cat([self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(pooled)], 1)
 
 
-class I3DClassifier(nn.Module):
-    """The classifier, a 1x1x1 convolution as in the published weights; features do not use it."""
-
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        self.conv3d = nn.Conv3d(WIDTH, classes, 1)
-
-
 class I3D(nn.Module):
     """The network up to its pooled features, for clips of any length and size."""
 
@@ -86,7 +78,8 @@ class I3D(nn.Module):
             module = I3DModule(width, widths)
             self.add_module(name, module)
             width = module.outputs
-        self.logits = I3DClassifier(classes)
+        # The classifier, a 1x1x1 convolution as in the published weights; features do not use it.
+        self.logits = nn.ModuleDict({"conv3d": nn.Conv3d(WIDTH, classes, 1)})
 
     def forward(self, x: Float[Tensor, "batch channels time height width"]) -> Float[Tensor, "batch 1024"]:
         for name, layer in self.named_children():

@@ -72,7 +72,9 @@ def preprocess_clip(
     expected = (preprocessing.frames, len(preprocessing.mean))
     if (pictures.shape[0], pictures.shape[3]) != expected:
         raise ValueError(f"pictures of shape {pictures.shape}: a clip has {expected[0]} of {expected[1]} channels")
-    cropped = np.stack([_crop(picture, preprocessing) for picture in pictures])
+    size, side = preprocessing.compute_size(*pictures.shape[1:3]), preprocessing.crop
+    top, left = (size.height - side) // 2, (size.width - side) // 2
+    cropped = np.stack([resize(picture, size)[top : top + side, left : left + side] for picture in pictures])
     values = cropped[..., ::-1] if preprocessing.order == "BGR" else cropped
     mean, std = np.array(preprocessing.mean, np.float32), np.array(preprocessing.std, np.float32)
     clip = torch.from_numpy((values - mean) / std)
@@ -89,12 +91,3 @@ def resize(
     if size == picture.shape[:2]:
         return picture
     return cv2.resize(picture, (size.width, size.height), interpolation=cv2.INTER_LINEAR)
-
-
-def _crop(
-    picture: UInt8[np.ndarray, "height width channels"], preprocessing: Preprocessing
-) -> UInt8[np.ndarray, "rows columns channels"]:
-    size = preprocessing.compute_size(*picture.shape[:2])
-    picture = resize(picture, size)
-    top, left = (size.height - preprocessing.crop) // 2, (size.width - preprocessing.crop) // 2
-    return picture[top : top + preprocessing.crop, left : left + preprocessing.crop]

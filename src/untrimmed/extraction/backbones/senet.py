@@ -34,7 +34,9 @@ class SENetDesign:
 
 
 SENET154 = SENetDesign(first=2, second=4, groups=64, strides_first=False, shortcut=3, deep=True)
+"""The network that won ILSVRC 2017."""
 SE_RESNET152 = SENetDesign(first=1, second=1, groups=1, strides_first=True, shortcut=1, deep=False)
+"""ResNet-152 with squeeze and excitation."""
 
 
 class SqueezeExcitation(nn.Module):
@@ -85,8 +87,16 @@ class SENet(nn.Module):
 
     def __init__(self, design: SENetDesign, channels: int = 3, classes: int = 1000) -> None:
         super().__init__()
-        self.layer0 = _build_stem(design, channels)
-        width = 128 if design.deep else 64
+        # (channels, kernel, stride) of each convolution of the stem.
+        stem = ((64, 3, 2), (64, 3, 1), (128, 3, 1)) if design.deep else ((64, 7, 2),)
+        self.layer0 = nn.Sequential()
+        for number, (outputs, kernel, stride) in enumerate(stem, 1):
+            convolution = nn.Conv2d(channels, outputs, kernel, stride, kernel // 2, bias=False)
+            self.layer0.add_module(f"conv{number}", convolution)
+            self.layer0.add_module(f"bn{number}", nn.BatchNorm2d(outputs))
+            self.layer0.add_module(f"relu{number}", nn.ReLU())
+            channels = outputs
+        width = channels
         for stage, count in enumerate(_BLOCKS):
             unit, blocks = 64 << stage, []
             for number in range(count):
@@ -101,25 +111,3 @@ class SENet(nn.Module):
         for stage in range(1, len(_BLOCKS) + 1):
             x = self.get_submodule(f"layer{stage}")(x)
         return x.mean((2, 3))
-
-
-def build_senet154(channels: int = 3, classes: int = 1000) -> SENet:
-    """Build the network that won ILSVRC 2017."""
-    return SENet(SENET154, channels, classes)
-
-
-def build_se_resnet152(channels: int = 3, classes: int = 1000) -> SENet:
-    """Build ResNet-152 with squeeze and excitation."""
-    return SENet(SE_RESNET152, channels, classes)
-
-
-def _build_stem(design: SENetDesign, channels: int) -> nn.Sequential:
-    # (channels, kernel, stride) of each convolution.
-    plan = ((64, 3, 2), (64, 3, 1), (128, 3, 1)) if design.deep else ((64, 7, 2),)
-    stem = nn.Sequential()
-    for number, (outputs, kernel, stride) in enumerate(plan, 1):
-        stem.add_module(f"conv{number}", nn.Conv2d(channels, outputs, kernel, stride, kernel // 2, bias=False))
-        stem.add_module(f"bn{number}", nn.BatchNorm2d(outputs))
-        stem.add_module(f"relu{number}", nn.ReLU())
-        channels = outputs
-    return stem

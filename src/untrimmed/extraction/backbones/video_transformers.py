@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from untrimmed.extraction.backbones.preprocessing import Preprocessing
-from untrimmed.io import BadInput, import_optional, missing
+from untrimmed.io import BadInput, import_optional
 
 TRANSFORMERS = "transformers"
 """The name of all such backbones; the folder of the weights says which one."""
@@ -38,14 +38,6 @@ def load_video_transformer(folder: Path) -> VideoTransformer:
 def read_transformer_preprocessing(folder: Path) -> Preprocessing:
     """Read the preprocessing of a model, without its weights; raises as `load_video_transformer` does."""
     return _build_preprocessing(folder, _read("AutoConfig", folder), _read("AutoImageProcessor", folder))
-
-
-def find_transformer_weights(folder: Path) -> Path:
-    """Return the file of the weights in a model's folder. Raises BadInput where there is none."""
-    file = folder / "model.safetensors"
-    if not file.exists():
-        raise missing(file, "file of weights")
-    return file
 
 
 def _read(kind: str, folder: Path, **options: Any) -> Any:

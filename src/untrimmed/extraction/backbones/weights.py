@@ -53,7 +53,12 @@ def rename_weights(path: Path, weights: Mapping[str, Tensor], renames: tuple[Ren
 
     `path` is for the error message. Raises BadInput where two tensors get one name.
     """
-    names = {name: _rename(name, renames) for name in weights}
+    names = {}
+    for key in weights:
+        name = _PREFIX.sub("", key)
+        for rename in renames:
+            name = re.sub(rename.pattern, rename.replacement, name)
+        names[key] = name
     name, count = Counter(names.values()).most_common(1)[0]
     if count > 1:
         duplicates = ", ".join(key for key in names if names[key] == name)
@@ -101,23 +106,12 @@ def _read(path: Path) -> Any:
     except SafetensorError as error:
         raise BadInput(f"{path}: is not a readable safetensors file ({error}); download it again") from None
     except Exception as error:  # a broken or foreign file may raise anything here
+        foreign = re.search(r"GLOBAL ([\w.]+)", str(error))  # a few words of torch's paragraph
+        reason = f"it wants {foreign[1]}" if foreign else "torch cannot read it"
         raise BadInput(
-            f"{path}: is not a file of weights alone ({_reason(error)}); "
+            f"{path}: is not a file of weights alone ({reason}); "
             "nothing in it was run, so download it again or save only its state dictionary as .safetensors"
         ) from None
-
-
-def _reason(error: Exception) -> str:
-    """Shorten torch's paragraph to a few words."""
-    foreign = re.search(r"GLOBAL ([\w.]+)", str(error))
-    return f"it wants {foreign[1]}" if foreign else "torch cannot read it"
-
-
-def _rename(name: str, renames: tuple[Rename, ...]) -> str:
-    name = _PREFIX.sub("", name)
-    for rename in renames:
-        name = re.sub(rename.pattern, rename.replacement, name)
-    return name
 
 
 def _convert(weights: Mapping[str, Tensor], key: str, expected: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -60,8 +61,10 @@ def load_backbone(backbone: Backbone, path: Path) -> nn.Module:
             f"from {backbone.origin}, so download them there and name the file"
         )
     weights = rename_weights(path, read_weights(path), backbone.renames)
+    rows = weights[backbone.head].shape if backbone.head in weights else ()
     with torch.device("meta"):
-        network = backbone.network(backbone.preprocessing.channels, _count_classes(weights, backbone.head))
+        # `load_weights` refuses a file without the head.
+        network = backbone.network(backbone.preprocessing.channels, rows[0] if rows else 1)
     return load_weights(path, weights, network, backbone.name, f"it takes those of {backbone.origin}")
 
 
@@ -70,11 +73,6 @@ def embed_clips(network: nn.Module, clips: Float[Tensor, "batch ..."]) -> Float[
     """Compute the feature vectors of inputs that `preprocess_clip` built, stacked, on the device of the network."""
     device = next(network.parameters()).device
     return network(clips.to(device)).cpu().numpy()
-
-
-def _count_classes(weights: Mapping[str, Tensor], head: str) -> int:
-    rows = weights[head].shape if head in weights else ()
-    return rows[0] if rows else 1  # `load_weights` refuses a file without it
 
 
 _I3D_RGB = Preprocessing(
@@ -166,7 +164,7 @@ _RESNET = replace(
 _SENET = replace(
     _BN_INCEPTION,
     name="tsn-senet154-rgb",
-    network=senet.build_senet154,
+    network=partial(senet.SENet, senet.SENET154),
     head="last_linear.weight",
     width=senet.WIDTH,
     preprocessing=_TSN_RGB,
@@ -176,7 +174,7 @@ _SENET = replace(
 _SE_RESNET = replace(
     _SENET,
     name="tsn-se-resnet152-rgb",
-    network=senet.build_se_resnet152,
+    network=partial(senet.SENet, senet.SE_RESNET152),
     origin="Cadene's pretrained-models.pytorch (se_resnet152), or a TSN trained from it",
 )
 

@@ -14,13 +14,15 @@ from snippets import read_clips, read_stacks
 from untrimmed.extraction import settings as settings_module
 from untrimmed.extraction.backbones import zoo
 from untrimmed.extraction.backbones.preprocessing import preprocess_clip
+from untrimmed.extraction.extractors import create_extractor
 from untrimmed.extraction.settings import ExtractConfig, build_source, resolve_config, restore_config
-from untrimmed.extraction.video import create_extractor, extract_video, join_chunks
+from untrimmed.extraction.video import extract_video, join_chunks
 from untrimmed.extraction.videos import extract
 from untrimmed.features.streams import read_features
 from untrimmed.io import BadInput, read_json
 from untrimmed.video.flow import compute_dis_flow, quantise_flow
 from untrimmed.video.live import Connection
+from untrimmed.video.sampling import PictureConverter
 from untrimmed.video.writer import write_video
 
 TSN = ("tsn-bn-inception-rgb", "tsn-bn-inception-flow")
@@ -89,7 +91,7 @@ def test_frames_that_arrive_give_the_features_of_their_file(tmp_path, files, mon
     file = film(tmp_path / "a.mp4", seconds)
     config = resolve_config(settings(files, *names, **changes), [file])
     extractor = create_extractor(config)
-    connection = Connection(str(file), extractor.create_pictures(), extractor.sample_snippets)
+    connection = Connection(str(file), PictureConverter(extractor.size), extractor.sample_snippets)
     actual = np.concatenate(list(extractor.compute_features(inputs for inputs, _ in connection.batches(3))))
     expected = extract_video(file, config).values
     assert actual.shape == expected.shape and np.allclose(actual, expected, atol=1e-3)
