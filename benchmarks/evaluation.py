@@ -27,7 +27,7 @@ Segment = tuple[float, float]
 
 
 def main() -> None:
-    """Print the time of evaluation proper (nothing is read from a file), check that both agree, then the rest."""
+    """Print the time of evaluation in memory, check it against plain Python, then time the rest."""
     random = np.random.default_rng(0)
     truth = made_truth(random)
     results = made_results(truth, random)
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def whole_command(truth: Instances, results: Instances) -> None:
-    """Print what `untrimmed evaluate` takes on the same as files, in a process of its own."""
+    """Print the time of `untrimmed evaluate` on the same data as files, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         paths = Path(folder, "truth.json"), Path(folder, "results.json")
         paths[0].write_text(json.dumps({"database": {v: {"annotations": a} for v, a in listed(truth).items()}}))
@@ -82,7 +82,7 @@ def whole_command(truth: Instances, results: Instances) -> None:
 
 
 def listed(instances: Instances) -> dict[str, list[dict]]:
-    """As the files of ActivityNet list them."""
+    """Return the rows as ActivityNet's files list them."""
     videos: dict[str, list[dict]] = {name: [] for name in instances.videos}
     columns = (instances.video, instances.label, instances.start, instances.end, instances.score)
     for video, label, start, end, score in zip(*(column.tolist() for column in columns), strict=True):
@@ -92,14 +92,14 @@ def listed(instances: Instances) -> dict[str, list[dict]]:
 
 
 def made_truth(random: np.random.Generator) -> Instances:
-    """About 1.5 actions a video, all of one class."""
+    """Make about 1.5 actions a video, all of one class."""
     video = np.sort(np.concatenate([np.arange(VIDEOS), random.integers(0, VIDEOS, VIDEOS // 2)]))
     start = random.uniform(0, 100, len(video))
     return made(video, random.integers(0, CLASSES, VIDEOS)[video], start, start + random.lognormal(3, 1, len(video)))
 
 
 def made_results(truth: Instances, random: np.random.Generator) -> Instances:
-    """100 detections a video: moved actions, one in five of them of another class."""
+    """Make 100 detections a video: moved actions, one in five of them of another class."""
     row = np.searchsorted(truth.video, np.repeat(np.arange(VIDEOS), DETECTIONS)) + random.integers(
         0, 2, VIDEOS * DETECTIONS
     )
@@ -113,20 +113,20 @@ def made_results(truth: Instances, random: np.random.Generator) -> Instances:
 
 
 def made(video: np.ndarray, label: np.ndarray, start: np.ndarray, end: np.ndarray, score=None) -> Instances:
-    """Instances under made-up names."""
+    """Build instances with generated names."""
     videos = tuple(f"v_{number:04d}" for number in range(VIDEOS))
     labels = tuple(f"class {number:03d}" for number in range(CLASSES))
     return Instances(videos, labels, video, label, start, end, np.ones(len(video)) if score is None else score)
 
 
 def first(instances: Instances, count: int) -> Instances:
-    """The first rows."""
+    """Return the first `count` rows."""
     columns = ("video", "label", "start", "end", "score")
     return Instances(instances.videos, instances.labels, *(getattr(instances, column)[:count] for column in columns))
 
 
 def plain_precisions(truth: Instances, results: Instances, label: int) -> list[float]:
-    """AP of one class at each threshold, one detection after another."""
+    """Compute AP of one class at each threshold, one detection after another."""
     free: dict[int, list[Segment]] = {}
     for row in np.flatnonzero(truth.label == label):
         free.setdefault(int(truth.video[row]), []).append((float(truth.start[row]), float(truth.end[row])))
@@ -139,7 +139,7 @@ def plain_precisions(truth: Instances, results: Instances, label: int) -> list[f
 def precision(
     detections: list[tuple[int, Segment]], free: dict[int, list[Segment]], total: int, tiou: float
 ) -> float:
-    """AP at one threshold; `free` is used up."""
+    """Compute AP at one threshold; `free` is emptied."""
     hits = []
     for video, segment in detections:
         overlaps = [overlap(segment, other) for other in free.get(video, [])]
@@ -157,7 +157,7 @@ def precision(
 
 
 def overlap(a: Segment, b: Segment) -> float:
-    """Temporal intersection over union."""
+    """Compute temporal intersection over union."""
     shared = max(min(a[1], b[1]) - max(a[0], b[0]), 0.0)
     return shared / ((a[1] - a[0]) + (b[1] - b[0]) - shared)
 

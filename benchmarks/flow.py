@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
 
 def main() -> None:
-    """Print a line a method."""
+    """Measure every method and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--video", type=Path, help="take neighbouring frames from all over this video")
     parser.add_argument("--pairs", type=int, default=4)
@@ -63,19 +63,19 @@ def main() -> None:
 
 
 def of_blobs(pairs: int) -> np.ndarray:
-    """RGB frames, pairs x 2 x height x width x 3: each second one bends the first by up to 4 pixels."""
+    """Render RGB frames, pairs x 2 x height x width x 3: each second one bends the first by up to 4 pixels."""
     random = np.random.default_rng(0)
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
-    found = []
+    frames = []
     for _ in range(pairs):
         image = cv2.resize(random.integers(0, 255, (HEIGHT // 8, WIDTH // 8, 3), np.uint8), (WIDTH, HEIGHT))
         right, down = 3 * np.sin(2 * np.pi * y / HEIGHT) + 1, 2 * np.cos(2 * np.pi * x / WIDTH)
-        found.append([image, cv2.remap(image, x - right, y - down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)])
-    return np.array(found)
+        frames.append([image, cv2.remap(image, x - right, y - down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)])
+    return np.array(frames)
 
 
 def of_video(path: Path, pairs: int) -> np.ndarray:
-    """RGB frames, pairs x 2 x height x width x 3, evenly spread over a video."""
+    """Read RGB frames, pairs x 2 x height x width x 3, evenly spread over a video."""
     if not path.is_file():
         raise missing(path, "video")
     with av.open(str(path)) as container:
@@ -90,7 +90,7 @@ def of_video(path: Path, pairs: int) -> np.ndarray:
 
 
 def on_cpu(frames: np.ndarray, repeats: int) -> list[Row]:
-    """Each method on one pair after another."""
+    """Measure each method on one pair after another."""
     before, after = grey(frames)
 
     def dis(search: Search) -> None:
@@ -116,7 +116,7 @@ def on_cpu(frames: np.ndarray, repeats: int) -> list[Row]:
 
 
 def on_gpu(frames: np.ndarray, batch: int, repeats: int) -> Row:
-    """Our TV-L1 on one batch, in which the pairs come again and again."""
+    """Measure our TV-L1 on one batch, in which the pairs repeat."""
     before, after = (images[torch.arange(batch) % len(frames)].cuda() for images in grey(frames))
 
     def run() -> None:
@@ -128,13 +128,13 @@ def on_gpu(frames: np.ndarray, batch: int, repeats: int) -> Row:
 
 
 def grey(frames: np.ndarray) -> list[Tensor]:
-    """The first of all pairs, and the second, in grey."""
+    """Return the first frames of all pairs, and the second ones, in grey."""
     images = [[cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in pair] for pair in frames]
     return list(torch.from_numpy(np.array(images)).unbind(1))
 
 
 def best(run: Callable[[], object], clock: Callable[[], float], repeats: int) -> float:
-    """The shortest time of several runs, after one to warm up."""
+    """Return the shortest time of several runs, after one to warm up."""
     run()
     spent = []
     for _ in range(repeats):

@@ -3,11 +3,11 @@
     python benchmarks/gtan.py --out gtan.json
 
 The plain network has the same convolutions, heads and weights. It groups and pools one kernel after another, as
-Algorithm 1 and Eq. 4 are printed, and looks for the truth of one box at a time. Both run in turn, in one process, on
-the same input, and must give the same outputs, losses and gradients. Widths are stirred, so that kernels do merge.
-On a GPU a batch is 16 windows of 512 snippets and 2,048 channels, and seconds are those of the clock; on a CPU it is
-one window of 512 channels, a network a quarter as wide, one thread, and seconds are those of the processor, which
-other programs on the machine take no part of.
+Algorithm 1 and Eq. 4 are printed, and matches one box at a time. Both run in turn, in one process, on the same input,
+and must give the same outputs, losses and gradients. Widths are perturbed, so that kernels do merge. On a GPU a batch
+is 16 windows of 512 snippets and 2,048 channels, and seconds are those of the clock; on a CPU it is one window of 512
+channels, a network a quarter as wide, one thread, and seconds are those of the processor, which other programs on the
+machine take no part of.
 """
 
 import argparse
@@ -47,7 +47,7 @@ class Plain(nn.Module):
         self.model = model
 
     def forward(self, x: Tensor, mask: Tensor) -> GTANOutputs:
-        """As the model's own; what stands at unused places means nothing."""
+        """Compute the outputs that the model's own forward has; unused places hold arbitrary values."""
         model, layers = self.model, []
         ends = mask.sum(1, keepdim=True) / model.length
         x = mask_padding(model.conv1(model.standardize(x, mask)), mask)
@@ -64,14 +64,18 @@ class Plain(nn.Module):
         return GTANOutputs(logits, offsets, overlaps.squeeze(-1).sigmoid(), boxes, usable)
 
     def loss(self, outputs: GTANOutputs, targets: list[Targets]) -> dict[str, Tensor]:
-        """As the model's own, by default settings, each box compared with each truth in turn."""
+        """Compute the model's own loss, by default settings: each box compared with each action in turn."""
         model, goals, labels, best = self.model, [], [], []
         for boxes, usable, target in zip(outputs.boxes.tolist(), outputs.valid.tolist(), targets, strict=True):
-            truths = [[value / model.length for value in segment] for segment in target.segments.tolist()]
-            found = [closest(box, truths) if real else (0, 0.0) for box, real in zip(boxes, usable, strict=True)]
-            goals += [[(truths[k][0] + truths[k][1]) / 2, truths[k][1] - truths[k][0]] for k, _ in found]
-            labels += [int(target.labels[k]) + 1 if overlap > model.config.foreground else 0 for k, overlap in found]
-            best += [overlap for _, overlap in found]
+            actions = [[value / model.length for value in segment] for segment in target.segments.tolist()]
+            closest = [
+                find_closest(box, actions) if real else (0, 0.0) for box, real in zip(boxes, usable, strict=True)
+            ]
+            goals += [[(actions[k][0] + actions[k][1]) / 2, actions[k][1] - actions[k][0]] for k, _ in closest]
+            labels += [
+                int(target.labels[k]) + 1 if overlap > model.config.foreground else 0 for k, overlap in closest
+            ]
+            best += [overlap for _, overlap in closest]
         shape, device = outputs.valid.shape, outputs.valid.device
         goal = torch.tensor(goals, device=device).view(*shape, 2)
         label, overlap = (torch.tensor(values, device=device).view(shape) for values in (labels, best))
@@ -89,20 +93,20 @@ class Plain(nn.Module):
         }
 
 
-def closest(box: list[float], truths: list[list[float]]) -> tuple[int, float]:
-    """The truth that a box (centre, width) overlaps most, and how much."""
+def find_closest(box: list[float], actions: list[list[float]]) -> tuple[int, float]:
+    """Find the action that a box (centre, width) overlaps most, and their tIoU."""
     best, place = 0.0, 0
     start, end = box[0] - box[1] / 2, box[0] + box[1] / 2
-    for k, truth in enumerate(truths):
-        shared = max(0.0, min(end, truth[1]) - max(start, truth[0]))
-        overlap = shared / (end - start + truth[1] - truth[0] - shared)
+    for k, action in enumerate(actions):
+        shared = max(0.0, min(end, action[1]) - max(start, action[0]))
+        overlap = shared / (end - start + action[1] - action[0] - shared)
         if overlap > best:
             best, place = overlap, k
     return place, best
 
 
 def grouped(sigma: Tensor, real: Tensor, tiou: float) -> Kernels:
-    """A layer's kernels and, after them, those that Algorithm 1 merges, one window after another."""
+    """Return a layer's kernels and, after them, those that Algorithm 1 merges, one window after another."""
     rows, cells = sigma.shape
     centre = compute_cell_centres(cells, sigma.device)
     centres, widths, usable = [], [], []
@@ -116,7 +120,7 @@ def grouped(sigma: Tensor, real: Tensor, tiou: float) -> Kernels:
 
 
 def merged(sigma: Tensor, real: int, tiou: float) -> list[tuple[float, Tensor]]:
-    """The centre and width of what two kernels or more of one map became."""
+    """Return the centres and widths of kernels that two or more of one map merge into."""
     cells, values, p, found = len(sigma), sigma.tolist(), 0, []
     while p < real:
         centre, half, width, z = (p + 0.5) / cells, values[p], sigma[p], p + 1
@@ -136,7 +140,7 @@ def merged(sigma: Tensor, real: int, tiou: float) -> list[tuple[float, Tensor]]:
 
 
 def pooled(features: Tensor, real: Tensor, kernels: Kernels) -> Tensor:
-    """Every kernel's mean of the cells, one kernel of one window after another."""
+    """Compute every kernel's mean of the cells, one kernel of one window after another."""
     place, windows = compute_cell_centres(features.shape[2], features.device), []
     for row in range(len(features)):
         columns = []
@@ -153,7 +157,7 @@ def pooled(features: Tensor, real: Tensor, kernels: Kernels) -> Tensor:
 
 
 def main() -> None:
-    """Print, and write where asked, detection and training on the device that is here."""
+    """Measure detection and training on this machine's device; print them, and write them with `--out`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cuda = torch.cuda.is_available()
     parser.add_argument("--repeats", type=int, default=3)
@@ -190,7 +194,7 @@ def main() -> None:
 
 
 def stirred(model: GTAN) -> GTAN:
-    """Widths that differ from cell to cell, around three and a half cells where a window has as many."""
+    """Make widths differ from cell to cell, around three and a half cells where a window has as many."""
     for branch, level in zip(model.sigmas, model.levels, strict=True):
         start, sigma = 0.5 / level.cells, min(0.6, 3.5 / level.cells)
         nn.init.normal_(branch.weight, std=0.1 / branch.in_channels**0.5)
@@ -199,7 +203,7 @@ def stirred(model: GTAN) -> GTAN:
 
 
 def detection(model: GTAN, x: Tensor, mask: Tensor, repeats: int) -> dict[str, float]:
-    """Forward and decoding."""
+    """Measure forward and decoding."""
     plain, ours = Plain(model), to_device(model.fuse_batch_norm(), str(x.device))
     with torch.inference_mode():
         compare(ours(x, mask), plain(x, mask))
@@ -211,7 +215,7 @@ def detection(model: GTAN, x: Tensor, mask: Tensor, repeats: int) -> dict[str, f
 
 
 def training(model: GTAN, x: Tensor, mask: Tensor, repeats: int) -> dict[str, float]:
-    """Forward, loss and gradients; and grouping by itself, forward and backward."""
+    """Measure forward, loss and gradients; and grouping by itself, forward and backward."""
     with torch.no_grad():
         _, real, kernels = model.compute_feature_maps(x, mask)
         targets = [beside(model(x, mask), row, model.length) for row in range(len(x))]
@@ -248,7 +252,7 @@ def training(model: GTAN, x: Tensor, mask: Tensor, repeats: int) -> dict[str, fl
 
 
 def beside(outputs: GTANOutputs, row: int, length: int) -> Targets:
-    """Truths close to six of a window's boxes, so that there is something to learn from."""
+    """Make actions close to six of a window's boxes, so that some boxes are positive."""
     boxes = outputs.boxes[row][outputs.valid[row]]
     centre, width = boxes[:: len(boxes) // 6][:6].unbind(-1)
     segments = torch.stack([centre - 0.48 * width, centre + 0.52 * width], -1) * length
@@ -256,7 +260,7 @@ def beside(outputs: GTANOutputs, row: int, length: int) -> Targets:
 
 
 def compare(ours: GTANOutputs, plain: GTANOutputs) -> None:
-    """Raise AssertionError unless both have the same real boxes, and those the same outputs."""
+    """Raise AssertionError unless both have the same valid boxes, and those the same outputs."""
     assert torch.equal(ours.valid, plain.valid), "other kernels were merged"
     for name, mine, theirs in zip(GTANOutputs._fields[:4], ours, plain, strict=False):
         torch.testing.assert_close(
@@ -265,7 +269,7 @@ def compare(ours: GTANOutputs, plain: GTANOutputs) -> None:
 
 
 def in_turn(runs: Mapping[str, Callable[[], object]], device: torch.device, repeats: int) -> dict[str, float]:
-    """The best of each run's seconds: once to warm up, then all in turn, so that a busy moment hits all alike."""
+    """Return the best seconds of each run, in turn after one to warm up, so that a busy moment slows them alike."""
     best = dict.fromkeys(runs, math.inf)
     for turn in range(repeats + 1):
         for name, run in runs.items():
@@ -277,7 +281,7 @@ def in_turn(runs: Mapping[str, Callable[[], object]], device: torch.device, repe
 
 
 def now(device: torch.device) -> float:
-    """Seconds on the clock once a GPU has done all that it was given; on a CPU seconds that this process has used."""
+    """Return clock seconds once a GPU has done all its work; on a CPU the seconds that this process has used."""
     if device.type != "cuda":
         return time.process_time()
     torch.cuda.synchronize()

@@ -16,7 +16,7 @@ Video = tuple[np.ndarray, np.ndarray]
 
 
 def main() -> None:
-    """Print both sizes that detectors make: one class a candidate, and every class of every candidate."""
+    """Measure both sizes that detectors make: one class a candidate, and every class of every candidate."""
     random = np.random.default_rng(0)
     started = time.process_time()
     suppress(*dense(random), CONFIG)
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def sparse(random: np.random.Generator) -> Video:
-    """2,000 candidates of one class each, in bundles around 40 places, most with low scores."""
+    """Make 2,000 candidates of one class each, in bundles around 40 places, most with low scores."""
     middles = random.choice(random.uniform(0, 300, 40), CANDIDATES) + random.normal(0, 3, CANDIDATES)
     lengths = random.lognormal(1.5, 0.8, CANDIDATES)
     scores = np.zeros((CANDIDATES, CLASSES))
@@ -44,13 +44,13 @@ def sparse(random: np.random.Generator) -> Video:
 
 
 def dense(random: np.random.Generator) -> Video:
-    """The same candidates with a score for every class, about four in five above the floor."""
+    """Make the same candidates with a score for every class, about four in five above the floor."""
     segments, _ = sparse(random)
     return segments, random.beta(0.25, 5, (CANDIDATES, CLASSES))
 
 
 def plain_soft_nms(video: Video) -> np.ndarray:
-    """The best scores after Gaussian soft-NMS, a class after another, each to its end."""
+    """Compute the best scores after Gaussian soft-NMS, one class after another, each to its end."""
     segments, scores = video
     kept = [_one_class(segments, scores[:, label]) for label in range(CLASSES)]
     return np.sort(np.concatenate(kept))[::-1][: CONFIG.keep]
@@ -71,7 +71,7 @@ def _one_class(segments: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def cpu_seconds(work: Callable[[Video], np.ndarray], videos: list[Video]) -> float:
-    """Processor time of this process over all videos."""
+    """Measure the processor time of this process over all videos."""
     started = time.process_time()
     for video in videos:
         work(video)
