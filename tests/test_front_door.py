@@ -99,7 +99,9 @@ def test_a_type_checker_sees_the_types_from_outside(tmp_path):
 def test_the_program_of_the_front_page_runs_on_paths_as_text(folder, tmp_path, monkeypatch, capsys):
     (tmp_path / "detector.safetensors").write_bytes((folder / "detector.safetensors").read_bytes())
     (tmp_path / "match.npy").write_bytes((folder / "features" / "video02.npy").read_bytes())
-    (tmp_path / "manifest.json").write_text((folder / "features" / "manifest.json").read_text().replace("video02", "match"))
+    (tmp_path / "manifest.json").write_text(
+        (folder / "features" / "manifest.json").read_text().replace("video02", "match")
+    )
     monkeypatch.chdir(tmp_path)
     exec(compile(PROGRAM, "program", "exec"), {})
     assert len(capsys.readouterr().out.splitlines()) == 5

@@ -5,11 +5,12 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from untrimmed.annotations.formats.activitynet import write_annotations
+from untrimmed.annotations.formats.activitynet import write_activitynet
 from untrimmed.cli import app
 from untrimmed.recipe import build_recipe, write_recipe
 from untrimmed.timeline import Action, Timeline
-from untrimmed.video.sampling import sample, write_video
+from untrimmed.video.sampling import sample_frames
+from untrimmed.video.writer import write_video
 
 FPS = 15.0
 BORDERS = (0.0, 15.5, 28.7, 44.1)  # seconds, between two signs each; the last part is the unseen one
@@ -33,7 +34,7 @@ def write_part(path, frames, truth, start, end):
 @pytest.mark.slow
 def test_signs_are_found_in_a_part_that_was_not_learned_from(data, tmp_path):
     truth = json.loads((data / "videos/asl_untrimmed.json").read_text())["annotations"]
-    frames = list(sample(data / "videos/asl_untrimmed.mp4", FPS, 240))
+    frames = list(sample_frames(data / "videos/asl_untrimmed.mp4", FPS, 240))
     (tmp_path / "videos").mkdir()
     timelines = {
         f"part{i}": write_part(tmp_path / f"videos/part{i}.mp4", frames, truth, BORDERS[i], BORDERS[i + 1])
@@ -41,7 +42,7 @@ def test_signs_are_found_in_a_part_that_was_not_learned_from(data, tmp_path):
     }
     assert sum(len(timeline.actions) for timeline in timelines.values()) == len(truth)
     subsets = {"part0": "training", "part1": "training", "part2": "validation"}
-    write_annotations(tmp_path / "annotations.json", timelines, subsets)
+    write_activitynet(tmp_path / "annotations.json", timelines, subsets)
     run("extract", tmp_path / "videos", "--out", tmp_path / "features", "--fps", "10", "--quiet")
     recipe = build_recipe(
         {

@@ -4,7 +4,6 @@ import math
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError
-from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
