@@ -27,19 +27,8 @@ from untrimmed.evaluation.proposals import (
     compute_proposal_scores,
 )
 from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS, DetectionProtocol
-from untrimmed.evaluation.reading import (
-    from_annotations,
-    read_ground_truth,
-    read_proposals,
-    read_results,
-    read_tags,
-)
-from untrimmed.evaluation.segmental import (
-    SEGMENTAL,
-    SegmentalProtocol,
-    SegmentalScores,
-    compute_segmental_scores,
-)
+from untrimmed.evaluation.reading import from_annotations, read_ground_truth, read_proposals, read_results, read_tags
+from untrimmed.evaluation.segmental import SEGMENTAL, SegmentalProtocol, SegmentalScores, compute_segmental_scores
 from untrimmed.io import BadInput, read_json, read_text
 from untrimmed.timeline import Timeline
 
