@@ -1,10 +1,12 @@
 """What the documentation says holds: commands, settings, imports, links and pictures exist, and the site builds."""
 
 import ast
+import contextlib
 import dataclasses
 import importlib
 import importlib.util
 import os
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -12,13 +14,16 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import pytest
 import typer
 
+import untrimmed
 from untrimmed.cli import app
-from untrimmed.recipe import ModelConfig, Recipe, build_recipe
+from untrimmed.demo.pipeline import run_demo
+from untrimmed.demo.videos import DemoConfig
+from untrimmed.recipe import MODELS, Recipe, build_recipe
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -103,8 +108,10 @@ def test_every_command_in_a_block_is_understood_by_the_command_line():
 
 def test_every_command_is_shown_in_a_block():
     shown = {text.split()[0] for _, text in commands()}
-    # These two are shown as `make demo` and in a sentence of docs/gtan.md.
-    assert set(typer.main.get_command(app).commands) - {"demo", "kernels"} <= shown  # pyright: ignore[reportAttributeAccessIssue]
+    commands_of = typer.main.get_command(app).commands  # pyright: ignore[reportAttributeAccessIssue]
+    public = {name for name, command in commands_of.items() if not command.hidden}
+    # This one is shown as `make demo`.
+    assert public - {"demo"} <= shown
 
 
 def test_every_command_within_a_sentence_exists():
@@ -125,7 +132,7 @@ def test_every_recipe_in_a_block_is_accepted():
 def test_every_setting_within_a_sentence_exists():
     sections = {field.name: field.default_factory for field in dataclasses.fields(Recipe)}
     known = {name: {f.name for f in dataclasses.fields(made())} for name, made in sections.items() if callable(made)}
-    known["model"] = {field.name for config in get_args(ModelConfig) for field in dataclasses.fields(config)}
+    known["model"] = {field.name for config in MODELS.values() for field in dataclasses.fields(config)}
     found = [(page, *match.groups()) for page, span in spans() if (match := SETTING.match(span))]
     assert len(found) > 50
     wrong = [f"{page.name}: {section}.{key}" for page, section, key in found if key not in known[section]]
@@ -145,11 +152,46 @@ def test_everything_that_python_blocks_import_exists():
     assert wrong == []
 
 
+@pytest.mark.slow
+def test_every_python_block_runs_where_the_demo_was_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    small, quick = (
+        DemoConfig(videos=3, seconds=(10.0, 12.0), fps=10.0, width=160, height=120),
+        ["train.steps=3", "model.length=128", "model.levels=6"],
+    )
+    run_demo("runs/demo", quick, workers=1, config=small)
+    programs = list(dict.fromkeys(code.text for code in blocks() if code.language == "python"))
+    assert len(programs) >= 2
+    for text in programs:
+        exec(compile(text, "a block of the documentation", "exec"), {})
+
+
 def _importable(module: str, name: str) -> bool:
     try:
         return hasattr(importlib.import_module(module), name)
     except ImportError:
         return False
+
+
+NAMED = re.compile(
+    r"\b(?:src|papers|recipes|benchmarks|scripts|tests|docs)/[\w/.-]*\w|\b(?:untrimmed|papers)(?:\.\w+)+"
+)
+
+
+def test_every_file_and_module_that_is_named_exists():
+    pages = [*READ, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "recipes").glob("*.toml"))]
+    texts = [(page.name, name) for page in pages for name in NAMED.findall(page.read_text(encoding="utf-8"))]
+    assert len(texts) > 50
+    assert [f"{page}: {name}" for page, name in texts if not _exists(name)] == []
+
+
+def _exists(name: str) -> bool:
+    """Whether a path of the project is there, or a module, or what a module holds."""
+    if "/" in name:
+        return (ROOT / name).exists()
+    with contextlib.suppress(ImportError, AttributeError):
+        return bool(pkgutil.resolve_name(name))
+    return False
 
 
 @pytest.mark.parametrize("page", READ, ids=lambda page: str(page.relative_to(ROOT)))
@@ -180,10 +222,26 @@ def test_every_page_is_in_the_navigation_once():
     assert sorted(_listed(settings["nav"])) == sorted(page.relative_to(DOCS).as_posix() for page in PAGES)
 
 
-def test_every_module_that_the_api_pages_name_is_one():
-    names = [name for page in PAGES for name in re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.M)]
-    assert len(names) > 40
-    assert [name for name in names if importlib.util.find_spec(name) is None] == []
+def documented(page: Path) -> list[str]:
+    """The names that a page takes from docstrings."""
+    return re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.M)
+
+
+def test_the_api_page_has_every_public_name_and_no_other():
+    names = {f"untrimmed.{name}" for name in untrimmed.__all__ if name != "__version__"}
+    assert sorted(documented(DOCS / "api" / "index.md")) == sorted(names)
+
+
+def test_every_room_is_on_a_page_for_developers():
+    rooms = {path.stem for path in Path(untrimmed.__file__).parent.iterdir() if not path.name.startswith(("_", "."))}
+    pages = [page for page in sorted((DOCS / "developers").glob("*.md")) if page.name != "index.md"]
+    # The commands are documented by their own -h.
+    assert sorted(name for page in pages for name in documented(page)) == sorted(
+        f"untrimmed.{room}" for room in rooms - {"cli", "py"}
+    )
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert text.count("show_submodules: true") == len(documented(page)), page.name
 
 
 def alike(path: Path, other: Path) -> bool:
