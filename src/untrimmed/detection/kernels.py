@@ -1,6 +1,6 @@
 """The Gaussian kernels that a GTAN detector lays over a video, in seconds, as a picture or a page."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,9 @@ from jaxtyping import Int
 from torch import Tensor
 
 from untrimmed.detection.detector import BATCH, Detector, split_batches
-from untrimmed.detection.sources import open_source
+from untrimmed.detection.sources import Videos, open_source
 from untrimmed.detection.view import DETECTIONS, read_timelines, view
+from untrimmed.features.streams import FeatureStreams
 from untrimmed.features.video_features import VideoFeatures
 from untrimmed.features.windows import Window, cut_windows
 from untrimmed.io import BadInput, write_text
@@ -107,7 +108,7 @@ def write_kernel_view(
     return view(results, out, truth, videos, find_kernels=find_layers)
 
 
-def _features_of(videos: Mapping[str, VideoFeatures], video: str, source: Path) -> VideoFeatures:
+def _features_of(videos: FeatureStreams | Videos, video: str, source: Path) -> VideoFeatures:
     """Return the features of a video. Raises BadInput, which says which videos there are, for another."""
     if video not in videos:
         names = sorted(videos)

@@ -1,6 +1,6 @@
 """Whatever a user points at, as features that a detector understands: a video, a feature file, a folder of either."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from untrimmed.extraction.videos import find_videos
 from untrimmed.features import archives
 from untrimmed.features.files import FEATURE_ENDINGS
 from untrimmed.features.folder import MANIFEST
-from untrimmed.features.streams import find_stream_folders
+from untrimmed.features.streams import FeatureStreams, find_stream_folders
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.io import Progress, missing, track
 from untrimmed.timeline import Timeline, Timelines
 
 
-class Videos(Mapping[str, VideoFeatures]):
+class Videos:
     """The features of videos by name, each extracted when asked for and not before."""
 
     def __init__(self, files: Sequence[Path], config: ExtractConfig) -> None:
@@ -39,7 +39,7 @@ class Videos(Mapping[str, VideoFeatures]):
 
 def open_source(
     path: Path, source: FeatureSource, data: DataConfig, weights: Sequence[Path] = ()
-) -> Mapping[str, VideoFeatures]:
+) -> FeatureStreams | Videos:
     """Open the features, by video, that a detector of a `source` is to be given of what lies at a path.
 
     Feature files are read as `data` says; videos are extracted, with the `weights` of a published backbone's files.
@@ -52,7 +52,7 @@ def open_source(
 
 
 def detect_each(
-    videos: Mapping[str, VideoFeatures], detect: Callable[[str], Timeline], progress: Progress | None
+    videos: FeatureStreams | Videos, detect: Callable[[str], Timeline], progress: Progress | None
 ) -> Timelines:
     """Detect in one video after the other; the timeline of a video, not of features alone, names its file."""
     files = videos.files if isinstance(videos, Videos) else {}
