@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from untrimmed.annotations.datasets.dataset import Dataset as Dataset
     from untrimmed.detection.detector import Detector as Detector
     from untrimmed.detection.loading import load as load
-    from untrimmed.detection.results import write_detections as _write_detections
+    from untrimmed.detection.results import write_detections as _write_detections  # noqa: F401
     from untrimmed.detection.view import view as view
     from untrimmed.evaluation.files import compare as compare
     from untrimmed.evaluation.files import evaluate as evaluate
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from untrimmed.timeline import Timeline as Timeline
     from untrimmed.timeline import Timelines as Timelines
     from untrimmed.training.loop import train as train
-    from untrimmed.visualization.timelines import timelines_html as _timelines_html
+    from untrimmed.visualization.timelines import timelines_html as _timelines_html  # noqa: F401
 
 __version__ = "0.1.0.dev0"
 

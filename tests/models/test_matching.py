@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from untrimmed.models.anchors import pyramid_anchors, to_segments
 from untrimmed.models.base import Targets
-from untrimmed.models.matching import pairwise_tiou, count_negatives, match, select_highest, select_negatives
+from untrimmed.models.matching import count_negatives, match, pairwise_tiou, select_highest, select_negatives
 
 
 def targets_of(*windows):

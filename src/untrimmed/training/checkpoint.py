@@ -67,7 +67,7 @@ class Run:
         self.model, self.optimizer, self.average = model, optimizer, average
 
     def begin(self, recipe: Recipe, corpus: Corpus) -> int:
-        """Open the folder, load its checkpoint, return the steps done. Raises BadInput for a folder of another recipe."""
+        """Open the folder, load its checkpoint, return the steps done. Raises BadInput for one of another recipe."""
         if (self.folder / RECIPE).exists():
             refuse_other_recipe(self.folder / RECIPE, recipe)
         step = self._load() if (self.folder / CHECKPOINT).exists() else 0
