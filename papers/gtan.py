@@ -99,8 +99,8 @@ GTAN = Study(
         "and at small scale of a much smaller network, so figures are not comparable, but the distances between rows "
         "show whether what the paper concludes holds here too. Distances and claims are at tIoU .5. At small scale a "
         "box is matched with an action from an overlap of .5 on, or as its best box, the overlap loss weighs 5, "
-        "widths learn slower than the rest and from their boxes alone, and kernels merge from an overlap of .35 on: with "
-        "the paper's .8, 75 and .7 next to nothing is learned on sets this small, and nothing merges."
+        "widths learn slower than the rest and from their boxes alone, and kernels merge from an overlap of .35 on: "
+        "with the paper's .8, 75 and .7 next to nothing is learned on sets this small, and nothing merges."
     ),
     data=DATA,
     scales=_SCALES,

@@ -115,7 +115,7 @@ class Runs:
         return _build_trial(seed, scores, folder, seconds + sum(trainings))
 
     def _detector(self, table: PaperTable, row: Row, seed: int) -> Detector:
-        """Load the detector of a row's run; one that was removed is built again, from a checkpoint if there is one."""
+        """Load the detector of a row's run; one that is gone is built again, from a checkpoint if there is one."""
         folder = self.place(table, row, seed)
         if not (folder / DETECTOR).exists():
             train(self.recipe(row, seed), folder, device=self.device, progress=self.progress)

@@ -51,14 +51,19 @@ class StreamSuppression:
 
     def emit(self, now: float, future: float) -> Suppressed:
         """Emit by start what is due when `now` seconds have passed and candidates to come begin at `future`."""
-        picks = suppress(self.segments, self.scores, self.config)
         ends, cut = self.segments[:, 1], max(future, now - self.latency)
-        due = self.pending[picks.candidates] & (ends[picks.candidates] <= cut) & (picks.scores >= self.least)
-        self.emitted[picks.candidates[due], picks.labels[due]] = True
+        due = self.pending & (ends <= cut)
+        # Only labels of which something may be emitted are suppressed: mostly none, whenever little time has passed.
+        labels = (self.scores[due] >= self.least).any(0)
+        scores = np.where(labels, self.scores, -1.0) if self.config.per_class else self.scores
+        count = len(scores) if labels.any() else 0
+        picks = suppress(self.segments[:count], scores[:count], self.config)
+        emitted = due[picks.candidates] & (picks.scores >= self.least)
+        self.emitted[picks.candidates[emitted], picks.labels[emitted]] = True
         # What could have been emitted and was not stays suppressed, also when those that suppressed it are forgotten.
         self.pending &= ends > cut
         remembered = ends > min(future, now - self.latency) - self.memory
         self.segments, self.scores = self.segments[remembered], self.scores[remembered]
         self.emitted, self.pending = self.emitted[remembered], self.pending[remembered]
-        order = np.flatnonzero(due)[np.argsort(picks.segments[due, 0], kind="stable")]
+        order = np.flatnonzero(emitted)[np.argsort(picks.segments[emitted, 0], kind="stable")]
         return Suppressed(*(values[order] for values in picks))
