@@ -17,9 +17,9 @@ from untrimmed.detection.detector import Detector
 from untrimmed.training.loop import build_model, join_processes
 
 NAMES = [
-    "Action", "BadInput", "Dataset", "Detector", "Grid", "Recipe", "Timeline", "Timelines", "VideoFeatures",
-    "__version__", "compare", "convert", "evaluate", "extract", "load", "read_annotations", "read_features",
-    "read_recipe", "train", "view", "write_annotations",
+    "Action", "BadInput", "Dataset", "Detector", "ExtractConfig", "Grid", "Recipe", "Timeline", "Timelines",
+    "VideoFeatures", "__version__", "compare", "convert", "evaluate", "extract", "load", "read_annotations",
+    "read_features", "read_recipe", "train", "view", "write_annotations",
 ]  # fmt: skip
 
 PROGRAM = """\
@@ -83,7 +83,7 @@ def test_a_type_checker_sees_the_types_from_outside(tmp_path):
         "reveal_type(detector)",
         'for action in detector("match.mp4").best(5):',
         "    reveal_type(action.start)",
-        'reveal_type(untrimmed.evaluate("a.json", "b.json").scores)',
+        'reveal_type(untrimmed.evaluate("a.json", "b.json").detection_scores.map)',
         'reveal_type(untrimmed.train("recipe.toml", "runs/mine").detector)',
     ]
     (tmp_path / "program.py").write_text("\n".join(lines))
@@ -93,7 +93,12 @@ def test_a_type_checker_sees_the_types_from_outside(tmp_path):
     assert [line["message"] for line in said if line["severity"] != "information"] == []
     types = [line["message"] for line in said]
     assert len(types) == 4 and all("Unknown" not in line for line in types)
-    assert '"Detector"' in types[0] and "float" in types[1] and "Scores" in types[2] and '"Detector"' in types[3]
+    assert (
+        '"Detector"' in types[0]
+        and "float" in types[1]
+        and "tuple[float, ...]" in types[2]
+        and '"Detector"' in types[3]
+    )
 
 
 def test_the_program_of_the_front_page_runs_on_paths_as_text(folder, tmp_path, monkeypatch, capsys):
@@ -175,3 +180,13 @@ def test_features_are_made_of_arrays(detector):
     grid = untrimmed.Grid(0.25, 0.25)
     values = np.zeros((40, synthetic.CHANNELS), np.float32)
     assert detector(untrimmed.VideoFeatures(values, grid, 10.0, detector.source)).duration == 10.0
+
+
+def test_a_folder_is_no_detector_and_a_runtime_has_a_name(folder):
+    with pytest.raises(untrimmed.BadInput, match=r"is a folder; name the detector file in it"):
+        untrimmed.load(folder)
+    # In a process of its own: the checks of types in these tests would refuse the name first.
+    code = (
+        "import untrimmed\ntry: untrimmed.load('d', runtime='foo')\nexcept untrimmed.BadInput as error: print(error)"
+    )
+    assert run_python(code) == "runtime 'foo': there are torch and onnx\n"

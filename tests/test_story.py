@@ -106,6 +106,16 @@ def test_the_detector_found_the_square(story, tmp_path):
     assert "square" in said.stdout
 
 
+def test_numbers_for_standard_output_are_no_file(story, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = story / "annotations.json", story / "run" / "results.json"
+    scores = json.loads(run("evaluate", *files, "--subset", "validation", "--json", "-").stdout)
+    (tmp_path / "scores.json").write_text(json.dumps(scores))
+    words = ("compare", "scores.json", "scores.json", "--bootstrap", 10, "--json", "-")
+    assert scores["map"] and json.loads(run(*words).stdout)
+    assert [file.name for file in tmp_path.iterdir()] == ["scores.json"]
+
+
 def test_the_page_holds_video_truth_and_detections(story, tmp_path):
     run(
         "view", story / "run" / "results.json", "--truth", story / "annotations.json",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from untrimmed.detection.view import view as view
     from untrimmed.evaluation.files import compare as compare
     from untrimmed.evaluation.files import evaluate as evaluate
+    from untrimmed.extraction.settings import ExtractConfig as ExtractConfig
     from untrimmed.extraction.videos import extract as extract
     from untrimmed.features.grid import Grid as Grid
     from untrimmed.features.streams import read_features as read_features
@@ -39,6 +40,7 @@ _ROOMS = {
     "BadInput": "io",
     "Dataset": "annotations.datasets.dataset",
     "Detector": "detection.detector",
+    "ExtractConfig": "extraction.settings",
     "Grid": "features.grid",
     "Recipe": "recipe",
     "Timeline": "timeline",

@@ -27,7 +27,10 @@ app = typer.Typer(
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars and no notes.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1; auto takes a GPU where there is one.")]
 JsonOut = Annotated[
-    Path | None, typer.Option("--json", help="Write the numbers to this file too; - prints them, and them alone.")
+    Path | None,
+    typer.Option(
+        "--json", help="Write the numbers to this file too; - prints them alone, the rest on standard error."
+    ),
 ]
 Subset = Annotated[str | None, typer.Option(help="Judge these videos only, as the truth calls them.")]
 Tious = Annotated[str | None, typer.Option(help="Other thresholds: 0.5 or 0.3,0.5 or 0.3:0.7:0.1.")]

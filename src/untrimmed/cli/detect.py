@@ -30,7 +30,8 @@ def detect(
     ] = None,
     top_labels: Annotated[int, typer.Option(min=1, help="Labels a video lends to a detector of one class.")] = 2,
     score: Annotated[
-        float | None, typer.Option(help="Least score [default: 0.3 in subtitles and in the table, else 0].")
+        float | None,
+        typer.Option(min=0, max=1, help="Least score [default: 0.3 in subtitles and in the table, else 0]."),
     ] = None,
     runtime: Annotated[
         Literal["torch", "onnx"] | None,

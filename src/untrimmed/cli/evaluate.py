@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from untrimmed.cli.app import JsonOut, Subset, Tious, VideoList, app, command
-from untrimmed.cli.printing import show_notes, show_table
+from untrimmed.cli.printing import show_notes, show_table, write_numbers
 
 
 @command(app)
@@ -32,7 +32,6 @@ def evaluate(
     from untrimmed.evaluation import files
     from untrimmed.evaluation.protocols import parse_tious
     from untrimmed.evaluation.tables import tables_of
-    from untrimmed.io import write_json
 
     evaluation = files.evaluate(
         truth,
@@ -45,8 +44,7 @@ def evaluate(
         bootstrap=bootstrap,
         ties=ties,
     )
-    if json:
-        write_json(json, evaluation.to_json())
+    write_numbers(json, evaluation.to_json())
     for table in tables_of(evaluation.scores):
         show_table(table.caption, table.header, table.rows)
     show_notes(evaluation.notes)
@@ -74,11 +72,9 @@ def compare(
     from untrimmed.evaluation import files
     from untrimmed.evaluation.protocols import parse_tious
     from untrimmed.evaluation.tables import class_table, comparison_table
-    from untrimmed.io import write_json
 
     tious = parse_tious(tiou) if tiou else None
     comparison = files.compare(first, second, truth, protocol, subset=subset, tious=tious, bootstrap=bootstrap)
-    if json:
-        write_json(json, comparison.to_json())
+    write_numbers(json, comparison.to_json())
     for table in (class_table(comparison), comparison_table(comparison)):
         show_table(table.caption, table.header, table.rows)

@@ -234,6 +234,8 @@ def parse_header(metadata: Mapping[str, str] | None, path: Path) -> Header:
 @contextmanager
 def _whole_file(path: Path) -> Iterator[None]:
     """Turns whatever a file that is cut, or is none, makes of its reader into one sentence."""
+    if Path(path).is_dir():
+        raise BadInput(f"{path}: is a folder; name the detector file in it, such as {path}/detector.safetensors")
     if not Path(path).is_file():
         raise missing(Path(path), "detector file")
     try:

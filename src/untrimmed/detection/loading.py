@@ -26,6 +26,8 @@ def load(
     """
     path = Path(path)
     is_onnx = path.suffix == SUFFIX
+    if runtime not in (None, "torch", "onnx"):
+        raise BadInput(f"runtime {runtime!r}: there are torch and onnx")
     if is_onnx and runtime == "torch":
         raise BadInput(f"{path}: torch does not run an ONNX file; give the detector that it was exported from")
     if not (is_onnx or runtime == "onnx"):

@@ -16,13 +16,15 @@ PLACE = "{video}"
 """Stands in a path for the name of each video."""
 # A subtitle is read by people: a hundred faint guesses over each other would help nobody.
 SUBTITLE_SCORE = 0.3
-_ONE_VIDEO = (".srt", ".vtt", ".eaf", ".xml", ".textgrid", ".txt")
+_ONE_VIDEO = (".srt", ".vtt", ".eaf", ".textgrid", ".txt")
+# CVAT counts frames, and a timeline knows no rate of them; `convert --fps` does.
+ENDINGS = tuple(ending for ending in BY_WRITTEN_ENDING if ending != ".xml")
 
 
 def check_output(out: str | Path) -> None:
     """Refuse an ending that no format has, before the work is done."""
-    if Path(out).suffix.lower() not in BY_WRITTEN_ENDING:
-        raise BadInput(f"{out}: its ending must be one of {', '.join(BY_WRITTEN_ENDING)}")
+    if Path(out).suffix.lower() not in ENDINGS:
+        raise BadInput(f"{out}: its ending must be one of {', '.join(ENDINGS)}")
 
 
 def write_detections(timelines: Mapping[str, Timeline], out: str | Path, *, score: float | None = None) -> list[Path]:

@@ -99,6 +99,13 @@ class Evaluation:
     """Frames a second, where they were given."""
 
     @property
+    def detection_scores(self) -> DetectionScores:
+        """The scores of a detection protocol. Raises BadInput for those of another."""
+        if not isinstance(self.scores, DetectionScores):
+            raise BadInput(f"protocol {self.inputs.protocol.name!r} has no detection scores; see `scores`")
+        return self.scores
+
+    @property
     def notes(self) -> list[str]:
         """Sentences on whatever in the files bears on the figures."""
         return self.scores.notes
@@ -114,7 +121,7 @@ def evaluate(
     protocol: str | Protocol = "activitynet",
     *,
     subset: str | None = None,
-    tious: Sequence[float] | None = None,
+    tious: float | Sequence[float] | None = None,
     videos: str | Path | None = None,
     fps: float | str | Path | None = None,
     bootstrap: int = 0,
@@ -161,7 +168,7 @@ def compare(
     protocol: str | Protocol = "activitynet",
     *,
     subset: str | None = None,
-    tious: Sequence[float] | None = None,
+    tious: float | Sequence[float] | None = None,
     bootstrap: int = 1000,
 ) -> Comparison:
     """Compare two detectors, the second less the first: both are judged on the same resampled videos.
@@ -175,7 +182,7 @@ def compare(
     return compare_matches(matches[0], matches[1], bootstrap)
 
 
-def find_protocol(protocol: str | Protocol, tious: Sequence[float] | None = None) -> Protocol:
+def find_protocol(protocol: str | Protocol, tious: float | Sequence[float] | None = None) -> Protocol:
     """Find a protocol by name, at other thresholds if there are any. Raises BadInput for an unknown name."""
     if isinstance(protocol, str):
         if protocol not in PROTOCOLS:
@@ -183,10 +190,11 @@ def find_protocol(protocol: str | Protocol, tious: Sequence[float] | None = None
         protocol = PROTOCOLS[protocol]
     if tious is None:
         return protocol
+    tious = (tious,) if isinstance(tious, int | float) else tuple(tious)
     if isinstance(protocol, DetectionProtocol | ProposalProtocol):
-        return replace(protocol, tious=tuple(tious))
+        return replace(protocol, tious=tious)
     if isinstance(protocol, SegmentalProtocol):
-        return replace(protocol, overlaps=tuple(tious))
+        return replace(protocol, overlaps=tious)
     raise BadInput(f"protocol {protocol.name!r} has no tIoU, for it judges whole videos; leave --tiou out")
 
 

@@ -36,7 +36,7 @@ def train(
     recipe: Recipe | str | Path,
     out: str | Path,
     *,
-    overrides: Sequence[str] = (),
+    overrides: str | Sequence[str] = (),
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Trained:
@@ -45,6 +45,7 @@ def train(
     `recipe` may be a TOML file; `overrides` are `section.key=value` words over it. Raises BadInput where recipe, data
     or folder cannot be used, and FloatingPointError, which names the term, when a loss is not finite.
     """
+    overrides = [overrides] if isinstance(overrides, str) else overrides
     recipe = override_recipe(recipe, overrides) if isinstance(recipe, Recipe) else read_recipe(recipe, overrides)
     process = join_processes(device)
     settings = recipe.train
