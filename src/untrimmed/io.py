@@ -74,7 +74,9 @@ def whole(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
         os.replace(temporary, path)
     except IsADirectoryError:
         raise BadInput(f"{path}: is a folder, not a file; choose another place") from None
@@ -147,9 +149,3 @@ def _parse_slowly(path: Path, text: str) -> Any:
         ) from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, a nest of thousands of lists
         raise BadInput(f"{path}: is JSON beyond all bounds ({error}); fix or replace it") from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -75,14 +75,10 @@ def _write(watch: "Watch", file: TextIO) -> None:
     except KeyboardInterrupt:
         _tell("stopped; actions that were still pending are left out")
     finally:
-        _tell(_summary(watch, count))
-
-
-def _summary(watch: "Watch", count: int) -> str:
-    lost = sum(end - start for start, end in watch.gaps)
-    gaps = f", {len(watch.gaps)} gaps of {lost:.1f} s in all" if watch.gaps else ""
-    late = f"; {watch.late} better candidates arrived too late" if watch.late else ""
-    return f"{count} actions in {watch.seconds:.1f} s{gaps}{late}"
+        lost = sum(end - start for start, end in watch.gaps)
+        gaps = f", {len(watch.gaps)} gaps of {lost:.1f} s in all" if watch.gaps else ""
+        late = f"; {watch.late} better candidates arrived too late" if watch.late else ""
+        _tell(f"{count} actions in {watch.seconds:.1f} s{gaps}{late}")
 
 
 def _tell(sentence: str) -> None:

@@ -165,13 +165,14 @@ def tune(
         results = candidates.suppress(best)
         before = compute_detection_scores(ground_truth, candidates.suppress(config), protocol)
     after = compute_detection_scores(ground_truth, results, protocol)
+    point = find_operating_points(ground_truth, results, TIOU).pooled.find_best()
     notes = _describe_caveats(detector, corpus, splits)
     tuning = Tuning(
         on=count_videos(corpus.dataset, splits, corpus.train),
         annotations=hash_ground_truth(corpus.dataset, corpus.train),
         before=select_figures(before),
         after=select_figures(after),
-        threshold=_find_threshold(ground_truth, results),
+        threshold=Threshold(point.score, TIOU, point.precision, point.recall, point.f1) if point else None,
         notes=notes,
     )
     card = replace(detector.card or Card(), tuning=tuning)
@@ -183,7 +184,7 @@ def search_settings(config: SuppressConfig, measure: Callable[[SuppressConfig], 
     """Try suppressions one setting after another, from `config` on; the last trial that is `kept` is the best."""
     best, highest = config, measure(config)
     tried_configs = {config}
-    yield Trial(_to_json(config), highest, True, "as it was")
+    yield Trial(msgspec.to_builtins(config), highest, True, "as it was")
     for _ in range(ROUNDS):
         start = best
         for options in TRIED.values():
@@ -195,20 +196,11 @@ def search_settings(config: SuppressConfig, measure: Callable[[SuppressConfig], 
                 average = measure(tried)
                 better = average > highest
                 words = ", ".join(f"{key} {value}" for key, value in option.items())
-                yield Trial(_to_json(tried), average, better, words)
+                yield Trial(msgspec.to_builtins(tried), average, better, words)
                 if better:
                     best, highest = tried, average
         if best == start:
             return
-
-
-def _to_json(config: SuppressConfig) -> dict[str, Any]:
-    return msgspec.to_builtins(config)
-
-
-def _find_threshold(ground_truth: Instances, results: Instances) -> Threshold | None:
-    point = find_operating_points(ground_truth, results, TIOU).pooled.find_best()
-    return Threshold(point.score, TIOU, point.precision, point.recall, point.f1) if point else None
 
 
 def _describe_caveats(detector: Detector, corpus: Corpus, splits: Sequence[str]) -> tuple[str, ...]:
