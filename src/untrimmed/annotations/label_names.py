@@ -26,7 +26,7 @@ def match_labels(labels: Iterable[str], classes: Iterable[str]) -> dict[str, str
         free = set(classes) - set(matched.values())
         remaining, groups = _group(set(labels) - matched.keys(), key), _group(free, key)
         for form in remaining.keys() & groups.keys():
-            if form and len(remaining[form]) == len(groups[form]) == 1:
+            if (form or key is str) and len(remaining[form]) == len(groups[form]) == 1:
                 matched[remaining[form][0]] = groups[form][0]
     return matched
 
