@@ -140,7 +140,6 @@ def test_the_fast_way_reads_what_the_json_module_reads(value: object, ascii: boo
         (b"[Infinity, -Infinity]", [math.inf, -math.inf]),
         (b"[1e999, 18446744073709551617]", [math.inf, 18446744073709551617]),
         (b'["\\ud800"]', ["\ud800"]),
-        (b'{"a": 1, "b": 2, "a": 3}', {"a": 3, "b": 2}),
     ],
 )
 def test_json_beside_the_standard_is_read(tmp_path: Path, content: bytes, value: object) -> None:
@@ -151,3 +150,42 @@ def test_json_beside_the_standard_is_read(tmp_path: Path, content: bytes, value:
 def test_a_folder_in_place_of_a_file_is_said(tmp_path):
     with pytest.raises(BadInput, match="is a folder, not a file; name the file in it"):
         read_json(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"database": {"a": {"annotations": [1]}, "b": {}, "a": {"annotations": [2]}}}',
+        '{"a" : 1, "b": 2, "a" : NaN, "c": 0}',
+        '{"x": [{"a": [1, 2], "a": [1, 3]}]}',
+        '{"x": {"a": "u:v", "a": "u:w"}}',
+        '{"\\u0061": 1, "a": 2}',
+    ],
+)
+@pytest.mark.parametrize("name", ["some.json", "some.json.gz"])
+def test_two_values_under_one_key_are_refused_and_none_is_lost(tmp_path: Path, content: str, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content.encode()) if name.endswith(".gz") else content.encode())
+
+    with pytest.raises(BadInput, match=r"some\.json.*: the key 'a' stands twice in one object"):
+        read_json(path)
+
+
+def test_a_key_that_stands_twice_with_one_value_counts_once_and_is_said(tmp_path: Path, caplog) -> None:
+    path = tmp_path / "some.json"
+    path.write_text('[{"a": [1], "a": [1]}, {"b": 1, "c": 2, "b": 1}]')
+
+    assert read_json(path) == [{"a": [1]}, {"b": 1, "c": 2}]
+    assert f"{path}: 2 keys stand twice" in caplog.text
+    assert "'a'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": {"a": 1}, "b": {"a": 2}}', '{"u:": "\\u003a:", "v": ":\\":"}', '[{"a": 1}, {"a": 2}]']
+)
+def test_one_key_in_several_objects_and_colons_in_texts_are_no_repetition(tmp_path: Path, text: str, caplog) -> None:
+    path = tmp_path / "some.json"
+    path.write_text(text)
+
+    assert read_json(path) == json.loads(text)
+    assert not caplog.text

@@ -3,16 +3,21 @@
 import codecs
 import gzip
 import json
+import logging
 import os
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
+
+logger = logging.getLogger(__name__)
 
 
 class BadInput(ValueError):
@@ -118,17 +123,24 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file, gzip too. NaN and Infinity are read; whoever uses the numbers decides."""
+    """The value in a JSON file, gzip too. NaN and Infinity are read; whoever uses the numbers decides.
+
+    Raises BadInput where it is not JSON, and where one object has two different values under one key.
+    """
     return parse_json(path, read_bytes(path))
 
 
 def parse_json(path: Path, content: bytes) -> Any:
     """The value that `content` is as JSON, NaN and Infinity too; `path` is for the sentence where it is none."""
     try:
-        return msgspec.json.decode(content.removeprefix(codecs.BOM_UTF8))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        # Slower by half, but it reads NaN and broken surrogate pairs, and knows the line of a mistake.
-        return _parse_slowly(path, _text(path, content))
+        value = msgspec.json.decode(content.removeprefix(codecs.BOM_UTF8))
+        # Of two equal keys a decoder keeps the last in silence; a pair that it left out is a colon fewer.
+        if msgspec.json.encode(value).count(b":") == content.count(b":"):
+            return value
+    except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError):
+        pass
+    # Slower by half, but it sees equal keys, reads NaN and broken surrogate pairs, and knows the line of a mistake.
+    return _parse_slowly(path, _text(path, content))
 
 
 def _text(path: Path, content: bytes) -> str:
@@ -141,11 +153,36 @@ def _text(path: Path, content: bytes) -> str:
 def _parse_slowly(path: Path, text: str) -> Any:
     if not text.strip():
         raise BadInput(f"{path}: is empty; JSON was expected")
+    repeated: list[str] = []
     try:
-        return json.loads(text)
+        value = json.loads(text, object_pairs_hook=partial(_join_pairs, path, repeated))
+    except BadInput:
+        raise
     except json.JSONDecodeError as error:
         raise BadInput(
             f"{path}: is not JSON (line {error.lineno}, column {error.colno}: {error.msg}); fix or replace it"
         ) from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, a nest of thousands of lists
         raise BadInput(f"{path}: is JSON beyond all bounds ({error}); fix or replace it") from None
+    if repeated:
+        logger.warning(
+            "%s: %d keys stand twice in one object with one value, and count once; the first is %r",
+            path,
+            len(repeated),
+            repeated[0],
+        )
+    return value
+
+
+def _join_pairs(path: Path, repeated: list[str], pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Join the pairs of an object; keys of one value twice go to `repeated`. Raises BadInput where values differ."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        first: dict[str, Any] = {}
+        for key, item in pairs:
+            if first.setdefault(key, item) != item:
+                raise BadInput(
+                    f"{path}: the key {key!r} stands twice in one object, with different values; keep one of them"
+                )
+        repeated += (key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+    return value
