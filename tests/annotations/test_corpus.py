@@ -82,7 +82,10 @@ def test_features_at_a_wrong_rate_are_refused(folder, config, factor):
 
 def test_unknown_splits_data_sets_and_empty_paths_are_named(config):
     for changes, sentence in (
-        ({"train": ("trainnig",)}, "no split 'trainnig'; there are"),
+        (
+            {"train": ("trainnig",)},
+            "annotations.json: data.train = 'trainnig' is no subset: there are .*; did you mean 'training'",
+        ),
         ({"dataset": "thumos41"}, "'thumos41': there are activitynet, thumos14"),
         ({"annotations": ""}, "data.annotations is empty"),
         ({"features": ""}, "data.features is empty"),
@@ -98,3 +101,41 @@ def test_holding_out_a_split_trains_on_all_others(config):
     assert hold_out(config, "b").test == ("b",)
     with pytest.raises(BadInput, match="'d'"):
         hold_out(config, "d")
+
+
+def rename_subsets(folder, names):
+    path = folder / "annotations.json"
+    content = json.loads(path.read_text())
+    for entry in content["database"].values():
+        entry["subset"] = names[entry["subset"]]
+        if entry["subset"] is None:
+            del entry["subset"]
+    path.write_text(json.dumps(content))
+
+
+def test_subsets_are_found_in_another_spelling_and_that_is_said(folder, config):
+    before = open_corpus(config)
+    rename_subsets(folder, {"training": "Train", "validation": "VAL"})
+    corpus = open_corpus(config)
+    assert (corpus.train, corpus.test) == (before.train, before.test)
+    assert corpus.notes == ("subset 'training' is read as 'Train'", "subset 'validation' is read as 'VAL'")
+
+
+def test_annotations_without_subsets_say_what_proposes_some(folder, config):
+    rename_subsets(folder, {"training": None, "validation": None})
+    sentence = r"annotations.json: no video has a subset, .* data.train = 'training'; .* `untrimmed init` propose"
+    with pytest.raises(BadInput, match=sentence):
+        open_corpus(config)
+
+
+def test_a_held_out_split_is_found_in_any_spelling(config):
+    held = hold_out(replace(config, train=("fold1", "fold2"), test=("fold0",)), "Fold 1")
+    assert (held.train, held.test) == (("fold0", "fold2"), ("fold1",))
+
+
+def test_features_of_other_names_are_shown_with_the_nearest(folder, config):
+    (folder / "features" / "manifest.json").unlink()
+    for number in range(9):
+        (folder / "features" / f"video0{number}.npy").rename(folder / "features" / f"vide0{number}.npy")
+    with pytest.raises(BadInput, match=r"9 of 9 videos have no features, the first is video00; .* 'vide00'; rename"):
+        open_corpus(replace(config, source=synthetic.SOURCE))

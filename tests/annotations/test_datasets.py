@@ -40,7 +40,7 @@ def toy() -> Dataset:
 
 def test_splits_join_and_an_unknown_one_is_refused_with_the_names_of_all() -> None:
     assert toy().split("two", "one", "two") == ("c", "a", "b")
-    with pytest.raises(BadInput, match="no split 'three'; there are one, two"):
+    with pytest.raises(BadInput, match="no split 'three': there are 'one', 'two'"):
         toy().split("one", "three")
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from untrimmed.annotations.subsets import (
     SYNONYMS,
-    describe_loose_matches,
+    describe_loose_subsets,
     describe_missing_subset,
     match_subsets,
 )
@@ -68,4 +68,4 @@ def test_what_is_not_there_gets_the_nearest_name(name, sentence):
 
 
 def test_loose_matches_are_said():
-    assert describe_loose_matches({"a": "a", "train": "Training"}) == ["subset 'train' is read as 'Training'"]
+    assert describe_loose_subsets({"a": "a", "train": "Training"}) == ["subset 'train' is read as 'Training'"]

@@ -186,7 +186,8 @@ def test_videos_without_actions_are_a_note_and_a_side_without_any_is_more(health
 
 def test_a_side_that_does_not_exist_or_is_both_is_an_error(healthy):
     assert check("data.test=['testing']")["error", "subset that does not exist"] == [
-        "data.test names 'testing'; the annotations have training, validation"
+        "annotations.json: data.test = 'testing' is no subset: there are 'training', 'validation'; "
+        "set data.test to one that is"
     ]
     both = check("data.train=['training','validation']")
     assert both["error", "video in both training and test"] == ["d"]

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from untrimmed.annotations.datasets.dataset import Dataset, count_dropped, refuse_dropped
+from untrimmed.annotations.datasets.dataset import WHOLE, Dataset, count_dropped, refuse_dropped
 from untrimmed.annotations.datasets.table import DATASETS
+from untrimmed.annotations.subsets import describe_loose_subsets, describe_missing_subset, match_subsets
 from untrimmed.features.layouts import find_layout
 from untrimmed.features.streams import FeatureStreams
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.io import BadInput, Config
 from untrimmed.timeline import Timeline
+from untrimmed.video.names import suggest_name
 
 RATE_VIDEOS = 16
 RATE_LEEWAY = 0.1
@@ -80,26 +82,84 @@ def open_corpus(config: DataConfig) -> Corpus:
     Raises BadInput where annotations or features are missing, unusable or do not fit each other.
     """
     dataset = open_dataset(config)
-    features = open_features(config, {video: t.duration for video, t in dataset.ground_truth.items()})
-    notes = []
-    if dataset.dropped:
-        if config.unusable == "refuse":
-            refuse_dropped(_expand("annotations", config.annotations), dataset.dropped)
-        notes.append(f"{count_dropped(dataset.dropped)} left out, the first in {dataset.dropped[0]}")
+    matches = match_splits(config, dataset)
     train, test = dataset.split(*config.train), dataset.split(*config.test)
     if shared := set(train) & set(test):
-        raise BadInput(f"{min(shared)} and {len(shared) - 1} more videos are in both data.train and data.test")
-    if missing := [video for video in (*train, *test) if video not in features]:
-        sentence = f"{len(missing)} of {len(train) + len(test)} videos have no features, the first is {missing[0]}"
-        if config.unusable == "refuse":
-            remedy = f'extract them{_advise_extraction(config)} or set data.unusable = "drop"'
-            raise BadInput(f"{join_feature_paths(config)}: {sentence}; {remedy}")
-        notes.append(sentence)
+        raise BadInput(
+            f"{config.annotations}: {min(shared)!r} and {len(shared) - 1} more videos are in both data.train = "
+            f"{list(config.train)} and data.test = {list(config.test)}; train and test on different subsets"
+        )
+    features = open_features(config, {video: t.duration for video, t in dataset.ground_truth.items()})
+    notes = [*dataset.notes, *describe_loose_subsets(matches), *_check_dropped(config, dataset)]
+    notes += check_missing_features(config, features, (*train, *test))
     train, test = (tuple(v for v in videos if v in features) for videos in (train, test))
     if not any(dataset.ground_truth[video].actions for video in train):
-        raise BadInput(f"{config.annotations}: no action in any video of {', '.join(config.train)}; nothing to learn")
+        raise BadInput(
+            f"{config.annotations}: no action in any video of data.train = {list(config.train)} that has features, "
+            "so there is nothing to learn; annotate some, or name other subsets"
+        )
     refuse_wrong_rate(features, dataset.ground_truth, train)
     return Corpus(dataset, features, train, test, tuple(notes))
+
+
+def match_splits(config: DataConfig, dataset: Dataset) -> dict[str, str]:
+    """Return the subset that each name in `data.train` and `data.test` means, see `match_subsets`.
+
+    Raises BadInput, with the file, the setting and what is there, for a name that means none.
+    """
+    matches = match_subsets((*config.train, *config.test), dataset.splits)
+    for key, names in {"data.train": config.train, "data.test": config.test}.items():
+        for name in names:
+            if name not in matches:
+                raise BadInput(f"{config.annotations}: {describe_missing_split(key, name, dataset)}")
+    return matches
+
+
+def describe_missing_split(key: str, name: str, dataset: Dataset) -> str:
+    """Say what is there, and what to do, where the setting `key` names a subset that the annotations lack."""
+    if set(dataset.splits) == {WHOLE}:
+        return (
+            f"no video has a subset, so nothing says which are for {key} = {name!r}; give each a 'subset', training "
+            "or validation, or let `untrimmed init` propose them and write a file that has them"
+        )
+    return f"{key} = {name!r} is no subset: {describe_missing_subset(name, dataset.splits)}; set {key} to one that is"
+
+
+def check_missing_features(
+    config: DataConfig, features: Mapping[str, VideoFeatures], videos: Sequence[str]
+) -> list[str]:
+    """Return a note on the videos without features, none where all have some.
+
+    Raises BadInput, with what is there instead, unless the recipe says to drop such videos.
+    """
+    missing = [video for video in videos if video not in features]
+    if not missing:
+        return []
+    sentence = f"{len(missing)} of {len(videos)} videos have no features, the first is {missing[0]}"
+    if config.unusable == "drop" and len(missing) < len(videos):
+        return [sentence]
+    remedy = advise_missing_features(config, features, missing[0])
+    raise BadInput(f"{join_feature_paths(config)}: {sentence}; {remedy}")
+
+
+def advise_missing_features(config: DataConfig, features: Mapping[str, VideoFeatures], video: str) -> str:
+    """Say what is there instead of a video's features, and what to do."""
+    extract, drop = f"extract them{_advise_extraction(config)}", 'set data.unusable = "drop"'
+    names = list(features)
+    if not names:
+        return f"no features of any video are there; {extract}"
+    near = suggest_name(video, names)
+    nearest = f"the nearest name is {near!r}" if near else f"the first of them is {names[0]!r}"
+    return f"there are features of {len(names)}, {nearest}; rename one or the other, {extract} or {drop}"
+
+
+def _check_dropped(config: DataConfig, dataset: Dataset) -> list[str]:
+    """Return a note on annotations that cannot be used. Raises BadInput unless the recipe says to drop such."""
+    if not dataset.dropped:
+        return []
+    if config.unusable == "refuse":
+        refuse_dropped(_expand("annotations", config.annotations), dataset.dropped)
+    return [f"{count_dropped(dataset.dropped)} left out, the first in {dataset.dropped[0]}"]
 
 
 def open_dataset(config: DataConfig) -> Dataset:
@@ -107,7 +167,7 @@ def open_dataset(config: DataConfig) -> Dataset:
     if config.dataset not in DATASETS:
         raise BadInput(f"data.dataset = {config.dataset!r}: there are {', '.join(DATASETS)}")
     if not config.annotations:
-        raise BadInput("data.annotations is empty: give the file or folder of annotations")
+        raise BadInput('data.annotations is empty: set it to the file or folder of annotations, as "labels.json"')
     return DATASETS[config.dataset](_expand("annotations", config.annotations))
 
 
@@ -116,7 +176,7 @@ def open_features(
 ) -> FeatureStreams:
     """Open the features that a recipe names, or those at `path` in the same way; `durations` are seconds by video."""
     if not (path or config.features):
-        raise BadInput("data.features is empty: give the folder or file of features")
+        raise BadInput('data.features is empty: set it to the folder or file of features, as "features"')
     layout = find_layout(config.layout) if config.layout else None
     if layout and layout.spread and durations is None:
         durations = {video: timeline.duration for video, timeline in open_dataset(config).ground_truth.items()}
@@ -184,9 +244,12 @@ def build_extract_commands(config: DataConfig) -> tuple[str, ...]:
 def hold_out(config: DataConfig, split: str) -> DataConfig:
     """Return the same data with one split to test on and all others that the recipe names to train on."""
     splits = sorted({*config.train, *config.test})
-    if split not in splits:
-        raise BadInput(f"cannot hold out {split!r}: the recipe names {', '.join(splits)}")
-    return replace(config, train=tuple(name for name in splits if name != split), test=(split,))
+    match = match_subsets([split], splits).get(split)
+    if match is None:
+        raise BadInput(
+            f"cannot hold out {split!r}: {describe_missing_subset(split, splits)} in data.train and data.test"
+        )
+    return replace(config, train=tuple(name for name in splits if name != match), test=(match,))
 
 
 def _advise_extraction(config: DataConfig) -> str:

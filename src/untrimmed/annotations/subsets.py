@@ -48,7 +48,7 @@ def find_role(name: str) -> str:
     return SYNONYMS.get(plain, short)
 
 
-def describe_loose_matches(matches: Mapping[str, str]) -> list[str]:
+def describe_loose_subsets(matches: Mapping[str, str]) -> list[str]:
     """Return a sentence for each name that means a subset of another spelling."""
     return [f"subset {name!r} is read as {subset!r}" for name, subset in matches.items() if name != subset]
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from untrimmed.annotations.corpus import Corpus, DataConfig, open_corpus
+from untrimmed.annotations.subsets import match_subsets
 from untrimmed.detection.card import Card, Threshold, Tuning, count_videos, hash_ground_truth, select_figures
 from untrimmed.detection.detector import Detector
 from untrimmed.evaluation.detection import DetectionScores, compute_detection_scores
@@ -205,7 +206,7 @@ def search_settings(config: SuppressConfig, measure: Callable[[SuppressConfig], 
 
 def _describe_caveats(detector: Detector, corpus: Corpus, splits: Sequence[str]) -> tuple[str, ...]:
     """Say which of these videos the detector was trained on, or is tested on."""
-    learned = [name for name in detector.recipe.data.train if name in corpus.dataset.splits]
+    learned = match_subsets(detector.recipe.data.train, corpus.dataset.splits).values()
     trained_on = set(corpus.train) & set(corpus.dataset.split(*learned))
     notes = list(corpus.notes)
     if trained_on:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from untrimmed.annotations.corpus import DataConfig, find_video_folders, open_dataset
+from untrimmed.annotations.corpus import DataConfig, describe_missing_split, find_video_folders, open_dataset
 from untrimmed.annotations.datasets.dataset import Dataset
+from untrimmed.annotations.subsets import describe_loose_subsets, match_subsets
 from untrimmed.extraction.videos import find_videos
 from untrimmed.io import BadInput
 from untrimmed.project.annotation_checks import check_balance, check_duplicates, check_labels, check_times
@@ -29,8 +30,9 @@ def check_dataset(recipe: Recipe, folder: str | Path = ".", *, decode: bool = Fa
         beside = data.annotations and not Path(data.annotations).exists() and Path(folder, data.annotations).exists()
         hint = f"paths are relative to the folder in which the command runs: run it in {folder}" if beside else ""
         return group_findings([Finding("error", "annotations that cannot be read", str(error), hint)])
+    matches = match_subsets((*data.train, *data.test), dataset.splits)
     train, test = (
-        dataset.split(*(name for name in names if name in dataset.splits)) for names in (data.train, data.test)
+        dataset.split(*(matches[name] for name in names if name in matches)) for names in (data.train, data.test)
     )
     videos = tuple(dict.fromkeys((*train, *test)))
     checks = (
@@ -50,16 +52,19 @@ def _check_splits(
     dataset: Dataset, data: DataConfig, train: tuple[str, ...], test: tuple[str, ...]
 ) -> Iterator[Finding]:
     for key, names in {"train": data.train, "test": data.test}.items():
+        matches = match_subsets(names, dataset.splits)
         for name in names:
-            if name not in dataset.splits:
-                sentence = f"data.{key} names {name!r}; the annotations have {', '.join(dataset.splits)}"
-                yield Finding("error", "subset that does not exist", sentence, "fix the recipe or the annotations")
+            if name not in matches:
+                sentence = f"{data.annotations}: {describe_missing_split(f'data.{key}', name, dataset)}"
+                yield Finding("error", "subset that does not exist", sentence)
+        for sentence in describe_loose_subsets(matches):
+            yield Finding("note", "subset in another spelling", f"data.{key}: {sentence}", "fine, if it is meant")
     for video in sorted(set(train) & set(test)):
         yield Finding("error", "video in both training and test", video, "fix data.train or data.test")
-    if not any(dataset.ground_truth[video].actions for video in train):
+    if train and not any(dataset.ground_truth[video].actions for video in train):
         sentence, remedy = f"{len(train)} training videos have no action", "nothing can be learned: annotate some"
         yield Finding("error", "no action in any training video", sentence, remedy)
-    if not any(dataset.ground_truth[video].actions for video in test):
+    if test and not any(dataset.ground_truth[video].actions for video in test):
         sentence, remedy = f"{len(test)} test videos have no action", "nothing can be measured: annotate some"
         yield Finding("warning", "no action in any test video", sentence, remedy)
 

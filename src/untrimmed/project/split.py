@@ -6,17 +6,12 @@ from collections.abc import Collection, Mapping
 from itertools import combinations
 from typing import NamedTuple
 
-TRAINING, VALIDATION, TESTING = "training", "validation", "testing"
+from untrimmed.annotations.subsets import TESTING, TRAINING, VALIDATION, find_role
+
 SHARE = 0.25
 """Of the videos, what is held out."""
 MOST_EXHAUSTIVE = 12
 """So many videos are few enough to try every way of splitting them."""
-SPELLINGS = {
-    **dict.fromkeys(("train", "training", "trn", "learn"), TRAINING),
-    **dict.fromkeys(("val", "valid", "validation", "validate", "dev"), VALIDATION),
-    **dict.fromkeys(("test", "testing", "tst", "eval"), TESTING),
-}
-"""Usual names of subsets, in small letters."""
 
 Labels = Mapping[str, Collection[str]]
 """The labels in each video, by its name."""
@@ -38,7 +33,12 @@ def split_videos(labels: Labels, stated: Mapping[str, str]) -> Split:
     Subsets named otherwise than training, validation and testing are folds: the first is held out. A video without
     a stated subset trains. Raises ValueError for fewer than two videos.
     """
-    subsets = {video: SPELLINGS.get(name.strip().lower(), name) for video, name in stated.items() if video in labels}
+    roles = {name: find_role(name) for name in stated.values()}
+    subsets = {
+        video: roles[name] if roles[name] in (TRAINING, VALIDATION, TESTING) else name
+        for video, name in stated.items()
+        if video in labels
+    }
     names = sorted(set(subsets.values()))
     held_out = next((name for name in (VALIDATION, TESTING) if name in names), None)
     if TRAINING in names and held_out:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from untrimmed.annotations.annotations import Annotations, Dropped
 from untrimmed.annotations.formats.activitynet import read_activitynet
+from untrimmed.annotations.subsets import describe_missing_subset, match_subsets
 from untrimmed.io import BadInput, missing
 from untrimmed.timeline import Timeline, classes_of
 
@@ -18,8 +19,9 @@ class Dataset:
     """Annotated videos. `classes` are in the order of the indices that a model gives them.
 
     `protocol` names how it is usually evaluated: `activitynet` (tIoU .5:.05:.95), `thumos14` (.3:.1:.7) or `segments`
-    (.1, .3, .5, .7). `dropped` are annotations that `ground_truth` could not hold, see `refuse_dropped`. Raises
-    ValueError where a split names a video without ground truth.
+    (.1, .3, .5, .7). `dropped` are annotations that `ground_truth` could not hold, see `refuse_dropped`, and `notes`
+    sentences on what the reader guessed or skipped. Raises ValueError where a split names a video without ground
+    truth.
     """
 
     classes: tuple[str, ...]
@@ -27,6 +29,7 @@ class Dataset:
     splits: Mapping[str, tuple[str, ...]]
     protocol: str
     dropped: tuple[Dropped, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, videos in self.splits.items():
@@ -37,12 +40,16 @@ class Dataset:
                 )
 
     def split(self, *names: str) -> tuple[str, ...]:
-        """Return the videos of one split or of several together. Raises BadInput for an unknown name."""
+        """Return the videos of one split or of several together, by any usual spelling, see `match_subsets`.
+
+        Raises BadInput for an unknown name.
+        """
+        matches = match_subsets(names, self.splits)
         for name in names:
-            if name not in self.splits:
-                raise BadInput(f"no split {name!r}; there are {', '.join(self.splits)}")
+            if name not in matches:
+                raise BadInput(f"no split {name!r}: {describe_missing_subset(name, self.splits)}")
         # dict.fromkeys keeps the order, and a video of two splits once
-        return tuple(dict.fromkeys(video for name in names for video in self.splits[name]))
+        return tuple(dict.fromkeys(video for name in names for video in self.splits[matches[name]]))
 
     def only(self, videos: Collection[str]) -> "Dataset":
         """Return the data set without any video outside `videos`; splits may become empty, classes stay."""
@@ -93,7 +100,7 @@ def build_dataset(path: Path, annotations: Annotations, protocol: str, classes: 
             raise BadInput(f"{path}: video {video!r} has no 'subset', but other videos have; give it one")
         members.setdefault(annotations.subsets.get(video, WHOLE), []).append(video)
     splits = {name: tuple(members[name]) for name in sorted(members)}
-    return Dataset(classes, annotations.timelines, splits, protocol, annotations.dropped)
+    return Dataset(classes, annotations.timelines, splits, protocol, annotations.dropped, annotations.notes)
 
 
 def find_annotation_file(path: str | Path) -> Path:

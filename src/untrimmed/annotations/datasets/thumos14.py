@@ -7,6 +7,7 @@ from untrimmed.annotations.annotations import Annotations, Hints
 from untrimmed.annotations.datasets.dataset import Dataset, build_dataset, find_annotation_file
 from untrimmed.annotations.formats.activitynet import read_activitynet
 from untrimmed.annotations.formats.thumos import read_durations, read_thumos
+from untrimmed.annotations.subsets import TESTING, TRAINING, VALIDATION, find_role
 from untrimmed.io import BadInput
 
 CLASSES = (
@@ -33,7 +34,7 @@ CLASSES = (
 )
 
 # What published JSON forms call the subset that everybody trains on: the training set proper has trimmed clips only.
-_SUBSETS = {"train": "validation", "training": "validation", "val": "validation"}
+_SUBSETS = {TRAINING: VALIDATION, VALIDATION: VALIDATION, TESTING: "test"}
 
 
 def thumos14(annotations: str | Path) -> Dataset:
@@ -48,7 +49,7 @@ def thumos14(annotations: str | Path) -> Dataset:
         return build_dataset(path, _read_official(path), "thumos14", CLASSES)
     path = find_annotation_file(path)
     content = read_activitynet(path, classes=CLASSES)
-    subsets = {video: _SUBSETS.get(subset.lower(), subset.lower()) for video, subset in content.subsets.items()}
+    subsets = {video: _SUBSETS.get(find_role(subset), subset.lower()) for video, subset in content.subsets.items()}
     return build_dataset(path, replace(content, subsets=subsets), "thumos14", CLASSES)
 
 
