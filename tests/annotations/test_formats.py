@@ -153,9 +153,9 @@ def test_labels_outside_the_classes_of_the_caller_or_of_the_file_are_dropped(tmp
 def test_a_missing_duration_is_that_of_the_caller_or_else_the_last_end(tmp_path: Path) -> None:
     file = saved(tmp_path / "truth.json", {"database": {"clip": entry([1, 2], [6, 5], [3, 4], duration=None)}})
     assert read_activitynet(file).timelines["clip"].duration == 4.0
-    assert read_activitynet(file, durations={"clip": 30.0}).timelines["clip"].duration == 30.0
+    assert read_activitynet(file, hints=Hints(durations={"clip": 30.0})).timelines["clip"].duration == 30.0
     stated = saved(tmp_path / "stated.json", {"database": {"clip": entry([1, 2], duration=8)}})
-    assert read_activitynet(stated, durations={"clip": 30.0}).timelines["clip"].duration == 8.0
+    assert read_activitynet(stated, hints=Hints(durations={"clip": 30.0})).timelines["clip"].duration == 8.0
 
 
 @pytest.mark.parametrize(

@@ -59,14 +59,19 @@ class Annotations:
 
 
 class Hints(NamedTuple):
-    """What a user may say of a file: frames a second, the columns of the label, and seconds by video.
+    """What a user may say of a file: frames a second, the columns of the label, seconds by video, and more.
 
     `label` joins several columns by `+`, as in `verb+noun`. `durations` is used where a file states no length.
+    `unit` is that of times which the file leaves open, one of `units.UNITS`. `tiers` are those to read of a file that
+    has several, all when empty. `columns` are the names of a table's columns where it has no line of names.
     """
 
     fps: float | None = None
     label: str | None = None
     durations: Mapping[str, float] = {}
+    unit: str | None = None
+    tiers: Sequence[str] = ()
+    columns: Sequence[str] = ()
 
 
 class SplitRows(NamedTuple):

@@ -1,6 +1,6 @@
 """Annotations of any format, in and out: one table of formats, one function that reads, one that writes."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from untrimmed.annotations.formats.thumos import read_thumos, write_thumos
 from untrimmed.annotations.formats.via import read_via, write_via
 from untrimmed.annotations.formats.vtt import read_vtt, write_vtt
 from untrimmed.annotations.sniff import choose_written_format, sniff_format
+from untrimmed.annotations.units import CLOCK, check_unit, refuse_other_unit
 from untrimmed.io import BadInput, missing
 from untrimmed.timeline import Timeline, classes_of
 from untrimmed.video.containers import VIDEO_ENDINGS
@@ -45,7 +46,8 @@ class Format:
     """How one format is read and written, and what it cannot hold.
 
     `fit` turns a label into one that the format can hold. `times` says how times are rounded, empty where they are
-    not; where frames are optional, `by_rate` says how they are rounded if a rate is given.
+    not; where frames are optional, `by_rate` says how they are rounded if a rate is given. `unit` is that of the
+    times in every file of the format, empty where a file may be in any.
     """
 
     title: str
@@ -55,6 +57,7 @@ class Format:
     times: str = ""
     fit: Callable[[str], str] = tidy_label
     by_rate: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,9 @@ def convert(
     fps: float | None = None,
     durations: str | Path | None = None,
     label: str | None = None,
+    unit: str | None = None,
+    tiers: Sequence[str] = (),
+    columns: Sequence[str] = (),
 ) -> Conversion:
     """Read annotations in one format and write them in another.
 
@@ -121,7 +127,8 @@ def convert(
     `read_annotations`. Raises BadInput, and then nothing is written.
     """
     name = from_ or sniff_format(source)
-    annotations = read_annotations(source, name, fps, durations=durations, label=label)
+    hints = Hints(check_rate(fps), label, open_durations(durations), check_unit(unit), tiers, columns)
+    annotations = read_as(name, Path(source), hints)
     return Conversion(annotations, name, write_annotations(out, annotations, to, fps))
 
 
@@ -132,15 +139,31 @@ def read_annotations(
     *,
     durations: str | Path | None = None,
     label: str | None = None,
+    unit: str | None = None,
+    tiers: Sequence[str] = (),
+    columns: Sequence[str] = (),
 ) -> Annotations:
     """Read a file or folder of annotations of any format, sniffed from ending and content unless `format` names it.
 
     `fps` is frames a second, for formats that count frames. `durations` is a folder of videos, or a table of videos
     and their lengths in seconds; a length that a file states goes before it. `label` names the columns of the label
-    in a table. Rows that cannot be used are in `dropped`, guesses in `notes`. Raises BadInput.
+    in a table. `unit` is that of the times, one of `s`, `ms`, `us`, `frames`, `share` (of the video's length), where
+    the file does not state it. `tiers` are those to read of a file that has several. `columns` names the columns of a
+    table that has no line of names, in their order, as in `("video", "start", "end", "label")`.
+    Rows that cannot be used are in `dropped`, guesses in `notes`. Raises BadInput, also where the times cannot be
+    seconds and no unit is given.
     """
-    source = find_format(format or sniff_format(path))
-    return source.read(Path(path), Hints(check_rate(fps), label, open_durations(durations)))
+    hints = Hints(check_rate(fps), label, open_durations(durations), check_unit(unit), tiers, columns)
+    return read_as(format or sniff_format(path), Path(path), hints)
+
+
+def read_as(format: str, path: Path, hints: Hints) -> Annotations:
+    """Read annotations in the format that is named. Raises BadInput where a unit is given that the format has not."""
+    source = find_format(format)
+    if source.unit:
+        refuse_other_unit(path, hints.unit, source.unit, source.title)
+        hints = hints._replace(unit="s")  # the reader has turned its own unit into seconds, and they are not doubted
+    return source.read(path, hints)
 
 
 def write_annotations(
@@ -237,9 +260,11 @@ def _one_video(
     lacks: tuple[str, ...],
     times: str = "",
     fit: Callable[[str], str] = tidy_label,
+    unit: str = "",
 ) -> Format:
     """Return a format that holds one video a file."""
-    return Format(title, _read_with(read, ending.lower()), partial(write_files, write, ending), lacks, times, fit)
+    reader, writer = _read_with(read, ending.lower()), partial(write_files, write, ending)
+    return Format(title, reader, writer, lacks, times, fit, unit=unit)
 
 
 def _read_with(read: Callable[[Path, Hints], Content], *endings: str) -> Callable[[Path, Hints], Annotations]:
@@ -249,30 +274,39 @@ def _read_with(read: Callable[[Path, Hints], Content], *endings: str) -> Callabl
 FORMATS: dict[str, Format] = {
     "activitynet": Format(
         "ActivityNet's JSON",
-        lambda path, hints: activitynet.read_activitynet(path, durations=hints.durations),
+        lambda path, hints: activitynet.read_activitynet(path, hints=hints),
         lambda path, annotations, _: activitynet.write_activitynet(path, annotations.timelines, annotations.subsets),
         lacks=(SCORES, MARKS),
         fit=str,
     ),
     "activitynet-results": Format(
         "ActivityNet's JSON of results",
-        lambda path, _: activitynet.read_activitynet_results(path),
+        lambda path, hints: activitynet.read_activitynet_results(path, hints),
         lambda path, annotations, _: activitynet.write_activitynet_results(path, annotations.timelines),
         lacks=(SUBSETS, MARKS),
         fit=str,
     ),
     "thumos": Format("THUMOS'14's folder", read_thumos, write_thumos, (SCORES, LENGTHS, EMPTY), fit=fit_line),
     "table": Format("a table", _read_with(read_tabular, ".csv", ".tsv", ".txt"), write_tabular, (MARKS,)),
-    "elan": _one_video("ELAN", ".eaf", read_eaf, write_eaf, (SCORES, SUBSETS, MARKS), "milliseconds", fit_xml),
-    "boris": Format("BORIS", _read_with(read_boris, ".boris", ".json"), write_boris, (SCORES, SUBSETS, MARKS)),
-    "via": Format("VIA", _read_with(read_via, ".json"), write_via, (SUBSETS, MARKS)),
-    "cvat": _one_video("CVAT", ".xml", read_cvat, write_cvat, (SCORES, SUBSETS, MARKS), "frames", fit_xml),
-    "labelstudio": Format(
-        "Label Studio", _read_with(read_labelstudio, ".json"), write_labelstudio, (SUBSETS, MARKS), by_rate="frames"
+    "elan": _one_video("ELAN", ".eaf", read_eaf, write_eaf, (SCORES, SUBSETS, MARKS), "milliseconds", fit_xml, "ms"),
+    "boris": Format(
+        "BORIS", _read_with(read_boris, ".boris", ".json"), write_boris, (SCORES, SUBSETS, MARKS), unit="s"
     ),
-    "textgrid": _one_video("a TextGrid", ".TextGrid", read_textgrid, write_textgrid, (SCORES, SUBSETS, MARKS)),
-    "srt": _one_video("SRT", ".srt", read_srt, write_srt, CUES_LACK, "milliseconds", fit_cue),
-    "vtt": _one_video("WebVTT", ".vtt", read_vtt, write_vtt, CUES_LACK, "milliseconds"),
+    "via": Format("VIA", _read_with(read_via, ".json"), write_via, (SUBSETS, MARKS), unit="s"),
+    "cvat": _one_video("CVAT", ".xml", read_cvat, write_cvat, (SCORES, SUBSETS, MARKS), "frames", fit_xml, "frames"),
+    "labelstudio": Format(
+        "Label Studio",
+        _read_with(read_labelstudio, ".json"),
+        write_labelstudio,
+        (SUBSETS, MARKS),
+        by_rate="frames",
+        unit="frames",
+    ),
+    "textgrid": _one_video(
+        "a TextGrid", ".TextGrid", read_textgrid, write_textgrid, (SCORES, SUBSETS, MARKS), unit="s"
+    ),
+    "srt": _one_video("SRT", ".srt", read_srt, write_srt, CUES_LACK, "milliseconds", fit_cue, CLOCK),
+    "vtt": _one_video("WebVTT", ".vtt", read_vtt, write_vtt, CUES_LACK, "milliseconds", unit=CLOCK),
     "epic": Format(
         "EPIC-KITCHENS' CSV", _read_with(read_epic, ".csv"), write_epic, (*CUES_LACK, EMPTY), "milliseconds"
     ),

@@ -5,8 +5,9 @@ from pathlib import Path, PurePath
 from reprlib import repr as short
 from typing import Any, NoReturn
 
-from untrimmed.annotations.annotations import Annotations, Row, build_timelines, find_last_end, split_usable
+from untrimmed.annotations.annotations import Annotations, Hints, Row, build_timelines, find_last_end, split_usable
 from untrimmed.annotations.formats.json_parts import as_text, to_number, to_positive
+from untrimmed.annotations.units import read_in_seconds
 from untrimmed.io import BadInput, read_json, write_json
 from untrimmed.timeline import Timeline
 
@@ -17,15 +18,13 @@ PROPOSAL = "proposal"
 """The label of a detection that has none, as in files of proposals."""
 
 
-def read_activitynet(
-    path: str | Path, *, durations: Mapping[str, float] | None = None, classes: Collection[str] = ()
-) -> Annotations:
+def read_activitynet(path: str | Path, *, classes: Collection[str] = (), hints: Hints = Hints()) -> Annotations:
     """Read the annotations in a JSON file, `.gz` too.
 
     Three shapes are known: ActivityNet's `{"database": {video: entry}}`, the same without `database`, and one
     video's `{"video": "name.mp4", "duration": ..., "annotations": [...]}`, whose name loses its ending. An entry
     holds `annotations`, each a `label` and a `segment` of two seconds (numbers, or numbers as text), and may hold
-    `duration` and `subset`. A video without a duration takes the one in `durations`, or else ends with its last
+    `duration` and `subset`. A video without a duration takes the one in `hints.durations`, or else ends with its last
     action. Labels outside `classes`, or outside the list that the file itself has under `classes`, are dropped.
     Raises BadInput where the structure is broken; segments that cannot be used are listed in `dropped`.
     """
@@ -39,14 +38,14 @@ def read_activitynet(
         if not isinstance(entry, dict) or not isinstance(entry.get("annotations"), list):
             raise BadInput(f"{place} has no list of annotations; add one, empty if nothing happens in it")
         rows[video] = tuple(_read_row(place, number, item, None) for number, item in enumerate(entry["annotations"]))
-        stated = entry["duration"] if entry.get("duration") is not None else (durations or {}).get(video)
-        if stated is not None:
-            lengths[video] = _read_duration(place, stated)
+        if entry.get("duration") is not None:
+            lengths[video] = _read_duration(place, entry["duration"])
         if entry.get("subset") is not None:
             subsets[video] = as_text(f"{place}: its subset", entry["subset"], empty=False)
     stated_classes = _read_classes(path, content)
-    timelines, dropped = build_timelines(path, rows, lengths, tuple(classes) or stated_classes)
-    return Annotations(timelines, subsets, dropped, rows, stated_classes)
+    times = read_in_seconds(path, rows, lengths, hints)
+    timelines, dropped = build_timelines(path, times.rows, times.durations, tuple(classes) or stated_classes)
+    return Annotations(timelines, subsets, dropped, times.rows, stated_classes, notes=times.notes)
 
 
 def write_activitynet(
@@ -61,11 +60,12 @@ def write_activitynet(
     write_json(Path(path), {"version": VERSION, "database": database})
 
 
-def read_activitynet_results(path: str | Path) -> Annotations:
+def read_activitynet_results(path: str | Path, hints: Hints = Hints()) -> Annotations:
     """Read the detections in a JSON file `{"results": {video: [{"label", "score", "segment"}]}}`, `.gz` too.
 
     A detection without a label gets the label `proposal`. Lengths stand under `durations` where we wrote the file;
-    any other video ends with its last detection, and one without any is dropped. Ends are never clipped.
+    any other video has that in `hints.durations` or ends with its last detection, and one without any is dropped.
+    Ends are never clipped.
     Raises BadInput where the structure is broken; detections that cannot be used are listed in `dropped`.
     """
     path = Path(path)
@@ -77,17 +77,22 @@ def read_activitynet_results(path: str | Path) -> Annotations:
     if not isinstance(durations, dict):
         raise BadInput(f"{path}: 'durations' is {short(durations)}; seconds by video were expected")
     rows, timelines, dropped = {}, {}, []
+    lengths: dict[str, float] = {}
     for video, items in results.items():
         place = _name_video(path, video)
         if not isinstance(items, list):
             raise BadInput(f"{place} has {short(items)} for results; a list of detections was expected")
         rows[video] = tuple(_read_row(place, number, item, PROPOSAL) for number, item in enumerate(items))
-        split = split_usable(video, rows[video])
+        if video in durations:
+            lengths[video] = _read_duration(place, durations[video])
+    times = read_in_seconds(path, rows, lengths, hints)
+    for video, video_rows in times.rows.items():
+        split = split_usable(video, video_rows)
         dropped += split.dropped
-        duration = _read_duration(place, durations[video]) if video in durations else find_last_end(rows[video])
+        duration = times.durations.get(video) or find_last_end(video_rows)
         if duration is not None:
             timelines[video] = Timeline(duration, split.actions)
-    return Annotations(timelines, {}, tuple(dropped), rows)
+    return Annotations(timelines, {}, tuple(dropped), times.rows, notes=times.notes)
 
 
 def write_activitynet_results(path: str | Path, timelines: Mapping[str, Timeline]) -> None:

@@ -16,6 +16,7 @@ from untrimmed.annotations.annotations import (
     find_last_end,
     split_usable,
 )
+from untrimmed.annotations.units import read_in_seconds
 from untrimmed.io import BadInput, missing
 from untrimmed.video.containers import VIDEO_ENDINGS
 
@@ -27,7 +28,8 @@ MEDIA = (*VIDEO_ENDINGS, ".aac", ".flac", ".m4a", ".mp3", ".mpe", ".mts", ".ogg"
 class Content:
     """Rows by video as a file has them, lengths in seconds and subsets where it states them.
 
-    `dropped` never became a row, such as an event without an end; `notes` say what was guessed or skipped.
+    `dropped` never became a row, such as an event without an end; `notes` say what was guessed or skipped. `unit` is
+    what the file says of its times, which are in seconds then; empty where it says nothing, and they are as they are.
     """
 
     rows: Mapping[str, Sequence[Row]]
@@ -35,6 +37,7 @@ class Content:
     subsets: Mapping[str, str] = field(default_factory=dict)
     dropped: tuple[Dropped, ...] = ()
     notes: tuple[str, ...] = ()
+    unit: str = ""
 
 
 def read_files(
@@ -58,6 +61,7 @@ def read_files(
         {video: subset for content in contents.values() for video, subset in content.subsets.items()},
         tuple(row for content in contents.values() for row in content.dropped),
         tuple(notes),
+        next(iter(contents.values())).unit if all(content.unit for content in contents.values()) else "",
     )
     return build_annotations(path, merged, hints)
 
@@ -80,8 +84,9 @@ def build_annotations(path: Path, content: Content, hints: Hints) -> Annotations
     A video without length and action is dropped. Both are noted. Raises BadInput where no video remains.
     """
     rows = {video: tuple(video_rows) for video, video_rows in content.rows.items()}
-    stated = {video: content.durations.get(video) or hints.durations.get(video) for video in rows}
-    durations = {video: length for video, length in stated.items() if length}
+    stated = {video: length for video, length in content.durations.items() if length and video in rows}
+    times = read_in_seconds(path, rows, stated, hints._replace(unit="s") if content.unit else hints)
+    rows, durations = times.rows, times.durations
     empty = [video for video in rows if video not in durations and find_last_end(rows[video]) is None]
     usable = {video: video_rows for video, video_rows in rows.items() if video not in empty}
     dropped = (*content.dropped, *(row for video in empty for row in split_usable(video, rows[video]).dropped))
@@ -89,7 +94,7 @@ def build_annotations(path: Path, content: Content, hints: Hints) -> Annotations
         reason = f"; the first of {len(dropped)} dropped is {dropped[0]}" if dropped else ""
         raise BadInput(f"{path}: has no action that can be used{reason}; add one, or give the videos' lengths")
     timelines, unusable = build_timelines(path, usable, durations)
-    notes = [*content.notes]
+    notes = [*content.notes, *times.notes]
     if guessed := [video for video in usable if video not in durations]:
         notes.append(f"{format_videos(guessed)} of unknown length: taken to end with the last action")
     if empty:

@@ -11,6 +11,7 @@ from untrimmed.annotations.annotations import Annotations, Hints, Row, build_tim
 from untrimmed.annotations.formats.activitynet import PROPOSAL
 from untrimmed.annotations.formats.folders import build_file_path, fill_folder
 from untrimmed.annotations.formats.json_parts import to_number, to_positive
+from untrimmed.annotations.units import read_in_seconds
 from untrimmed.io import BadInput, missing, read_text
 from untrimmed.timeline import Action
 
@@ -49,13 +50,14 @@ def read_thumos(path: str | Path, hints: Hints = Hints(), classes: Collection[st
         rows[video].append(row)
         if subsets.setdefault(video, subset) != subset:
             raise BadInput(f"{file}: video {video!r} is in the {subsets[video]} subset too; leave it in one")
-    timelines, dropped = build_timelines(path, rows, hints.durations, classes)
+    times = read_in_seconds(path, rows, {}, hints)
+    timelines, dropped = build_timelines(path, times.rows, times.durations, classes)
     ambiguous = {}
-    for video, video_marks in marks.items():
+    mark_rows = read_in_seconds(path, marks, {}, hints).rows if hints.unit else marks
+    for video, video_marks in mark_rows.items():
         ambiguous[video], unusable = split_usable(video, video_marks)
         dropped += unusable
-    all_rows = {video: tuple(video_rows) for video, video_rows in rows.items()}
-    return Annotations(timelines, subsets, dropped, all_rows, ambiguous=ambiguous)
+    return Annotations(timelines, subsets, dropped, times.rows, ambiguous=ambiguous, notes=times.notes)
 
 
 def write_thumos(path: Path, annotations: Annotations, fps: float | None) -> None:
