@@ -15,8 +15,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from untrimmed.io import BadInput, missing
-
-VIDEO_ENDINGS = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv")
+from untrimmed.video.names import VIDEO_ENDINGS as VIDEO_ENDINGS
 
 EQUAL = 1e-6
 """Seconds. Times are sums and quotients of floats; equal ones must not differ by rounding."""

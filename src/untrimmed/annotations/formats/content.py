@@ -1,11 +1,9 @@
 """What the reader of one file hands over before anything is checked, and how that becomes annotations."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from urllib.parse import unquote
+from pathlib import Path
 
 from untrimmed.annotations.annotations import (
     Annotations,
@@ -18,10 +16,7 @@ from untrimmed.annotations.annotations import (
 )
 from untrimmed.annotations.units import read_in_seconds
 from untrimmed.io import BadInput, missing
-from untrimmed.video.containers import VIDEO_ENDINGS
-
-MEDIA = (*VIDEO_ENDINGS, ".aac", ".flac", ".m4a", ".mp3", ".mpe", ".mts", ".ogg", ".ogv", ".opus", ".wav")
-"""What the name of a recording ends with, and the name of a video here does not."""
+from untrimmed.video.names import is_media, media_name
 
 
 @dataclass(frozen=True)
@@ -106,19 +101,6 @@ def build_annotations(path: Path, content: Content, hints: Hints) -> Annotations
 def format_videos(names: Sequence[str]) -> str:
     """Say how many videos there are, and the first: `3 videos (the first is 'clip')`."""
     return f"video {names[0]!r}" if len(names) == 1 else f"{len(names)} videos (the first is {names[0]!r})"
-
-
-def media_name(location: str) -> str:
-    """Return the video's name from the path or address of a recording: the last part, without a media ending."""
-    if "://" in location:
-        location = unquote(re.sub(r"[?#].*", "", location.partition("://")[2]))
-    name = PurePosixPath(location.replace("\\", "/")).name
-    return name[: -len(PurePosixPath(name).suffix)] if is_media(name) else name
-
-
-def is_media(name: str) -> bool:
-    """Say whether a name ends as a recording's does."""
-    return PurePosixPath(name).suffix.lower() in MEDIA
 
 
 def shorten_names(path: Path, locations: Iterable[str]) -> dict[str, str]:

@@ -7,12 +7,13 @@ from xml.etree.ElementTree import Element
 from xml.sax.saxutils import quoteattr
 
 from untrimmed.annotations.annotations import Hints, Row
-from untrimmed.annotations.formats.content import Content, media_name
+from untrimmed.annotations.formats.content import Content
 from untrimmed.annotations.formats.json_parts import to_positive
 from untrimmed.annotations.formats.labels import round_to_ticks, tidy_label
 from untrimmed.annotations.formats.text import escape_text, read_xml
 from untrimmed.io import BadInput, write_text
 from untrimmed.timeline import Timeline
+from untrimmed.video.names import media_name
 
 RATES = ("fps", "frame_rate", "framerate", "frameRate")
 """Where the rate may stand, anywhere in `meta`; CVAT itself writes none."""

@@ -8,11 +8,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from untrimmed.annotations.annotations import Annotations, Hints, Row
-from untrimmed.annotations.formats.content import Content, media_name
+from untrimmed.annotations.formats.content import Content
 from untrimmed.annotations.formats.json_parts import as_list, as_number, as_object, as_text, to_number, to_positive
 from untrimmed.annotations.formats.labels import round_to_ticks, tidy_label
 from untrimmed.io import BadInput, read_json, write_json
 from untrimmed.timeline import Timeline
+from untrimmed.video.names import media_name
 
 MEDIA = ("video", "video_url", "audio", "url", "file_upload")
 """The fields of a task that may name its recording, the likeliest first."""
