@@ -1,10 +1,13 @@
 """What every room builds on: the error for bad input, groups of settings, and files written whole or not at all."""
 
 import codecs
+import errno
 import gzip
 import json
 import logging
 import os
+import re
+import sys
 import tempfile
 import zlib
 from collections import Counter
@@ -65,28 +68,106 @@ def track(items: Iterable[T], task: str, progress: Progress | None, total: int |
             progress(task, done + 1, total, "")
 
 
+_DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a full disk, a quota, a limit of size and a broken disk are called."""
+_REFUSALS = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE, errno.ENOTDIR}
+)
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; renamed onto `path` on success, removed on any failure."""
+    """A temporary path beside `path` to write to; renamed onto `path` on success, removed on any failure.
+
+    Raises BadInput, with the path and the reason, where the disk does not take it; an old file is left as it was.
+    """
     path = Path(path)
+    temporary = _create_beside(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # The ending stays: several libraries choose their format by it.
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be written ({error.strerror}); choose another place") from None
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        os.replace(temporary, path)
+        with name_disk_faults(path):
+            yield temporary
+            mask = os.umask(0)
+            os.umask(mask)
+            temporary.chmod(0o666 & ~mask)
+            os.replace(temporary, path)
     except IsADirectoryError:
         raise BadInput(f"{path}: is a folder, not a file; choose another place") from None
+    except BadInput as error:
+        if str(temporary) not in str(error):
+            raise
+        raise BadInput(str(error).replace(str(temporary), str(path))) from None  # the name that the user knows
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _create_beside(path: Path) -> Path:
+    """Create an empty file in the folder of `path`, which is made where it is missing."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The ending stays: several libraries choose their format by it. A long stem has no room for more.
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:32]}-", suffix=path.suffix)
+    except (OSError, ValueError) as error:
+        raise _cannot_write(path, error) from None
+    os.close(handle)
+    return Path(name)
+
+
+@contextmanager
+def name_disk_faults(path: Path) -> Iterator[None]:
+    """Turn the full, broken or limited disk on which `path` is being written into BadInput that names it."""
+    try:
+        yield
+    except Exception as error:
+        if _find_errno(error) not in _DISK_FAULTS:
+            raise
+        raise _cannot_write(path, error) from None
+
+
+def check_writable(path: Path) -> None:
+    """Raise BadInput where no file could be written at `path`, before the work for it is done; nothing is left.
+
+    A folder that is there may be meant to be filled: it is tried as such.
+    """
+    place = Path(path)
+    try:
+        while not place.exists():
+            place = place.parent
+        if not place.is_dir() and place != Path(path):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        with tempfile.TemporaryFile(dir=place if place.is_dir() else place.parent):
+            pass
+    except (OSError, ValueError) as error:
+        raise _cannot_write(path, error) from None
+
+
+def describe_system_fault(error: Exception) -> str | None:
+    """Describe what the system refused to do, with the file where it is known; None for an error of another kind."""
+    number = _find_errno(error)
+    if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
+        return (
+            f"{error.object!a}: is no name for a file where names are {error.encoding}; "
+            "set PYTHONUTF8=1 in the environment, or LC_ALL=C.UTF-8"
+        )
+    if number not in _DISK_FAULTS | _REFUSALS:
+        return None
+    place = getattr(error, "filename", None) or "a file"
+    remedy = "free some space" if number in _DISK_FAULTS else "check the path, its rights and the machine's limits"
+    return f"{place}: cannot be read or written ({os.strerror(number or 0)}); {remedy}"
+
+
+def _cannot_write(path: Path, error: Exception) -> BadInput:
+    if isinstance(error, UnicodeEncodeError) and (sentence := describe_system_fault(error)):
+        return BadInput(sentence)
+    number = _find_errno(error)
+    reason = os.strerror(number) if number else str(error)
+    remedy = "free some space or choose another place" if number in _DISK_FAULTS else "choose another place"
+    return BadInput(f"{path}: cannot be written ({reason}); {remedy}")
+
+
+def _find_errno(error: Exception) -> int | None:
+    """Find the system's number of an error; libraries in Rust, as safetensors, have it in their sentence alone."""
+    stated = re.search(r"\(os error (\d+)\)", str(error))
+    return getattr(error, "errno", None) or (int(stated[1]) if stated else None)
 
 
 def write_text(path: Path, text: str) -> None:

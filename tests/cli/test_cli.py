@@ -75,7 +75,8 @@ def test_an_interruption_says_how_to_go_on(monkeypatch, tmp_path):
     (tmp_path / "r.toml").write_text("")
     done = CliRunner().invoke(app, ["describe", str(tmp_path / "r.toml")])
     assert done.exit_code == 130
-    assert done.stderr == "untrimmed: interrupted; the same command goes on from here\n"
+    sentence = "interrupted; no file is left half written; `untrimmed describe"
+    assert done.stderr == f"untrimmed: {sentence} {tmp_path / 'r.toml'}` begins again\n"
 
 
 def test_our_own_faults_are_not_dressed_up_as_bad_input(monkeypatch, tmp_path):

@@ -3,20 +3,47 @@
 import functools
 import inspect
 import logging
+import os
+import shlex
+import signal
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from untrimmed import __version__
-from untrimmed.cli.printing import divert_tables
-from untrimmed.io import BadInput
+from untrimmed.cli.printing import divert_tables, open_output
+from untrimmed.io import BadInput, check_writable, describe_system_fault
 
 HELP = {"help_option_names": ["-h", "--help"]}
+_WORDS: ContextVar[Sequence[str]] = ContextVar("what was typed after the program's name")
+
+
+class _Commands(TyperGroup):
+    """All commands: whatever one of them prints, help too, meets the same output."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
+        _WORDS.set(sys.argv[1:] if args is None else list(args))
+        with open_output():
+            try:
+                try:
+                    return super().main(args, *rest, **options)
+                finally:
+                    if sys.stdout:  # none where it was closed before
+                        sys.stdout.flush()
+            except BadInput as error:  # of the flush
+                print(f"untrimmed: {error}", file=sys.stderr)
+                sys.exit(2)
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -41,11 +68,13 @@ Weights = Annotated[
 ]
 
 
-def command(group: typer.Typer, *, hidden: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command of the group, with `--quiet` and `-h`.
+def command(
+    group: typer.Typer, *, hidden: bool = False, resumes: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command of the group, with `--quiet` and `-h`; one that `resumes` goes on where it was stopped.
 
-    Bad input becomes one sentence and exit code 2, an interruption code 130. What the library logs is printed as
-    notes, unless quiet.
+    Bad input and what the system refuses become one sentence and exit code 2, an interruption, SIGTERM too, code 130.
+    What the library logs is printed as notes, unless quiet.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -56,15 +85,10 @@ def command(group: typer.Typer, *, hidden: bool = False) -> Callable[[Callable[.
         def guarded(*args: Any, quiet: bool = False, **kwargs: Any) -> None:
             if takes_quiet:
                 kwargs["quiet"] = quiet
-            try:
+            with _end_in_a_sentence(resumes):
+                _try_outputs(kwargs)
                 with divert_tables(kwargs.get("json")), _print_notes(quiet):
                     function(*args, **kwargs)
-            except (BadInput, FloatingPointError) as error:
-                print(f"untrimmed: {error}", file=sys.stderr)
-                raise typer.Exit(2) from None
-            except KeyboardInterrupt:
-                print("untrimmed: interrupted; the same command goes on from here", file=sys.stderr)
-                raise typer.Exit(130) from None
 
         if not takes_quiet:
             option = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Quiet)
@@ -73,6 +97,59 @@ def command(group: typer.Typer, *, hidden: bool = False) -> Callable[[Callable[.
         return group.command(context_settings=HELP, hidden=hidden)(guarded)
 
     return register
+
+
+@contextmanager
+def _end_in_a_sentence(resumes: bool) -> Iterator[None]:
+    """Turn what stops a command, except our own faults, into a sentence on standard error and an exit code."""
+    try:
+        with _interrupt_on_sigterm():
+            yield
+    except (BadInput, FloatingPointError) as error:
+        _exit(str(error), 2)
+    except KeyboardInterrupt as stop:
+        words = str(stop) or "interrupted"
+        onward = "{} goes on from here" if resumes else "no file is left half written; {} begins again"
+        _exit(f"{words}; {onward.format(_quote_command())}", 130)
+    except Exception as error:
+        if (sentence := describe_system_fault(error)) is None:
+            raise
+        _exit(sentence, 2)
+
+
+def _exit(sentence: str, code: int) -> NoReturn:
+    print(f"untrimmed: {sentence}", file=sys.stderr)
+    raise typer.Exit(code) from None
+
+
+@contextmanager
+def _interrupt_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM, which ends a job on a cluster or in a container, do what Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _try_outputs(arguments: Mapping[str, Any]) -> None:
+    """Refuse places that cannot be written before the work for them is done."""
+    for name in ("json", "html", "out"):
+        path = arguments.get(name)
+        if not isinstance(path, Path) or str(path) == "-":
+            continue
+        if name != "out" and path.is_dir():  # `out` may be a folder to fill
+            raise BadInput(f"{path}: is a folder, not a file; choose another place")
+        check_writable(path)
+
+
+def _quote_command() -> str:
+    """Quote the command that runs, to be copied; one of several processes was not typed as it stands."""
+    alone = int(os.environ.get("WORLD_SIZE", 1)) == 1
+    return f"`{shlex.join(['untrimmed', *_WORDS.get()])}`" if alone else "the same command"
 
 
 class _Notes(logging.Handler):

@@ -9,7 +9,7 @@ from untrimmed.cli.app import JsonOut, Overrides, Quiet, app, command
 from untrimmed.cli.printing import progress_bar, show_scores, write_numbers
 
 
-@command(app)
+@command(app, resumes=True)
 def demo(
     overrides: Overrides = None,
     out: Annotated[Path, typer.Option(help="Folder for videos, features, detector and report.")] = Path("runs/demo"),

@@ -10,7 +10,7 @@ from untrimmed.cli.app import Device, JsonOut, Quiet, Weights, app, command
 from untrimmed.cli.printing import format_number, progress_bar, show_table, write_numbers
 
 
-@command(app)
+@command(app, resumes=True)
 def extract(
     videos: Annotated[Path, typer.Argument(help="A video, or a folder of videos.")],
     out: Annotated[Path, typer.Option(help="The feature folder to write.")],

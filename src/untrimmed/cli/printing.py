@@ -1,7 +1,9 @@
 """Numbers on the terminal."""
 
+import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -9,9 +11,62 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from untrimmed.io import BadInput
+
 if TYPE_CHECKING:
     from untrimmed.evaluation.detection import DetectionScores
     from untrimmed.io import Progress
+
+
+class _Output(io.TextIOWrapper):
+    """Standard output or error that neither another encoding, nor a reader who left, nor a full disk makes crash.
+
+    What the encoding lacks is printed as `\\u8d70`. Where the reader is gone, as of
+    `| head`, the work goes on unheard.
+    """
+
+    def __init__(self, stream: TextIO, *, strict: bool) -> None:
+        super().__init__(
+            stream.buffer, stream.encoding, "backslashreplace", line_buffering=getattr(stream, "line_buffering", True)
+        )
+        self._strict = strict
+
+    def write(self, text: str, /) -> int:
+        with self._mend():
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._mend():
+            super().flush()
+
+    @contextmanager
+    def _mend(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            # What Python still holds must go somewhere, also when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            if self._strict and not isinstance(error, BrokenPipeError):
+                raise BadInput(
+                    f"standard output: cannot be written ({error.strerror}); print somewhere else"
+                ) from None
+
+
+@contextmanager
+def open_output() -> Iterator[None]:
+    """Print to standard output and error in a way that neither their encoding nor a closed pipe can break."""
+    streams = sys.stdout, sys.stderr
+    outputs = [
+        _Output(stream, strict=stream is sys.stdout) if hasattr(stream, "buffer") else None for stream in streams
+    ]
+    sys.stdout, sys.stderr = (output or stream for output, stream in zip(outputs, streams, strict=True))
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = streams
+        for output in filter(None, outputs):
+            output.detach()  # flushes, and leaves the buffer open to its owner
 
 
 _NUMBERS: ContextVar[TextIO] = ContextVar("where --json - prints")

@@ -13,7 +13,7 @@ import typer
 from untrimmed.cli.app import app, command
 
 
-@command(app)
+@command(app, resumes=True)
 def review(
     reviewed: Annotated[Path, typer.Argument(help="Detections or annotations in ActivityNet's JSON form.")],
     videos: Annotated[Path, typer.Option(help="Folder of the videos.")],

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -50,7 +50,8 @@ def stream(
     device = pick_device(device)
     opened = load(detector, device)
     watch = Watch(opened, source, score, latency, reconnect, weights or (), device, _tell)
-    file = out.open("w", encoding="utf-8") if out else sys.stdout
+    # Below Python's text, where a reader who left is noticed: nobody would end the stream else.
+    file = out.open("wb") if out else sys.stdout.buffer
     try:
         _write(watch, file)
     except BrokenPipeError:
@@ -61,7 +62,7 @@ def stream(
             file.close()
 
 
-def _write(watch: "Watch", file: TextIO) -> None:
+def _write(watch: "Watch", file: BinaryIO) -> None:
     """One line an action, at once, and a summary however it ends."""
     count = 0
     try:
@@ -70,7 +71,8 @@ def _write(watch: "Watch", file: TextIO) -> None:
             # Segments as they are: a short one, rounded, might have no length.
             line = {"start": action.start, "end": action.end, "label": action.label}
             line |= {name: round(value, 4) for name, value in numbers.items()}
-            print(json.dumps(line), file=file, flush=True)
+            file.write(json.dumps(line).encode() + b"\n")
+            file.flush()
             count += 1
     except KeyboardInterrupt:
         _tell("stopped; actions that were still pending are left out")

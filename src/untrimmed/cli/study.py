@@ -17,7 +17,7 @@ app.add_typer(study, name="study")
 Seeds = Annotated[int, typer.Option(min=1, help="Trainings of each fold, from so many seeds.")]
 
 
-@command(study)
+@command(study, resumes=True)
 def folds(
     recipe: Annotated[Path, typer.Argument(help="A recipe whose data has splits to hold out.")],
     overrides: Overrides = None,
@@ -52,7 +52,7 @@ def folds(
         show_table(table.caption, table.header, table.rows)
 
 
-@command(study)
+@command(study, resumes=True)
 def choose(
     recipe: Annotated[Path, typer.Argument(help="A recipe whose data has splits to hold out.")],
     others: Annotated[

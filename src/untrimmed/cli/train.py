@@ -9,7 +9,7 @@ from untrimmed.cli.app import Device, JsonOut, Overrides, Quiet, app, command
 from untrimmed.cli.printing import progress_bar, show_scores, write_numbers
 
 
-@command(app)
+@command(app, resumes=True)
 def train(
     recipe: Annotated[Path, typer.Argument(help="A recipe, as in recipes/.")],
     overrides: Overrides = None,
