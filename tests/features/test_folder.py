@@ -122,10 +122,27 @@ def test_a_manifest_that_is_none_is_refused(tmp_path: Path, content: object) -> 
         read_features(tmp_path)
 
 
+def test_videos_of_one_name_in_two_folders_have_files_in_two_folders(tmp_path: Path) -> None:
+    writer = FeatureWriter(tmp_path, SOURCE)
+    for count, video in enumerate(("cam1/a", "cam2/a"), 4):
+        writer.write(video, VideoFeatures(numbers(count, 4), SOURCE.grid, 3.5, SOURCE))
+    folder = read_features(tmp_path)
+    assert (tmp_path / "cam1/a.npy").is_file() and list(folder) == ["cam1/a", "cam2/a"]
+    assert [len(folder[video]) for video in ("cam1/a", "/data/cam2/a.mp4")] == [4, 5]
+    assert "a" not in folder
+
+
+def test_no_two_videos_get_one_file_of_features(tmp_path: Path) -> None:
+    path = write_folder(tmp_path, v_abc=numbers(6, 4))
+    assert "ABC" in read_features(path, SOURCE)
+    both = read_features(path, SOURCE, durations={"abc": 6.0, "ABC": 6.0})
+    assert "abc" in both and "ABC" not in both
+
+
 def test_a_video_whose_name_is_no_file_name_is_refused(tmp_path):
     writer = FeatureWriter(tmp_path / "features", SOURCE)
     features = VideoFeatures(np.zeros((3, 2), np.float32), SOURCE.grid, 3.0, SOURCE)
-    for name in ("../x", "a/b", ".."):
+    for name in ("../x", "a/../b", "/b", "a//b", ".."):
         with pytest.raises(BadInput, match="cannot be the name of a file"):
             writer.write(name, features)
     assert not (tmp_path / "x.npy").exists()

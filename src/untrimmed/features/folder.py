@@ -14,7 +14,7 @@ from untrimmed.features import archives
 from untrimmed.features.files import FEATURE_ENDINGS, read_array, video_name
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.io import BadInput, missing, read_json, whole, write_json
-from untrimmed.video.containers import VIDEO_ENDINGS as VIDEO_ENDINGS
+from untrimmed.video.names import NameIndex, is_inner_path, match_names
 
 MANIFEST = "manifest.json"
 CONVENTION = (
@@ -22,8 +22,6 @@ CONVENTION = (
     "position i + 0.5 is the middle of that"
 )
 """How snippets lie in time, for readers of a manifest."""
-PREFIX = "v_"
-"""What comes before a video's name in the public files for ActivityNet."""
 
 
 class FeatureFolder:
@@ -31,8 +29,9 @@ class FeatureFolder:
 
     A folder that `FeatureWriter` wrote has a manifest. Any other (or a `.npz` or HDF5 archive) needs `source`, to
     say how its snippets lie in time. `durations` are the videos' lengths in seconds where a manifest does not give
-    them. A video is found by the name of its file, also where only one of the two has a `v_` before it, as
-    ActivityNet's files do, or a video's ending after it. Raises BadInput, with its name, for an unreadable file.
+    them; of their videos no two get one file. A video is found by the name of its file, exact or not, see
+    `video.names.match_names`: with a `v_` before it, as ActivityNet's files have it, a video's ending after it, or in
+    other cases of letters. Raises BadInput, with its name, for an unreadable file.
     """
 
     def __init__(
@@ -45,6 +44,7 @@ class FeatureFolder:
         self._files = {video: self.path / entry["file"] for video, entry in manifest.videos.items()}
         stated = {video: entry["duration"] for video, entry in manifest.videos.items()}
         self._durations = {**stated, **(durations or {})}
+        self._videos = tuple(durations or ())
         if manifest.source and source and manifest.source != source:
             raise BadInput(
                 f"{self.path}: its features come from {manifest.source.summary}, "
@@ -65,12 +65,7 @@ class FeatureFolder:
 
     def find(self, video: str) -> str | None:
         """Find the name that a video has here; None where it is absent."""
-        for spelling in (video, PREFIX + video, video.removeprefix(PREFIX)):
-            if spelling in self._names:
-                return spelling
-            if len(names := self._names_by_stem.get(_drop_ending(spelling), ())) == 1:
-                return names[0]
-        return None
+        return self._matches[video] if video in self._matches else self._index.find(video)
 
     def duration(self, video: str) -> float | None:
         """Return the length of a video in seconds; None where it is unknown."""
@@ -100,12 +95,13 @@ class FeatureFolder:
         return names
 
     @cached_property
-    def _names_by_stem(self) -> dict[str, list[str]]:
-        """The names by what remains without a video's ending."""
-        names: dict[str, list[str]] = {}
-        for name in self._names:
-            names.setdefault(_drop_ending(name), []).append(name)
-        return names
+    def _index(self) -> NameIndex:
+        return NameIndex(self._names)
+
+    @cached_property
+    def _matches(self) -> dict[str, str | None]:
+        """The names here of the videos whose lengths were given."""
+        return {**dict.fromkeys(self._videos), **match_names(self._videos, self._names)}
 
     @cached_property
     def _archive(self) -> archives.Archive:
@@ -150,7 +146,7 @@ class FeatureWriter:
     def write(self, video: str, features: VideoFeatures, fingerprint: FileFingerprint | None = None) -> None:
         """Write one video, in half precision where its values allow, and add it to the manifest."""
         file = self.path / f"{video}.npy"
-        if file.parent != self.path or video in ("", ".", ".."):
+        if not is_inner_path(video):
             raise BadInput(f"video {video!r}: cannot be the name of a file; rename it")
         # Half precision reaches to 65,504 only; larger values must not become infinite.
         precise = np.abs(features.values).max() > np.finfo(np.float16).max
@@ -158,7 +154,7 @@ class FeatureWriter:
         with whole(file) as temporary, temporary.open("wb") as stream:
             np.save(stream, values)
         entry = {
-            "file": file.name,
+            "file": file.relative_to(self.path).as_posix(),
             "duration": features.duration,
             "snippets": len(values),
             "dtype": str(values.dtype),
@@ -204,8 +200,3 @@ def _read_manifest(path: Path) -> _Manifest:
     if path.is_file():
         videos = {video: entry for video, entry in videos.items() if entry["file"] == path.name}
     return _Manifest(source, videos)
-
-
-def _drop_ending(name: str) -> str:
-    stem, dot, ending = name.rpartition(".")
-    return stem if dot and f".{ending.lower()}" in VIDEO_ENDINGS else name

@@ -160,6 +160,11 @@ def name_files(files: Iterable[Path]) -> dict[str, Path]:
     return {name: files[path] for path, name in names.items()}
 
 
+def is_inner_path(name: str) -> bool:
+    """Say whether a name can be that of a file in a folder, or in the folders inside it, and nowhere else."""
+    return "\\" not in name and all(part not in ("", ".", "..") for part in name.split("/"))
+
+
 def _find_path(text: str) -> str:
     """Find the path in an address, percent signs decoded; any other text is one."""
     address = _ADDRESS.match(text.strip())
@@ -184,7 +189,10 @@ def _drop_marks(text: str) -> Parts:
 
 def _fold(text: str) -> Parts:
     *folders, name = _split(_fold_case(unquote(_find_path(text))))
-    return (*folders, _drop_prefix(_drop_endings(name)))
+    name = _drop_endings(name)
+    while (plain := _drop_prefix(name)) != name:
+        name = plain  # v_v_abc is the file of a video whose own name begins with v_
+    return (*folders, name)
 
 
 _FORMS = (_drop_path_and_ending, _drop_marks, _fold)
