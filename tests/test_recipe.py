@@ -1,5 +1,6 @@
 """Recipes: every key known, every value bounded, every override heard."""
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -34,8 +35,9 @@ def write(tmp_path):
     return written
 
 
-def test_an_empty_recipe_is_all_defaults(write):
-    assert read_recipe(write("")) == Recipe()
+def test_a_recipe_of_no_setting_is_all_defaults(write):
+    assert read_recipe(write("[data]\n")) == Recipe()
+    assert read_recipe(write(""), ["train.seed=0"]) == Recipe()
 
 
 def test_overrides_win_and_bare_words_are_strings(write):
@@ -52,11 +54,35 @@ def test_overrides_win_and_bare_words_are_strings(write):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("[train]\nstep = 5", r"recipe.toml: train.step is not a setting; did you mean steps"),
-        ("[trian]\nsteps = 5", r"recipe.toml: trian is not a setting; did you mean train\?"),
-        ("[model]\ndebth = 5", r"recipe.toml: model.debth is not a setting; did you mean depth"),
-        ("[train]\nzzz = 5", r"recipe.toml: train.zzz is not a setting; there are seed, steps, "),
-        ("[train]\nsteps = 'many'", r"train.steps = 'many'"),
+        ("[train]\nstep = 5", r"recipe.toml, line 2: train.step is not a setting; did you mean steps"),
+        ("[trian]\nsteps = 5", r"recipe.toml, line 1: trian is not a setting; did you mean train\?"),
+        ("[model]\ndebth = 5", r"recipe.toml, line 2: model.debth is not a setting; did you mean depth"),
+        ("[train]\nzzz = 5", r"recipe.toml, line 2: train.zzz is not a setting; there are seed, steps, "),
+        ("[train]\nsteps = 'many'", r"recipe.toml, line 2: train.steps = 'many': a whole number was expected$"),
+        ("[train]\nsteps = 2.5", r"train.steps = 2.5: a whole number was expected$"),
+        ("[train]\nschedule = 'linear'", r"train.schedule = 'linear': one of 'steps', 'cosine' was expected$"),
+        ("[augment]\nrandom_move = 'maybe'", r"augment.random_move = 'maybe': true or false was expected$"),
+        (
+            "[data]\nfeatures = 2024",
+            r'data.features = 2024: text or a list of texts was expected; .* quotes, "2024"$',
+        ),
+        (
+            "[data]\nfeatures = [1, 2]\ntest = [3]",
+            r"features = \[1, 2\]: .* expected \(and 1 more setting is wrong\)$",
+        ),
+        ("[data]\n\ncolumns = [[1, 2, 3]]", r"line 3: data.columns = \[\[.*: a list of pairs of whole numbers was"),
+        ("data = 3", r"line 1: data = 3: a section of settings was expected$"),
+        ("[data.source]\nfps = 3", r"data.source.backbone is missing; set it to text$"),
+        (
+            "[data.source]\nbackbone = 'a'\nfps = 3\nstrid = 4",
+            r"line 4: data.source.strid is not a setting; .* stride",
+        ),
+        ("[suppress]\nkeep = -1", r"section \[suppress\]: keep -1 is less than 1"),
+        ("steps = 5", r"line 1: steps is not a setting; did you mean train.steps\?"),
+        ("[train]\nlength = 5", r"train.length is not a setting; did you mean model.length\?"),
+        ("[Data]\nfeatures = 'a'", r"line 1: Data is not a setting; did you mean data\?"),
+        ("", r"recipe.toml: is an empty recipe, .* `untrimmed init` writes"),
+        ('{"database": {}}', r"is not TOML, so no recipe .*annotations, name it in a recipe"),
         ("[train]\nsteps = 0", r"train.steps = 0: must be at least 1"),
         ("[model]\nlength = 100", r"model.length = 100"),
         ("[model]\nname = 'other'", r"'other'"),
@@ -67,12 +93,58 @@ def test_a_bad_recipe_is_one_sentence(write, text, sentence):
     with pytest.raises(BadInput, match=sentence) as caught:
         read_recipe(write(text))
     assert "\n" not in str(caught.value)
+    assert not re.search("a valid|Input|str |tuple|dict", str(caught.value).partition("recipe.toml")[2])
 
 
 @pytest.mark.parametrize("word", ["train.steps", "steps=3", "train.steps.x=1"])
 def test_a_bad_override_is_one_sentence(write, word):
     with pytest.raises(BadInput, match=r"override|is a value"):
         read_recipe(write("[train]\nsteps = 5"), [word])
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("data.features=2024", "2024"),
+        ("data.features=1e3", "1e3"),
+        ("data.features=true", "true"),
+        ("data.features='2024'", "2024"),
+        ("data.features=['a', '2024']", ("a", "2024")),
+        ("data.annotations=2024-05-01", "2024-05-01"),
+        ("data.train=training", ("training",)),
+        ("data.train=2024", ("2024",)),
+        ("data.train=fold1,fold2", ("fold1", "fold2")),
+        ("data.train=[fold1, fold2]", ("fold1", "fold2")),
+        ("train.drops=100", (100,)),
+        ("train.drops=100,200", (100, 200)),
+        ("data.columns=[[0, 3]]", ((0, 3),)),
+        ("data.source.backbone=101", "101"),
+    ],
+)
+def test_an_override_is_read_as_its_setting_s_type(write, word, value):
+    recipe = read_recipe(write("[data.source]\nbackbone = 'a'\nfps = 5"), [word])
+    for name in word.partition("=")[0].split("."):
+        recipe = getattr(recipe, name)
+    assert recipe == value
+
+
+def test_a_single_text_in_the_file_is_a_list_of_it(write):
+    data = read_recipe(write("[data]\ntrain = 'a'\nstreams = 'rgb'\nfeatures = 'f'")).data
+    assert (data.train, data.streams, data.features) == (("a",), ("rgb",), "f")
+
+
+def test_what_is_no_recipe_says_what_to_give(tmp_path):
+    with pytest.raises(BadInput, match=r"is a folder, and a recipe is a file; it holds none; `untrimmed init`"):
+        read_recipe(tmp_path)
+    (tmp_path / "mine.toml").write_text("[data]\n")
+    with pytest.raises(BadInput, match=r"is a folder, and a recipe is a file; it holds mine.toml"):
+        read_recipe(tmp_path)
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\xff")
+    with pytest.raises(BadInput, match=r"a.npy: is no text, so no recipe"):
+        read_recipe(tmp_path / "a.npy")
+    (tmp_path / "labels.csv").write_text("video,start,end,label\n")
+    with pytest.raises(BadInput, match=r"labels.csv: is not TOML, so no recipe"):
+        read_recipe(tmp_path / "labels.csv")
 
 
 def test_what_is_written_is_read_again(tmp_path):
@@ -122,7 +194,9 @@ def test_overrides_of_a_recipe_in_memory_are_those_of_its_file(tmp_path):
     words = ["model.kernels=fixed", "train.steps=7"]
     assert override_recipe(recipe, words) == read_recipe(str(tmp_path / "r.toml"), words) != recipe
     assert override_recipe(recipe, []) is recipe
-    with pytest.raises(BadInput, match=r"overrides: model\.kernel is not a setting; did you mean kernels"):
+    with pytest.raises(
+        BadInput, match=r"override 'model\.kernel=fixed': model\.kernel is not a setting; did you mean kernels"
+    ):
         override_recipe(recipe, ["model.kernel=fixed"])
 
 

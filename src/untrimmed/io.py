@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -39,6 +39,24 @@ class Config:
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+
+KINDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number", type(None): ""}
+"""What people call the types of settings."""
+PLURALS = {str: "texts", int: "whole numbers", float: "numbers"}
+
+
+def describe_type(kind: Any) -> str:
+    """Say in plain words which values a setting of a type takes, such as `a whole number`."""
+    arguments = get_args(kind)
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(map(repr, arguments))}"
+    if get_origin(kind) is tuple:
+        inner = get_args(arguments[0])
+        return f"a list of {f'pairs of {PLURALS[inner[0]]}' if inner else PLURALS[arguments[0]]}"
+    if len(arguments) > 1:
+        return " or ".join(filter(None, map(describe_type, arguments)))
+    return KINDS.get(kind, "a section of settings")
 
 
 def import_optional(name: str, extra: str, what: str) -> Any:

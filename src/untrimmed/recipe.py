@@ -4,20 +4,22 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import re
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from types import UnionType
+from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
 from untrimmed.annotations.corpus import DataConfig
 from untrimmed.features.windows import WindowConfig
-from untrimmed.io import BadInput, Config, read_text, write_text
+from untrimmed.io import BadInput, Config, describe_type, read_bytes, write_text
 from untrimmed.models.base import ModelConfig
 from untrimmed.models.ctcn import CTCNConfig
 from untrimmed.models.gtan import GTANConfig
@@ -26,6 +28,9 @@ from untrimmed.models.suppression import SuppressConfig
 
 MODELS: Mapping[str, type[ModelConfig]] = {config.name: config for config in (CTCNConfig, GTANConfig, SSADConfig)}
 """Every model by its name in a recipe. A model of another package is named `module:Config`."""
+
+LONGEST_VALUE = 60
+"""Letters of a value that an error quotes."""
 
 C = TypeVar("C", bound=Config)
 
@@ -112,34 +117,40 @@ class Recipe(Config):
 def read_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read the recipe in a TOML file, with `section.key=value` words put over it.
 
-    A model of another package, `module:Config`, is imported. Raises BadInput for an unknown key or a value out of
-    bounds.
+    A model of another package, `module:Config`, is imported. Raises BadInput for a file that is no recipe or an empty
+    one, for an unknown key and for a value of another type or out of bounds.
     """
     path = Path(path)
+    text = _read_recipe_text(path)
     try:
-        tree = tomllib.loads(read_text(path))
+        tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"{path}: is not TOML ({error}); fix it") from None
+        raise BadInput(f"{path}: {_describe_other_file(path, text, error)}") from None
+    if not tree and not overrides:
+        raise BadInput(f"{path}: is an empty recipe, which names no data; `untrimmed init` writes a whole one")
     for word in overrides:
         override(tree, word)
     model = tree.get("model")
     if isinstance(model, Mapping) and ":" in str(model.get("name")):
         _import_model(model["name"], path)
-    return build_recipe(tree, str(path))
+    return build_recipe(tree, str(path), text, overrides)
 
 
-def build_recipe(tree: Mapping[str, Any], source: str) -> Recipe:
+def build_recipe(tree: Mapping[str, Any], source: str, text: str = "", overrides: Sequence[str] = ()) -> Recipe:
     """Build a recipe from nested dicts; `source` says in errors where they come from.
 
-    Raises BadInput for an unknown key, a value out of bounds, and a model of another package that is not imported.
+    `text` is that of the file, and `overrides` the words that were put over it: errors name the line or the word.
+    Raises BadInput for an unknown key, a value of another type or out of bounds, and a model of another package that
+    is not imported.
     """
+    origin = _Origin(source, text, tuple(overrides))
     section = tree.get("model", {})
     if isinstance(section, Mapping):
         config = _find_model(str(section.get("name", CTCNConfig.name)), source)
         retired = [name for name, value in config.retired.items() if section.get(name) == value]
         section = {name: value for name, value in section.items() if name not in retired}
-        tree = {**tree, "model": _validate(config, section, source, "model.")}
-    return _validate(Recipe, tree, source)
+        tree = {**tree, "model": _validate(config, section, origin, ("model",))}
+    return _validate(Recipe, tree, origin)
 
 
 def recipe_tree(recipe: Recipe) -> dict[str, Any]:
@@ -157,7 +168,7 @@ def override_recipe(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     tree = recipe_tree(recipe)
     for word in overrides:
         override(tree, word)
-    return build_recipe(tree, "overrides") if overrides else recipe
+    return build_recipe(tree, "overrides", overrides=overrides) if overrides else recipe
 
 
 def hash_recipe(recipe: Recipe) -> str:
@@ -169,7 +180,8 @@ def hash_recipe(recipe: Recipe) -> str:
 def override(tree: dict[str, Any], word: str) -> None:
     """Put one `section.key=value` over a recipe as nested dicts; without a value, the setting is taken out.
 
-    Raises BadInput for a word of another form.
+    A value is TOML; where the setting is text, it is taken as it stands, and where it is a list, one word is a list
+    of it. Raises BadInput for a word of another form.
     """
     key, equals, text = word.partition("=")
     names = key.strip().split(".")
@@ -181,16 +193,44 @@ def override(tree: dict[str, Any], word: str) -> None:
         if not isinstance(table, dict):
             raise BadInput(f"{word!r}: {name} is a value, not a section")
     if text.strip():
-        table[names[-1]] = _parse_value(text.strip())
+        section = tree.get("model")
+        model = section.get("name") if isinstance(section, Mapping) else None
+        table[names[-1]] = _parse_value(text.strip(), _find_type(names, MODELS.get(str(model), CTCNConfig)))
     else:
         table.pop(names[-1], None)
 
 
-def _parse_value(text: str) -> Any:
+def _parse_value(text: str, kind: Any) -> Any:
+    """Read the value of an override as a setting of that type, None where the type is unknown."""
+    value = _parse_toml(text)
+    kinds = get_args(kind) if get_origin(kind) in (UnionType, Union) else (kind,)
+    lists = [get_args(one)[0] for one in kinds if get_origin(one) is tuple]
+    if isinstance(value, str | list | dict) or not (lists or str in kinds):
+        return text if value is None else value  # a bare word is a string
+    if str in kinds:
+        return text  # a folder may be called 2024, true, or 1e3
+    inner = text.removeprefix("[").removesuffix("]")
+    numbers = None if str in lists else _parse_toml(f"[{inner}]")
+    return [part.strip() for part in inner.split(",")] if numbers is None else numbers
+
+
+def _parse_toml(text: str) -> Any:
+    """Return the value that a text is in TOML; None where it is none."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        return text  # a bare word is a string
+        return None
+
+
+def _find_type(names: Sequence[str], model: type[ModelConfig] = CTCNConfig) -> Any:
+    """Find the type of the setting that a key means; None for an unknown one."""
+    kind: Any = Recipe
+    for name in names:
+        sections = [one for one in (kind, *get_args(kind)) if dataclasses.is_dataclass(one)]
+        if not sections:
+            return None
+        kind = model if (sections[0], name) == (Recipe, "model") else get_type_hints(sections[0]).get(name)
+    return kind
 
 
 def _find_model(name: str, source: str) -> type[ModelConfig]:
@@ -212,34 +252,167 @@ def _import_model(name: str, path: Path) -> None:
         raise BadInput(f"{path}: model.name = {name!r}: cannot be imported ({error}); install its package") from None
 
 
-def _validate(kind: type[C], tree: Any, source: str, prefix: str = "") -> C:
-    """Check the types and bounds of settings; `prefix` stands before the keys in the sentence of BadInput."""
+@dataclass(frozen=True)
+class _Origin:
+    """Where settings come from: what errors call it, the file's text, and the words put over it."""
+
+    name: str
+    text: str = ""
+    overrides: tuple[str, ...] = ()
+
+    def locate(self, key: str) -> str:
+        """Name the override or the line that sets `section.key`; the file alone where neither is found."""
+        word = next((word for word in self.overrides[::-1] if word.partition("=")[0].strip() == key), None)
+        if word:
+            return f"override {word!r}"
+        line = _find_line(self.text, key)
+        return f"{self.name}, line {line}" if line else self.name
+
+
+def _validate(kind: type[C], tree: Mapping[str, Any], origin: _Origin, section: tuple[str, ...] = ()) -> C:
+    """Check the types and bounds of settings; `section` is what they are in, for the sentence of BadInput."""
+    tree = _wrap_lists(tree, kind)
     try:
         return TypeAdapter(kind).validate_python(tree)
     except ValidationError as error:
-        raise BadInput(f"{source}: {_describe_problem(error, kind, prefix)}") from None
+        raise BadInput(_describe_problem(error, kind, tree, origin, section)) from None
 
 
-def _describe_problem(error: ValidationError, kind: type[Config], prefix: str) -> str:
-    """Say in a sentence what is wrong with the first setting that is."""
-    first = error.errors()[0]
-    names = [str(part) for part in first["loc"]]
-    key = prefix + ".".join(names)
-    if first["type"] == "unexpected_keyword_argument":
-        return f"{key} is not a setting; {_suggest_settings(kind, names)}"
-    value = "" if isinstance(first.get("input"), Mapping) else f" = {first.get('input')!r}"
-    more = f" (and {len(error.errors()) - 1} more)" if len(error.errors()) > 1 else ""
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{message}{more}" if first["type"] == "value_error" else f"{key}{value}: {message}{more}"
+def _wrap_lists(value: Any, kind: Any) -> Any:
+    """Return settings with each single value of a list's type as a list of it: `train = "fold1"`."""
+    if isinstance(value, Mapping) and dataclasses.is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return {name: _wrap_lists(inner, hints.get(name)) for name, inner in value.items()}
+    elements = get_args(kind) if get_origin(kind) is tuple else ()
+    single = len(elements) == 2 and elements[1] is Ellipsis and type(value) is elements[0]
+    return [value] if single else value
 
 
-def _suggest_settings(kind: type[Config], names: Sequence[str]) -> str:
-    """Name the settings nearest to an unknown one, or all that there are."""
-    if len(names) > 1:
-        kind = type(getattr(kind(), names[0]))
+def _describe_problem(
+    error: ValidationError, kind: type[Config], tree: Mapping[str, Any], origin: _Origin, section: tuple[str, ...]
+) -> str:
+    """Say in a sentence what is wrong with the first setting that is, and where it stands."""
+    first, *more = [_find_setting(problem, kind, tree) for problem in error.errors()]
+    keys = {problem.names for problem in more} - {first.names}
+    rest = f" (and {len(keys)} more {'setting is' if len(keys) == 1 else 'settings are'} wrong)" if keys else ""
+    key = ".".join((*section, *first.names))
+    if first.type == "unexpected_keyword_argument":
+        return f"{origin.locate(key)}: {key} is not a setting; {_suggest_settings(kind, first.names, section)}{rest}"
+    if first.type == "value_error":
+        message = first.message.removeprefix("Value error, ")
+        stated = re.search(rf"\b{key}\.\w+" if key else r"\w+\.\w+", message)
+        place = f"{origin.locate(stated[0])}: " if stated else f"{origin.locate(key)}: section [{key}]: "
+        return f"{place}{message}{rest}"
+    expected = describe_type(first.kind)
+    if first.type.startswith("missing"):
+        return f"{origin.locate(key)}: {key} is missing; set it to {expected}{rest}"
+    quoted = (
+        f'; write it in quotes, "{first.value}"'
+        if first.kind_is_text and isinstance(first.value, int | float)
+        else ""
+    )
+    return f"{origin.locate(key)}: {key} = {_shorten(first.value)}: {expected} was expected{quoted}{rest}"
+
+
+class _Problem(NamedTuple):
+    """What is wrong with one setting: its names, type and value, and the kind of error with its message."""
+
+    names: tuple[str, ...]
+    kind: Any
+    value: Any
+    type: str
+    message: str
+
+    @property
+    def kind_is_text(self) -> bool:
+        return self.kind is str or str in get_args(self.kind)
+
+
+def _find_setting(problem: Any, kind: Any, tree: Any) -> _Problem:
+    """Find the setting that an error is about: of a list or of several types it is the whole."""
+    names: list[str] = []
+    for part in problem["loc"]:
+        sections = [one for one in (kind, *get_args(kind)) if dataclasses.is_dataclass(one)]
+        if not sections or not isinstance(part, str):
+            break
+        if not isinstance(tree, Mapping) or (part not in get_type_hints(sections[0]) and part not in tree):
+            break
+        names.append(part)
+        kind, tree = get_type_hints(sections[0]).get(part), tree.get(part)
+    return _Problem(tuple(names), kind, tree, problem["type"], problem["msg"])
+
+
+def _find_line(text: str, key: str) -> int | None:
+    """Find the line of a TOML file that sets `section.key`, or that begins the section `key`; None without any."""
+    section = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line)
+        setting = re.match(r"\s*([\w.\-\"' ]+?)\s*=", line)
+        if header:
+            section = header[1]
+        name = section if header else ".".join(filter(None, (section, setting[1]))) if setting else None
+        if name == key:
+            return number
+    return None
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
+
+
+def _suggest_settings(kind: type[Config], names: Sequence[str], section: Sequence[str]) -> str:
+    """Name the settings nearest to an unknown one, of its section or of any, or all of its section."""
+    for name in names[:-1]:
+        kind = _find_section(kind, name)
     settings = [part.name for part in dataclasses.fields(kind)]  # pyright: ignore[reportArgumentType]
-    close = difflib.get_close_matches(names[-1], settings, 3)
-    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(settings)}"
+    unknown = names[-1].lower()
+    close = difflib.get_close_matches(unknown, settings, 3)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    path = ".".join((*section, *names[:-1]))
+    elsewhere = [key for key in _list_keys() if key.rpartition(".")[2] == unknown and key.rpartition(".")[0] != path]
+    if elsewhere:
+        return f"did you mean {' or '.join(elsewhere)}?"
+    return f"there are {', '.join(settings)}"
+
+
+def _list_keys() -> list[str]:
+    """List `section.key` of every setting of a recipe with the default model."""
+    recipe = Recipe()
+    return [
+        f"{section.name}.{setting.name}"
+        for section in dataclasses.fields(recipe)
+        for setting in dataclasses.fields(getattr(recipe, section.name))
+    ]
+
+
+def _find_section(kind: Any, name: str) -> Any:
+    hint = get_type_hints(kind)[name]
+    return next(one for one in (hint, *get_args(hint)) if dataclasses.is_dataclass(one))
+
+
+def _read_recipe_text(path: Path) -> str:
+    """Read a recipe's file as text. Raises BadInput, with the recipes in it, for a folder."""
+    if path.is_dir():
+        files = sorted(file.name for file in path.glob("*.toml"))
+        there = f"it holds {', '.join(files)}" if files else "it holds none; `untrimmed init` writes one"
+        raise BadInput(f"{path}: is a folder, and a recipe is a file; {there}")
+    content = read_bytes(path)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadInput(f"{path}: is no text, so no recipe; give the recipe's file, such as dataset.toml") from None
+
+
+def _describe_other_file(path: Path, text: str, error: tomllib.TOMLDecodeError) -> str:
+    """Say what a file is that is not TOML: annotations, or a recipe with a slip."""
+    if text.lstrip()[:1] in ("{", "<") or path.suffix.lower() not in ("", ".toml", ".txt"):
+        return (
+            f"is not TOML, so no recipe ({error}); where it holds annotations, name it in a recipe as "
+            "data.annotations, or let `untrimmed init` write a recipe for it"
+        )
+    return f"is not TOML ({error}); fix it"
 
 
 def _drop_none(value: Any) -> Any:
