@@ -16,19 +16,27 @@ from untrimmed.annotations.formats.cvat import read_cvat, write_cvat
 from untrimmed.annotations.formats.elan import read_eaf, write_eaf
 from untrimmed.annotations.formats.epic import read_epic, write_epic
 from untrimmed.annotations.formats.folders import write_files
+from untrimmed.annotations.formats.frame_labels import read_frame_labels, read_frame_ranges
 from untrimmed.annotations.formats.labels import fit_cue, fit_labels, fit_line, fit_list, fit_xml, tidy_label
 from untrimmed.annotations.formats.labelstudio import read_labelstudio, write_labelstudio
+from untrimmed.annotations.formats.published import (
+    read_captions,
+    read_localisations,
+    read_moments,
+    read_sentences,
+)
 from untrimmed.annotations.formats.srt import read_srt, write_srt
 from untrimmed.annotations.formats.tables import read_duration_table, read_tabular, write_tabular
 from untrimmed.annotations.formats.textgrid import read_textgrid, write_textgrid
-from untrimmed.annotations.formats.thumos import read_thumos, write_thumos
+from untrimmed.annotations.formats.thumos import read_class_files, read_thumos, write_thumos
 from untrimmed.annotations.formats.via import read_via, write_via
 from untrimmed.annotations.formats.vtt import read_vtt, write_vtt
 from untrimmed.annotations.sniff import choose_written_format, sniff_format
 from untrimmed.annotations.units import CLOCK, check_unit, refuse_other_unit
 from untrimmed.io import BadInput, missing
 from untrimmed.timeline import Timeline, classes_of
-from untrimmed.video.containers import VIDEO_ENDINGS
+from untrimmed.video.folders import list_videos
+from untrimmed.video.names import NamedValues, describe_loose_matches, match_names, suggest_name
 from untrimmed.video.probe import probe_video
 
 SCORES, LENGTHS, SUBSETS, EMPTY, MARKS = "scores", "lengths", "subsets", "videos without actions", "ambiguous marks"
@@ -47,12 +55,12 @@ class Format:
 
     `fit` turns a label into one that the format can hold. `times` says how times are rounded, empty where they are
     not; where frames are optional, `by_rate` says how they are rounded if a rate is given. `unit` is that of the
-    times in every file of the format, empty where a file may be in any.
+    times in every file of the format, empty where a file may be in any. One without `write` is only read.
     """
 
     title: str
     read: Callable[[Path, Hints], Annotations]
-    write: Callable[[Path, Annotations, float | None], None]
+    write: Callable[[Path, Annotations, float | None], None] | None = None
     lacks: tuple[str, ...] = ()
     times: str = ""
     fit: Callable[[str], str] = tidy_label
@@ -128,7 +136,7 @@ def convert(
     """
     name = from_ or sniff_format(source)
     hints = Hints(check_rate(fps), label, open_durations(durations), check_unit(unit), tiers, columns)
-    annotations = read_as(name, Path(source), hints)
+    annotations = _read_checked(name, Path(source), hints)
     return Conversion(annotations, name, write_annotations(out, annotations, to, fps))
 
 
@@ -154,7 +162,7 @@ def read_annotations(
     seconds and no unit is given.
     """
     hints = Hints(check_rate(fps), label, open_durations(durations), check_unit(unit), tiers, columns)
-    return read_as(format or sniff_format(path), Path(path), hints)
+    return _read_checked(format or sniff_format(path), Path(path), hints)
 
 
 def read_as(format: str, path: Path, hints: Hints) -> Annotations:
@@ -164,6 +172,25 @@ def read_as(format: str, path: Path, hints: Hints) -> Annotations:
         refuse_other_unit(path, hints.unit, source.unit, source.title)
         hints = hints._replace(unit="s")  # the reader has turned its own unit into seconds, and they are not doubted
     return source.read(path, hints)
+
+
+def _read_checked(format: str, path: Path, hints: Hints) -> Annotations:
+    """Read annotations, and note whose lengths were found under another spelling.
+
+    Raises BadInput where lengths are given, and none is of a video in the annotations.
+    """
+    annotations = read_as(format, path, hints)
+    matches = match_names(annotations.timelines, hints.durations)
+    if hints.durations and not matches:
+        first, lengths = next(iter(annotations.timelines)), list(hints.durations)
+        near = suggest_name(first, lengths)
+        hint = f" (is it {near!r} there?)" if near else ""
+        raise BadInput(
+            f"{path}: annotates {format_videos(list(annotations.timelines))}, and the lengths are of "
+            f"{format_videos(lengths)}: no name is in both{hint}; rename one or the other"
+        )
+    loose = describe_loose_matches(matches)
+    return replace(annotations, notes=(*annotations.notes, loose)) if loose else annotations
 
 
 def write_annotations(
@@ -183,6 +210,9 @@ def write_annotations(
         annotations = Annotations(annotations)
     name = format or choose_written_format(path)
     target = find_format(name)
+    if target.write is None:
+        others = ", ".join(other for other, form in FORMATS.items() if form.write)
+        raise BadInput(f"{path}: {target.title} can be read but not written; there are {others}")
     notes = [*_list_losses(target, annotations, rate)]
     timelines, changed = fit_labels(annotations.timelines, target.fit)
     if changed:
@@ -198,16 +228,14 @@ def open_durations(path: str | Path | None) -> Mapping[str, float]:
     path = Path(path)
     if not path.exists():
         raise missing(path, "folder of videos or table of durations")
-    return VideoDurations(path) if path.is_dir() else read_duration_table(path)
+    return NamedValues(VideoDurations(path) if path.is_dir() else read_duration_table(path))
 
 
 class VideoDurations(Mapping[str, float]):
-    """Seconds of the videos in a folder, by their names without ending; a file is opened when its length is read."""
+    """Seconds of the videos in a folder and in the folders inside it; a file is opened when its length is read."""
 
     def __init__(self, folder: Path) -> None:
-        self._files = {file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() in VIDEO_ENDINGS}
-        if not self._files:
-            raise BadInput(f"{folder}: holds no video; files that end in {', '.join(VIDEO_ENDINGS)} were looked for")
+        self._files = list_videos(folder).files
 
     def __getitem__(self, video: str) -> float:
         return probe_video(self._files[video]).duration
@@ -314,5 +342,12 @@ FORMATS: dict[str, Format] = {
         "Charades' CSV", _read_with(read_charades, ".csv"), write_charades, (SCORES, SUBSETS, MARKS), fit=fit_list
     ),
     "audacity": _one_video("Audacity's labels", ".txt", read_audacity, write_audacity, CUES_LACK, fit=fit_line),
+    "frame-labels": Format("a label for every frame", read_frame_labels),
+    "frame-ranges": Format("ranges of frames", read_frame_ranges, unit="frames"),
+    "multithumos": Format("MultiTHUMOS' folder", read_class_files),
+    "ego4d": Format("Ego4D's moments", _read_with(read_moments, ".json"), unit="s"),
+    "perception-test": Format("Perception Test's JSON", _read_with(read_localisations, ".json"), unit="us"),
+    "captions": Format("ActivityNet Captions' JSON", _read_with(read_captions, ".json")),
+    "charades-sta": Format("Charades-STA's text", _read_with(read_sentences, ".txt")),
 }
 """Every format, by the name that `--from` and `--to` take."""

@@ -5,8 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from untrimmed.annotations.formats.csv_table import DELIMITERS
+from untrimmed.annotations.formats.frame_labels import ENDINGS as FRAME_ENDINGS
+from untrimmed.annotations.formats.frame_labels import holds_frame_labels, holds_frame_ranges
+from untrimmed.annotations.formats.published import (
+    holds_captions,
+    holds_localisations,
+    holds_moments,
+    holds_sentences,
+)
 from untrimmed.annotations.formats.text import parse_number, read_any_text
-from untrimmed.annotations.formats.thumos import SUBSETS
+from untrimmed.annotations.formats.thumos import SUBSETS, holds_class_files
 from untrimmed.io import BadInput, missing, read_json
 
 BY_ENDING = {
@@ -19,6 +27,9 @@ BY_ENDING = {
     ".tsv": "table",
 }
 """Endings that say everything."""
+
+PUBLISHED = {"ego4d": holds_moments, "captions": holds_captions, "perception-test": holds_localisations}
+"""Forms of JSON that one data set has."""
 
 BY_CONTENT = (".json", ".csv", ".txt")
 
@@ -34,6 +45,8 @@ def sniff_format(path: str | Path) -> str:
     if path.is_dir():
         return _sniff_folder(path)
     ending = _find_ending(path)
+    if ending in FRAME_ENDINGS and holds_frame_labels(path):
+        return "frame-labels"
     if ending in BY_ENDING:
         return BY_ENDING[ending]
     if ending == ".json":
@@ -65,6 +78,12 @@ def _sniff_folder(path: Path) -> str:
     files = [file for file in sorted(path.iterdir()) if file.is_file() and file.name[0] != "."]
     if any(file.suffix == ".txt" and file.stem.rpartition("_")[2] in SUBSETS for file in files):
         return "thumos"
+    if holds_frame_labels(path):
+        return "frame-labels"
+    if holds_frame_ranges(path):
+        return "frame-ranges"
+    if holds_class_files(path):
+        return "multithumos"
     formats = {sniff_format(file) for file in files if file.suffix.lower() in (*BY_ENDING, *BY_CONTENT)}
     if len(formats) == 1:
         return formats.pop()
@@ -76,6 +95,9 @@ def _sniff_json(content: Any) -> str:
     if isinstance(content, list):
         return "labelstudio"
     keys: Mapping[str, Any] = content if isinstance(content, dict) else {}
+    for name, holds in PUBLISHED.items():
+        if holds(keys):
+            return name
     if "results" in keys and "database" not in keys:
         return "activitynet-results"
     if "behaviors_conf" in keys:
@@ -88,6 +110,12 @@ def _sniff_text(path: Path) -> str:
     times = line.split("\t")[:2]
     if len(times) == 2 and all(parse_number(word) is not None for word in times):
         return "audacity"
+    if holds_sentences(path):
+        return "charades-sta"
+    if holds_frame_ranges(path):
+        return "frame-ranges"
+    if holds_class_files(path):
+        return "multithumos"
     if any(delimiter in line for delimiter in DELIMITERS):
         return "table"
     # An empty track of labels is an empty file.

@@ -29,7 +29,8 @@ def convert(
     """Turn annotations of one tool into another's, and say what was guessed, dropped and lost on the way.
 
     Formats: activitynet, activitynet-results, thumos, table (CSV, TSV), elan, boris, via, cvat, labelstudio,
-    textgrid, srt, vtt, epic, charades, audacity.
+    textgrid, srt, vtt, epic, charades, audacity. Only read: frame-labels (MS-TCN, Cholec80, DeepEthogram),
+    frame-ranges (Breakfast), multithumos, ego4d, perception-test, captions (ActivityNet's), charades-sta.
 
     Example: `untrimmed convert interviews.boris annotations.json --durations videos`
     """

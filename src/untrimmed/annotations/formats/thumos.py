@@ -9,14 +9,18 @@ from typing import NamedTuple
 
 from untrimmed.annotations.annotations import Annotations, Hints, Row, build_timelines, split_usable
 from untrimmed.annotations.formats.activitynet import PROPOSAL
+from untrimmed.annotations.formats.content import Content, build_annotations
 from untrimmed.annotations.formats.folders import build_file_path, fill_folder
 from untrimmed.annotations.formats.json_parts import to_number, to_positive
+from untrimmed.annotations.formats.text import read_any_text
 from untrimmed.annotations.units import read_in_seconds
 from untrimmed.io import BadInput, missing, read_text
 from untrimmed.timeline import Action
 
 SUBSETS = {"val": "validation", "test": "test"}
 AMBIGUOUS = "Ambiguous"
+SAMPLE = 100
+"""Lines of each file by which a folder is recognized."""
 
 CLASS_IDS = (7, 9, 12, 21, 22, 23, 24, 26, 31, 33, 36, 40, 45, 51, 68, 79, 85, 92, 93, 97)
 """The official numbers, out of UCF101's 101, of the 20 classes in alphabetical order, as in `detclasslist.txt`."""
@@ -58,6 +62,42 @@ def read_thumos(path: str | Path, hints: Hints = Hints(), classes: Collection[st
         ambiguous[video], unusable = split_usable(video, video_marks)
         dropped += unusable
     return Annotations(timelines, subsets, dropped, times.rows, ambiguous=ambiguous, notes=times.notes)
+
+
+def holds_class_files(path: Path) -> bool:
+    """Say whether a file, or every one of a folder, holds lines of video, start and end, as MultiTHUMOS' do."""
+    files = _list_class_files(path)
+    lines = [line.split() for file in files for line in read_any_text(file).split("\n")[:SAMPLE] if line.strip()]
+    return bool(lines) and all(len(words) == 3 and None not in map(to_number, words[1:]) for words in lines)
+
+
+def read_class_files(path: Path, hints: Hints) -> Annotations:
+    """Read `<class>.txt`, or a folder of such, with lines of video, start, end in seconds, as MultiTHUMOS has them.
+
+    Videos called `video_validation_...` and `video_test_...`, as THUMOS'14 has them, are in those subsets. Raises
+    BadInput for a broken line.
+    """
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for file in _list_class_files(path):
+        for number, line in enumerate(read_any_text(file).split("\n"), start=1):
+            if words := line.split():
+                rows[words[0]].append(_read_times(file, number, line, words, file.stem))
+    named = {video: video.split("_")[1] for video in rows if video.startswith(("video_validation_", "video_test_"))}
+    notes = ("labels are the names of the files", *(["subsets are in the names of the videos"] if named else []))
+    return build_annotations(path, Content(rows, {}, named, notes=notes), hints)
+
+
+def _list_class_files(path: Path) -> list[Path]:
+    """List a file itself, or those of a folder that may be of a class, or of its folder `annotations`."""
+    if not path.exists():
+        raise missing(path, "file or folder of annotations")
+    if path.is_file():
+        return [path]
+    folder = path / "annotations" if (path / "annotations").is_dir() else path
+    files = (file for file in sorted(folder.iterdir()) if file.suffix.lower() == ".txt" and file.is_file())
+    return [
+        file for file in files if not file.name.lower().startswith((".", "readme", "class", "detclass", "license"))
+    ]
 
 
 def write_thumos(path: Path, annotations: Annotations, fps: float | None) -> None:
@@ -108,10 +148,14 @@ def read_thumos_lines(path: str | Path) -> Iterator[ThumosLine]:
         for number, line in enumerate(read_text(file).splitlines(), start=1):
             if not (words := line.split()):
                 continue
-            start, end = map(to_number, words[1:]) if len(words) == 3 else (None, None)
-            if start is None or end is None:
-                raise BadInput(f"{file}: line {number} is {line!r}; a video, a start and an end were expected")
-            yield ThumosLine(file, number, words[0], Row(start, end, label), subset)
+            yield ThumosLine(file, number, words[0], _read_times(file, number, line, words, label), subset)
+
+
+def _read_times(file: Path, number: int, line: str, words: Sequence[str], label: str) -> Row:
+    start, end = map(to_number, words[1:]) if len(words) == 3 else (None, None)
+    if start is None or end is None:
+        raise BadInput(f"{file}: line {number} is {line!r}; a video, a start and an end were expected")
+    return Row(start, end, label)
 
 
 def read_thumos_results(path: str | Path, numberings: Sequence[Mapping[int, str]]) -> list[ThumosLine]:

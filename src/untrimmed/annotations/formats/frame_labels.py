@@ -1,0 +1,334 @@
+"""A label for every frame: lines of text, tables of frames and labels, tables of zeros and ones, a column a label."""
+
+import csv
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from untrimmed.annotations.annotations import Annotations, Hints, Row
+from untrimmed.annotations.formats.content import Content, read_files
+from untrimmed.annotations.formats.csv_table import read_table
+from untrimmed.annotations.formats.labels import tidy_label
+from untrimmed.annotations.formats.text import parse_number, parse_seconds, read_any_text
+from untrimmed.annotations.units import find_scale
+from untrimmed.io import BadInput, read_text
+
+ENDINGS = (".txt", ".csv", ".tsv", "")
+"""Of files of labels; MS-TCN's results have none."""
+
+FOLDERS = ("groundTruth", "groundtruth", "ground_truth")
+"""Where MS-TCN's releases keep the labels, beside a `mapping.txt` and `splits`."""
+
+NO_ACTION = ("", "-", "background", "bg", "nan", "no_action", "none", "null", "sil", "silence")
+"""Labels of frames in which nothing happens, in lower case."""
+
+RESULT = "### Frame level recognition: ###"
+"""The first line of MS-TCN's results; all labels stand in the second."""
+
+FRAMES = (
+    "",
+    "frame",
+    "frames",
+    "frame_id",
+    "frame_index",
+    "frame_no",
+    "frame_number",
+    "frameid",
+    "index",
+    "unnamed_0",
+)
+TIMES = ("time", "time_s", "time_sec", "timestamp", "seconds", "second", "sec")
+LABELS = (
+    "phase",
+    "label",
+    "class",
+    "action",
+    "activity",
+    "behavior",
+    "behaviour",
+    "gesture",
+    "state",
+    "step",
+    "stage",
+)
+BINARY = ("0", "1", "-1", "0.0", "1.0", "-1.0", "true", "false")
+"""What a cell of a table of zeros and ones holds, in lower case; -1 is a frame that nobody labelled."""
+
+SUFFIX = re.compile(r"[-_](phases?|labels?|tools?|framelabels|annotations?)$", re.IGNORECASE)
+"""What such tables have behind the video's name in theirs."""
+
+RANGE = re.compile(r"(\d+)(?:\s*-\s*|\s+)(\d+)\s+(\S.*)")
+"""A line of Breakfast's, `30-150 take_cup`, or of JIGSAWS', `30 150 G2`: the first and the last frame, from 1 on."""
+
+_SPLIT = re.compile(r"(train|val|valid|validation|test)\.?_?(split_?\d+)?\.(bundle|txt)", re.IGNORECASE)
+_SAMPLE = 200
+_LEEWAY, _REMAINDER = 0.1, 5.0
+
+
+class FrameTable(NamedTuple):
+    """The labels of frames: where each line lies, in frames or seconds, and what goes on there."""
+
+    positions: Sequence[float]
+    labels: Sequence[Sequence[str]]
+    in_seconds: bool = False
+    unlabelled: int = 0
+
+
+def holds_frame_labels(path: Path) -> bool:
+    """Say whether a file, or a folder by its first file, holds a label for every frame."""
+    if path.is_dir():
+        folder = _find_folder(path)
+        files = (file for file in sorted(folder.iterdir()) if file.is_file() and not _is_beside(file))
+        first = next((file for file in files if file.suffix.lower() in ENDINGS), None)
+        return first is not None and holds_frame_labels(first)
+    lines = [line for line in islice(read_any_text(path).split("\n"), _SAMPLE) if line.strip()]
+    return bool(lines) and (lines[0] == RESULT or _holds_lines(lines) or _find_kind(lines) != "")
+
+
+def holds_frame_ranges(path: Path) -> bool:
+    """Say whether every line of a file, or of a folder's first, is a range of frames and its label."""
+    if path.is_dir():
+        files = (file for file in sorted(path.iterdir()) if file.is_file() and not _is_beside(file))
+        first = next((file for file in files if file.suffix.lower() == ".txt"), None)
+        return first is not None and holds_frame_ranges(first)
+    lines = [line.strip() for line in islice(read_any_text(path).split("\n"), _SAMPLE) if line.strip()]
+    return bool(lines) and "\t" not in lines[0] and all(map(RANGE.fullmatch, lines))
+
+
+def read_frame_labels(path: Path, hints: Hints) -> Annotations:
+    """Read a label for every frame, of one video a file: runs of one label become actions.
+
+    `path` is a file, a folder of such, or a folder with `groundTruth` in it, as for MS-TCN: then `mapping.txt` names
+    the labels that are numbers, and `splits` the subsets. Frames whose label is in `NO_ACTION` are no action, and
+    this is noted. Raises BadInput without `hints.fps`, frames a second, unless a column has times.
+    """
+    folder = _find_folder(path) if path.is_dir() else path.parent
+    names = _read_mapping(folder)
+    annotations = read_files(partial(_read_file, names), ENDINGS, folder if path.is_dir() else path, hints)
+    subsets, notes = _read_splits(folder, annotations.timelines)
+    return replace(annotations, subsets=subsets, notes=(*annotations.notes, *notes))
+
+
+def read_frame_ranges(path: Path, hints: Hints) -> Annotations:
+    """Read ranges of frames with their label, `30-150 take_cup`, of one video a file.
+
+    Frames count from 1, and the last belongs to the range. Raises BadInput as `read_frame_labels` does.
+    """
+    return read_files(_read_ranges, (".txt",), path, hints)
+
+
+def _read_ranges(path: Path, hints: Hints) -> Content:
+    if _is_beside(path):
+        return Content({}, unit="s")
+    scale = _find_rate(path, hints)
+    rows: list[Row] = []
+    for number, line in enumerate(read_any_text(path).split("\n"), start=1):
+        match = RANGE.fullmatch(line.strip())
+        if match:
+            rows.append(Row((int(match[1]) - 1) / scale, int(match[2]) / scale, tidy_label(match[3])))
+        elif line.strip():
+            raise BadInput(f"{path}: line {number} is {line[:40]!r}; a range of frames and a label were expected")
+    actions = [row for row in rows if row.label.lower() not in NO_ACTION]
+    length = max((row.end for row in rows), default=0.0)
+    notes = (f"ranges of frames at {scale:g} a second, the first frame being 1", *_describe_silence(rows))
+    return Content({path.stem: actions}, {path.stem: length}, notes=notes, unit="frames")
+
+
+def _read_file(names: Mapping[str, str], path: Path, hints: Hints) -> Content:
+    """Read the labels of one video; a file that only stands beside such gives none."""
+    if _is_beside(path):
+        return Content({}, unit="s")
+    lines = [line for line in read_any_text(path).split("\n") if line.strip()]
+    kind = _find_kind(lines)
+    if lines and lines[0] == RESULT:
+        table = _as_table([word for line in lines[1:] for word in line.split()], names)
+    elif kind:
+        table = _read_table(path, kind, names, hints)
+    elif _holds_lines(lines):
+        table = _as_table(lines, names)
+    else:
+        raise BadInput(f"{path}: has no label for every frame, on a line each or in a column; fix or remove it")
+    video = path.stem if path.suffix.lower() in ENDINGS else path.name
+    shorter = SUFFIX.sub("", video) if kind else video
+    unit = hints.unit or ("s" if table.in_seconds else "frames")
+    scale = _find_rate(path, hints) if unit == "frames" else find_scale(path, unit, hints.fps)
+    rows, length = _join_frames(table, scale)
+    _refuse_other_length(path, length, hints.durations.get(shorter), hints.fps)
+    notes = [f"a label for every frame, {scale:g} frames a second" if unit == "frames" else "labels at their times"]
+    if shorter != video:
+        notes.append(f"videos are called as the files without '{video[len(shorter) :]}'")
+    if table.unlabelled:
+        notes.append(f"{table.unlabelled} frames of {shorter} hold -1, not labelled: they count as without action")
+    actions = [row for row in rows if row.label.lower() not in NO_ACTION]
+    return Content({shorter: actions}, {shorter: length}, notes=(*notes, *_describe_silence(rows)), unit=unit)
+
+
+def _read_table(path: Path, kind: str, names: Mapping[str, str], hints: Hints) -> FrameTable:
+    table = read_table(path)
+    plain = [_simplify(name) for name in table.columns]
+    place = _find_position(plain)
+    positions, in_seconds = list(map(float, range(len(table.lines)))), False
+    if place is not None:
+        in_seconds = plain[place] in TIMES
+        positions = [_read_position(path, line.number, line.cells[place]) for line in table.lines]
+    if kind == "labels":
+        column = _find_label(path, table.columns, plain, hints.label)
+        cells = [tidy_label(line.cells[column]) if line.cells[column].strip() else "" for line in table.lines]
+        return FrameTable(positions, [[name] for name in _translate(cells, names)], in_seconds)
+    columns = [(index, name) for index, name in enumerate(table.columns) if index != place]
+    labels, unlabelled = [], 0
+    for line in table.lines:
+        cells = [line.cells[index].strip().lower() for index, _ in columns]
+        if strange := next((cell for cell in cells if cell not in BINARY), None):
+            raise BadInput(f"{path}: line {line.number} has {strange!r} where 0 or 1 was expected; fix it")
+        unlabelled += any(cell.startswith("-") for cell in cells)
+        labels.append(
+            [tidy_label(name) for (_, name), cell in zip(columns, cells, strict=True) if cell in ("1", "1.0", "true")]
+        )
+    return FrameTable(positions, labels, in_seconds, unlabelled)
+
+
+def _join_frames(table: FrameTable, scale: float) -> tuple[list[Row], float]:
+    """Join frames that follow each other under one label into rows in seconds; also the length of the video."""
+    positions = table.positions
+    step = Counter(round(b - a, 9) for a, b in pairwise(positions)).most_common(1)[0][0] if len(positions) > 1 else 1
+    begun: dict[str, float] = {}
+    rows: list[Row] = []
+    end = 0.0
+    for position, labels in zip(positions, table.labels, strict=True):
+        follows = position - end <= step / 2
+        for label in [label for label in begun if label not in labels or not follows]:
+            rows.append(Row(begun.pop(label) / scale, end / scale, label))
+        for label in labels:
+            begun.setdefault(label, position)
+        end = position + step
+    rows += (Row(start / scale, end / scale, label) for label, start in begun.items())
+    return sorted(rows), end / scale
+
+
+def _refuse_other_length(path: Path, length: float, duration: float | None, fps: float | None) -> None:
+    """Raise BadInput where the frames at `fps` a second are far from filling the video of `duration` seconds."""
+    if duration and fps and abs(length - duration) > _LEEWAY * duration + _REMAINDER:
+        raise BadInput(
+            f"{path}: at {fps:g} frames a second the labels end at {length:.1f} s, the video at {duration:.1f} s; "
+            f"{fps * length / duration:.3g} would fit (fps=..., --fps)"
+        )
+
+
+def _describe_silence(rows: Iterable[Row]) -> tuple[str, ...]:
+    labels = sorted({row.label for row in rows if row.label.lower() in NO_ACTION})
+    return tuple(f"frames of {label!r} count as without action" for label in labels)
+
+
+def _find_rate(path: Path, hints: Hints) -> float:
+    if not hints.fps:
+        raise BadInput(f"{path}: holds labels of frames; give how many frames there are a second (fps=25, --fps 25)")
+    return hints.fps
+
+
+def _as_table(lines: Iterable[str], names: Mapping[str, str]) -> FrameTable:
+    labels = _translate([tidy_label(line) for line in lines], names)
+    return FrameTable(list(map(float, range(len(labels)))), [[label] for label in labels])
+
+
+def _translate(labels: Sequence[str], names: Mapping[str, str]) -> list[str]:
+    """Name the labels that are numbers, where all of them have a name."""
+    return [names[label] for label in labels] if all(label in names for label in labels) else list(labels)
+
+
+def _holds_lines(lines: Sequence[str]) -> bool:
+    """Whether lines are labels of frames: without columns, and the next line is mostly the same."""
+    if any("\t" in line or ";" in line or line.count(",") > 1 for line in lines):
+        return False
+    follows = sum(a == b for a, b in pairwise(lines))
+    return len(lines) > 1 and 2 * follows >= len(lines) - 1
+
+
+def _find_kind(lines: Sequence[str]) -> str:
+    """Return what a table holds, `labels` or `ones`; empty where it is another, or none."""
+    if len(lines) < 4:
+        return ""
+    delimiter = max(",;\t", key=lines[0].count)
+    rows = [[cell.strip() for cell in row] for row in csv.reader(lines[:_SAMPLE], delimiter=delimiter)]
+    plain, cells = [_simplify(name) for name in rows[0]], [row for row in rows[1:] if len(row) == len(rows[0])]
+    if len(plain) < 2 or len(cells) < 3 or all(parse_number(name) is not None for name in rows[0]):
+        return ""
+    place = _find_position(plain)
+    others = [index for index in range(len(plain)) if index != place]
+    binary = all(row[index].lower() in BINARY for row in cells for index in others)
+    if binary and not any(re.search("start|begin|end|stop|score|video", name) for name in plain):
+        return "ones"
+    if place is None or len(plain) > 3 or not any(plain[index] in LABELS for index in others):
+        return ""
+    positions = [parse_seconds(row[place]) for row in cells]
+    steps = Counter(round(b - a, 6) for a, b in pairwise(positions) if a is not None and b is not None)
+    return "labels" if steps and steps.most_common(1)[0][1] * 2 > len(positions) else ""
+
+
+def _find_position(plain: Sequence[str]) -> int | None:
+    return next((index for index, name in enumerate(plain) if name in FRAMES or name in TIMES), None)
+
+
+def _find_label(path: Path, columns: Sequence[str], plain: Sequence[str], label: str | None) -> int:
+    if label is None:
+        return next(index for index, name in enumerate(plain) if name in LABELS)
+    if label not in columns:
+        raise BadInput(f"{path}: has no column {label!r} for the label, of {', '.join(columns)}; name one of them")
+    return columns.index(label)
+
+
+def _read_position(path: Path, number: int, cell: str) -> float:
+    position = parse_seconds(cell)
+    if position is None:
+        raise BadInput(f"{path}: line {number} has {cell[:40]!r} where a frame or a time was expected; fix it")
+    return position
+
+
+def _simplify(name: str) -> str:
+    return "_".join(re.findall(r"[^\W_]+", name.lower()))
+
+
+def _find_folder(path: Path) -> Path:
+    return next((path / name for name in FOLDERS if (path / name).is_dir()), path)
+
+
+def _is_beside(file: Path) -> bool:
+    """Whether a file only stands beside those of labels: hidden, a mapping, a list of videos, words to the reader."""
+    name = file.name.lower()
+    return name.startswith((".", "mapping", "readme", "actions.", "classes.", "license")) or bool(
+        _SPLIT.fullmatch(name)
+    )
+
+
+def _read_mapping(folder: Path) -> dict[str, str]:
+    """Read the names of labels that are numbers, lines like `0 SIL` in a folder's or its parent's `mapping.txt`."""
+    file = next((file for file in (folder / "mapping.txt", folder.parent / "mapping.txt") if file.is_file()), None)
+    pairs = (line.split(maxsplit=1) for line in (read_text(file).splitlines() if file else ()))
+    return {pair[0]: tidy_label(pair[1]) for pair in pairs if len(pair) == 2 and pair[0].isdigit()}
+
+
+def _read_splits(folder: Path, videos: Iterable[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Read the subset of each video from the lists in `splits`; of several splits, the one that tests on it."""
+    places = (folder / "splits", folder.parent / "splits")
+    place = next((place for place in places if place.is_dir()), None)
+    lists: dict[str, dict[str, list[str]]] = defaultdict(dict)
+    for file in sorted(place.iterdir()) if place else ():
+        if match := _SPLIT.fullmatch(file.name):
+            names = [Path(line.strip()).name for line in read_text(file).splitlines() if line.strip()]
+            lists[(match[2] or "").lower()][match[1].lower()] = [name.removesuffix(".txt") for name in names]
+    tests = {split: subsets["test"] for split, subsets in lists.items() if "test" in subsets}
+    if len(tests) > 1:
+        subsets = {name: split for split, names in tests.items() for name in names}
+        note = f"each video is in the split of {place} that tests on it: {', '.join(tests)}"
+        if sum(map(len, tests.values())) > len(subsets):
+            note += "; some are tested on in several, and count in the last"
+    else:
+        subsets = {name: subset for part in lists.values() for subset, names in part.items() for name in names}
+        note = f"subsets are those of {place}"
+    subsets = {video: subsets[video] for video in videos if video in subsets}
+    return subsets, ((note,) if subsets else ())
