@@ -139,11 +139,10 @@ def test_two_observations_of_one_video_are_refused(tmp_path: Path) -> None:
         read_annotations(saved(tmp_path / "dogs.boris", project))
 
 
-def test_aggregated_events_of_boris_are_a_table(tmp_path: Path) -> None:
+def test_aggregated_events_of_boris_are_read(tmp_path: Path) -> None:
     annotations = read_annotations(saved(tmp_path / "aggregated.csv", AGGREGATED))
     assert annotations.timelines == {"6008": Timeline(1381.01, (Action(689.0, 989.023, "eat"),))}
-    assert [(row.label, row.reason) for row in annotations.dropped] == [("bark", "has no length")]
-    assert "start 'Start (s)' in seconds, end 'Stop (s)' in seconds" in annotations.notes[0]
+    assert [(row.label, row.reason) for row in annotations.dropped] == [("bark", "is a point event")]
 
 
 def test_tabular_events_of_boris_are_paired(tmp_path: Path) -> None:
@@ -304,9 +303,9 @@ def test_charades_actions_and_lengths_are_read(tmp_path: Path) -> None:
         ("a.xml", CVAT, "cvat"),
         ("a.csv", EPIC, "epic"),
         ("a.csv", CHARADES, "charades"),
-        ("a.csv", AGGREGATED, "table"),
-        ("a.tsv", TABULAR, "table"),
-        ("a.txt", TABULAR, "table"),
+        ("a.csv", AGGREGATED, "boris-table"),
+        ("a.tsv", TABULAR, "boris-table"),
+        ("a.txt", TABULAR, "boris-table"),
         ("a.txt", "1.0\t2.0\tjump\n", "audacity"),
         ("a.srt", "", "srt"),
         ("a.VTT", VTT, "vtt"),

@@ -9,29 +9,36 @@ from typing import Any
 from untrimmed.annotations.annotations import Annotations, Hints
 from untrimmed.annotations.formats import activitynet
 from untrimmed.annotations.formats.audacity import read_audacity, write_audacity
+from untrimmed.annotations.formats.bento import read_bento
 from untrimmed.annotations.formats.boris import read_boris, write_boris
+from untrimmed.annotations.formats.boris_tables import read_boris_table
 from untrimmed.annotations.formats.charades import read_charades, write_charades
 from untrimmed.annotations.formats.content import Content, format_videos, read_files
 from untrimmed.annotations.formats.cvat import read_cvat, write_cvat
 from untrimmed.annotations.formats.elan import read_eaf, write_eaf
+from untrimmed.annotations.formats.elan_tab import read_elan_export
 from untrimmed.annotations.formats.epic import read_epic, write_epic
 from untrimmed.annotations.formats.folders import write_files
 from untrimmed.annotations.formats.frame_labels import read_frame_labels, read_frame_ranges
 from untrimmed.annotations.formats.labels import fit_cue, fit_labels, fit_line, fit_list, fit_xml, tidy_label
 from untrimmed.annotations.formats.labelstudio import read_labelstudio, write_labelstudio
+from untrimmed.annotations.formats.noldus import read_observer
 from untrimmed.annotations.formats.published import (
     read_captions,
     read_localisations,
     read_moments,
     read_sentences,
 )
+from untrimmed.annotations.formats.solomon import read_solomon
+from untrimmed.annotations.formats.sportscode import read_sportscode
 from untrimmed.annotations.formats.srt import read_srt, write_srt
 from untrimmed.annotations.formats.tables import read_duration_table, read_tabular, write_tabular
 from untrimmed.annotations.formats.textgrid import read_textgrid, write_textgrid
 from untrimmed.annotations.formats.thumos import read_class_files, read_thumos, write_thumos
 from untrimmed.annotations.formats.via import read_via, write_via
+from untrimmed.annotations.formats.via_csv import read_via_csv
 from untrimmed.annotations.formats.vtt import read_vtt, write_vtt
-from untrimmed.annotations.sniff import choose_written_format, sniff_format
+from untrimmed.annotations.sniff import TABLES, choose_written_format, sniff_format
 from untrimmed.annotations.units import CLOCK, check_unit, refuse_other_unit
 from untrimmed.io import BadInput, missing
 from untrimmed.timeline import Timeline, classes_of
@@ -349,5 +356,12 @@ FORMATS: dict[str, Format] = {
     "perception-test": Format("Perception Test's JSON", _read_with(read_localisations, ".json"), unit="us"),
     "captions": Format("ActivityNet Captions' JSON", _read_with(read_captions, ".json")),
     "charades-sta": Format("Charades-STA's text", _read_with(read_sentences, ".txt")),
+    "boris-table": Format("BORIS' table of events", _read_with(read_boris_table, *TABLES), unit="s"),
+    "elan-tab": Format("ELAN's tab-delimited export", _read_with(read_elan_export, *TABLES), unit="s"),
+    "via-csv": Format("VIA's CSV", _read_with(read_via_csv, ".csv", ".tsv"), unit="s"),
+    "observer": Format("The Observer's event log", _read_with(read_observer, *TABLES), unit="s"),
+    "solomon": Format("Solomon Coder's sheet", _read_with(read_solomon, *TABLES), unit="s"),
+    "bento": Format("BENTO's annotations", _read_with(read_bento, ".annot", ".txt")),
+    "sportscode": Format("Sportscode's XML", _read_with(read_sportscode, ".xml"), unit="s"),
 }
 """Every format, by the name that `--from` and `--to` take."""

@@ -1,21 +1,29 @@
 """Which format a file or folder is in, sniffed from its ending and, where that says too little, its content."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from untrimmed.annotations.formats.bento import holds_bento_bouts
+from untrimmed.annotations.formats.boris_tables import holds_boris_events
 from untrimmed.annotations.formats.csv_table import DELIMITERS
+from untrimmed.annotations.formats.elan_tab import holds_elan_export
 from untrimmed.annotations.formats.frame_labels import ENDINGS as FRAME_ENDINGS
 from untrimmed.annotations.formats.frame_labels import holds_frame_labels, holds_frame_ranges
+from untrimmed.annotations.formats.noldus import holds_observer_events
 from untrimmed.annotations.formats.published import (
     holds_captions,
     holds_localisations,
     holds_moments,
     holds_sentences,
 )
+from untrimmed.annotations.formats.solomon import holds_solomon_columns
 from untrimmed.annotations.formats.text import parse_number, read_any_text
 from untrimmed.annotations.formats.thumos import SUBSETS, holds_class_files
-from untrimmed.io import BadInput, missing, read_json
+from untrimmed.annotations.formats.unread import refuse_unread_json, refuse_unread_text
+from untrimmed.annotations.formats.via_csv import holds_via_segments
+from untrimmed.io import BadInput, missing, read_bytes, read_json
 
 BY_ENDING = {
     ".eaf": "elan",
@@ -24,16 +32,34 @@ BY_ENDING = {
     ".textgrid": "textgrid",
     ".srt": "srt",
     ".vtt": "vtt",
-    ".tsv": "table",
 }
 """Endings that say everything."""
 
 PUBLISHED = {"ego4d": holds_moments, "captions": holds_captions, "perception-test": holds_localisations}
 """Forms of JSON that one data set has."""
 
-BY_CONTENT = (".json", ".csv", ".txt")
+BY_CONTENT = (".json", ".csv", ".txt", ".tsv", ".annot")
 
-BY_WRITTEN_ENDING = {**BY_ENDING, ".json": "activitynet", ".csv": "table", ".txt": "audacity"}
+TOOLS = {
+    "bento": holds_bento_bouts,
+    "via-csv": holds_via_segments,
+    "boris-table": holds_boris_events,
+    "observer": holds_observer_events,
+    "elan-tab": holds_elan_export,
+    "solomon": holds_solomon_columns,
+}
+"""Text that one tool writes, by how it begins."""
+
+XML_ROOTS = {b"file": "sportscode", b"ANNOTATION_DOCUMENT": "elan"}
+"""What XML begins with that is not of CVAT."""
+
+TABLES = (".csv", ".tsv", ".txt")
+"""What files of delimited text end with."""
+
+BEGINNING = 20000
+"""Characters of a text by which its tool is told."""
+
+BY_WRITTEN_ENDING = {**BY_ENDING, ".tsv": "table", ".json": "activitynet", ".csv": "table", ".txt": "audacity"}
 """What is written where nobody names another format."""
 
 
@@ -45,12 +71,20 @@ def sniff_format(path: str | Path) -> str:
     if path.is_dir():
         return _sniff_folder(path)
     ending = _find_ending(path)
+    if ending in (*FRAME_ENDINGS, *TABLES, ".annot") and (tool := _sniff_tool(path)):
+        return tool
     if ending in FRAME_ENDINGS and holds_frame_labels(path):
         return "frame-labels"
+    if ending == ".xml":
+        return _sniff_xml(path)
     if ending in BY_ENDING:
         return BY_ENDING[ending]
+    if ending == ".tsv":
+        return "table"
     if ending == ".json":
-        return _sniff_json(read_json(path))
+        content = read_json(path)
+        refuse_unread_json(path, content)
+        return _sniff_json(content)
     if ending == ".csv":
         columns = {cell.strip(' "') for cell in _read_first_line(path).split(",")}
         if {"start_timestamp", "verb", "noun"} <= columns:
@@ -60,6 +94,21 @@ def sniff_format(path: str | Path) -> str:
         return _sniff_text(path)
     endings = ", ".join((*BY_ENDING, *BY_CONTENT))
     raise BadInput(f"{path}: ends in none of {endings}; say which format it is in with --from")
+
+
+def _sniff_tool(path: Path) -> str | None:
+    """Return the tool that a text is surely of; None where it is of no tool or no text."""
+    whole = read_any_text(path)
+    text = whole[:BEGINNING].rpartition("\n")[0] if len(whole) > BEGINNING else whole
+    refuse_unread_text(path, text)
+    return next((name for name, holds in TOOLS.items() if holds(text)), None)
+
+
+def _sniff_xml(path: Path) -> str:
+    """Return the format of XML by its first element; that of CVAT where nothing is known of that."""
+    # In UTF-16 there is a zero in each letter.
+    match = re.search(rb"<([A-Za-z_]\w*)", read_bytes(path)[:BEGINNING].replace(b"\0", b""))
+    return XML_ROOTS.get(match[1] if match else b"", "cvat")
 
 
 def choose_written_format(path: str | Path) -> str:

@@ -1,21 +1,27 @@
 """BORIS projects (`.boris`): observations of videos, whose state events come in pairs of a start and a stop."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Row
-from untrimmed.annotations.formats.content import Content, media_name
-from untrimmed.annotations.formats.events import EITHER, POINT, Event, pair_events
-from untrimmed.annotations.formats.json_parts import as_list, as_number, as_object, as_text, to_positive
-from untrimmed.annotations.formats.labels import assign_lanes, tidy_label
+from untrimmed.annotations.formats.coded import Coded, clean_name, list_unused, parse_parts
+from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.events import EITHER, POINT, pair_events
+from untrimmed.annotations.formats.json_parts import as_list, as_number, as_object, as_text, to_number, to_positive
+from untrimmed.annotations.formats.labels import assign_lanes
+from untrimmed.annotations.formats.tiers import choose_tiers, list_tier_notes
 from untrimmed.io import BadInput, read_json, write_json
 from untrimmed.timeline import Timeline, classes_of
+from untrimmed.video.names import media_name
 
 FIRST = "1"
 """The player whose files are the videos; further ones show the same from elsewhere."""
+
+IMAGES = "IMAGES"
+"""The type of an observation of pictures."""
 
 
 class MediaPart(NamedTuple):
@@ -29,8 +35,9 @@ class MediaPart(NamedTuple):
 class Observation(NamedTuple):
     """One observation: its files, put end to end, and its events on their common clock."""
 
+    name: str
     parts: tuple[MediaPart, ...]
-    events: tuple[Event, ...]
+    events: tuple[Coded, ...]
 
     def find_part(self, time: float) -> MediaPart:
         """Return the file that plays at that time in seconds; the first file for an earlier time."""
@@ -40,24 +47,57 @@ class Observation(NamedTuple):
 def read_boris(path: Path, hints: Hints) -> Content:
     """Read the state events of all observations, paired by subject, behaviour and modifiers; points are dropped.
 
-    A video is called as the file in the first player, and an observation without one (live) as itself. Raises
-    BadInput where the structure is broken, and where two observations are of one video.
+    A video is called as the file in the first player, and an observation without one (live) as itself; one of
+    pictures is left out. `hints.tiers` names the observations to read, `hints.label` what labels are made of, as in
+    `behavior+subject`. Raises BadInput where the structure is broken, and for two observations of one video.
     """
     project = as_object(f"{path}: the project", read_json(path))
     points = _find_points(path, project)
+    listed = as_object(f"{path}: 'observations'", project.get("observations"))
+    items = {name: as_object(f"{path}: observation {name!r}", item) for name, item in listed.items()}
+    pictures = [name for name, item in items.items() if item.get("type") == IMAGES]
+    items = {name: item for name, item in items.items() if name not in pictures}
+    if pictures and not items:
+        raise BadInput(
+            f"{path}: has observations of pictures alone ({pictures[0]!r}), which have no times of a video"
+        )
+    counts = {name: len(item.get("events") or ()) for name, item in items.items()}
+    read = choose_tiers(path, "observation", counts, hints.tiers)
+    notes = list_tier_notes("observation", counts, read, hints.tiers) if hints.tiers else []
+    if pictures:
+        notes.append(f"{len(pictures)} observations of pictures, without times, are left out: {', '.join(pictures)}")
+    observations = []
+    for name in read:
+        place = f"{path}: observation {name!r}"
+        observations.append(_read_observation(place, name, items[name], points))
+        notes += _list_observation_notes(name, items[name])
+    content = pair_observations(path, observations, hints)
+    return replace(content, notes=(*notes, *content.notes))
+
+
+def pair_observations(path: Path, observations: Sequence[Observation], hints: Hints) -> Content:
+    """Pair the events of observations into rows of their videos, each on the clock of its file.
+
+    Raises BadInput where two observations are of one video: nobody merges two raters by accident.
+    """
+    label_parts = parse_parts(path, hints.label)
     rows: dict[str, list[Row]] = {}
     durations: dict[str, float] = {}
     dropped: list[Dropped] = []
     owner: dict[str, str] = {}
-    for name, item in as_object(f"{path}: 'observations'", project.get("observations")).items():
-        place = f"{path}: observation {name!r}"
-        observation = _read_observation(place, name, as_object(place, item), points)
-        pairs, unpaired = pair_events(name, observation.events)
-        dropped += [replace(row, video=observation.find_part(row.start).video) for row in unpaired]
+    for observation in observations:
         for part in observation.parts:
             if first := owner.get(part.video):
-                raise BadInput(f"{place} is of video {part.video!r}, and so is {first!r}; leave one of them out")
-            owner[part.video] = name
+                raise BadInput(
+                    f"{path}: observation {observation.name!r} is of video {part.video!r}, and so is {first!r}; "
+                    f"leave one of them out: name those to read (tiers=[{first!r}], --tier)"
+                )
+        pairs, unpaired = pair_events(observation.name, (event.to_event(label_parts) for event in observation.events))
+        for row in unpaired:
+            part = observation.find_part(row.start)
+            dropped.append(replace(row, video=part.video, start=row.start - part.begin, end=row.end - part.begin))
+        for part in observation.parts:
+            owner[part.video] = observation.name
             rows[part.video] = [
                 row._replace(start=row.start - part.begin, end=row.end - part.begin)
                 for row in pairs
@@ -65,7 +105,11 @@ def read_boris(path: Path, hints: Hints) -> Content:
             ]
             if part.length:
                 durations[part.video] = part.length
-    return Content(rows, durations, dropped=tuple(dropped))
+    coded = [event for observation in observations for event in observation.events]
+    notes = [f"observation {name!r} is of video {video!r}" for video, name in owner.items() if name != video]
+    if len(notes) > 1:
+        notes = [f"{len(notes)} videos are called as the files of the observations: {notes[0]}, ..."]
+    return Content(rows, durations, dropped=tuple(dropped), notes=(*notes, *list_unused(coded, label_parts)))
 
 
 def write_boris(path: Path, annotations: Annotations, fps: float | None) -> None:
@@ -117,21 +161,51 @@ def _read_observation(place: str, name: str, item: Mapping[str, Any], points: se
     listed = as_list(f"{place}: 'events'", item.get("events"))
     events = tuple(_read_event(f"{place}: event {n}", event, offset, points) for n, event in enumerate(listed))
     seconds = [to_positive(lengths.get(file)) for file in files]
+    parts = lay_parts(place, [media_name(file) for file in files], seconds)
+    return Observation(name, parts or (MediaPart(name, 0.0, None),), events)
+
+
+def lay_parts(place: str, videos: Sequence[str], seconds: Sequence[float | None]) -> tuple[MediaPart, ...]:
+    """Lay the files of an observation end to end. Raises BadInput where one that others follow has no length."""
     if not all(seconds[:-1]):
         raise BadInput(f"{place} has several files of which one has no length; open it in BORIS, and save it")
     begins = accumulate((length or 0.0 for length in seconds[:-1]), initial=0.0)
-    files_in_time = zip(files, begins, seconds, strict=False)
-    parts = tuple(MediaPart(media_name(file), begin, length) for file, begin, length in files_in_time)
-    return Observation(parts or (MediaPart(name, 0.0, None),), events)
+    return tuple(MediaPart(*part) for part in zip(videos, begins, seconds, strict=False))
 
 
-def _read_event(place: str, event: Any, offset: float, points: set[str]) -> Event:
+def _read_event(place: str, event: Any, offset: float, points: set[str]) -> Coded:
     cells = as_list(place, event)
     if len(cells) < 3:
         raise BadInput(f"{place} has {len(cells)} cells; a time, a subject and a behaviour were expected")
     code = as_text(f"{place}: its behaviour", cells[2])
     time = as_number(f"{place}: its time", cells[0]) - offset
-    return Event(time, tidy_label(code), POINT if code in points else EITHER, (str(cells[1]), str(cells[3:4])))
+    subject, modifiers, comment = ([*map(_to_text, cells), "", ""][column] for column in (1, 3, 4))
+    return Coded(time, code, POINT if code in points else EITHER, clean_name(subject), clean_name(modifiers), comment)
+
+
+def _to_text(cell: Any) -> str:
+    return "" if cell is None else str(cell).encode("utf-8", "replace").decode()
+
+
+def _list_observation_notes(name: str, item: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a reader of one observation should know: shifted times, other players, a part that was watched."""
+    if offset := to_number(item.get("time offset")):
+        yield f"observation {name!r}: times are those of BORIS less its time offset of {offset:g} s"
+    players = item["file"] if isinstance(item.get("file"), dict) else {}
+    if further := [player for player, files in players.items() if player != FIRST and files]:
+        yield f"observation {name!r}: files of {len(further)} further players show the same time, and are not read"
+    info = item["media_info"] if isinstance(item.get("media_info"), dict) else {}
+    offsets = info["offset"] if isinstance(info.get("offset"), dict) else {}
+    if shift := to_number(offsets.get(FIRST)):
+        yield (
+            f"observation {name!r}: the offset of {shift:g} s of player 1 is not applied, as BORIS logs the times of "
+            "that player itself"
+        )
+    interval = item.get("observation time interval")
+    ends = [to_number(end) or 0.0 for end in interval] if isinstance(interval, list) else []
+    if any(ends):
+        until = f"{ends[1]:g} s" if len(ends) > 1 and ends[1] else "its end"
+        yield f"observation {name!r} was watched from {ends[0]:g} s to {until} alone; nothing is known of the rest"
 
 
 def _write_events(timeline: Timeline) -> list[list[Any]]:

@@ -8,7 +8,7 @@ from xml.sax.saxutils import quoteattr
 
 from untrimmed.annotations.annotations import Hints, Row
 from untrimmed.annotations.formats.content import Content
-from untrimmed.annotations.formats.json_parts import to_positive
+from untrimmed.annotations.formats.json_parts import to_number, to_positive
 from untrimmed.annotations.formats.labels import round_to_ticks, tidy_label
 from untrimmed.annotations.formats.text import escape_text, read_xml
 from untrimmed.io import BadInput, write_text
@@ -22,27 +22,81 @@ RATES = ("fps", "frame_rate", "framerate", "frameRate")
 def read_cvat(path: Path, hints: Hints) -> Content:
     """Read a segment for each run of frames in which a track is seen, from its first frame to the end of its last.
 
-    The video is called as the task's source, else as the task, else as the file; its length is that of the task.
-    Raises BadInput where nobody states frames a second, for a project of several tasks, and for images.
+    Of an export for images, frames that follow each other with one tag are a segment. The video is called as the
+    task's source, else as the task, else as the file; its length is that of the task. Raises BadInput where nobody
+    states frames a second, for a project of several tasks, and for images without tags.
     """
     root = read_xml(path, "annotations", "CVAT for video")
-    if root.find("image") is not None:
-        raise BadInput(f"{path}: is CVAT for images; export the task as 'CVAT for video 1.1'")
-    if len(root.findall("meta/project/tasks/task")) > 1:
-        raise BadInput(f"{path}: is a project of several tasks; export each task by itself")
+    step = _find_step(root)
+    _refuse_other_exports(path, root)
     rates = (item.text for item in root.iterfind("meta//*") if item.tag in RATES)
     rate = hints.fps or next(filter(None, map(to_positive, rates)), None)
     if rate is None:
         raise BadInput(f"{path}: counts in frames and states no rate; give frames a second, as in --fps 25")
-    step = _find_step(root)
-    rows = [
-        Row(start / rate, end / rate, tidy_label(track.get("label", "")))
+    runs = [
+        (track.get("label", ""), run)
         for number, track in enumerate(root.iterfind("track"))
-        for start, end in _find_runs(f"{path}: track {track.get('id', number)!r}", track, step)
+        for run in _find_runs(f"{path}: track {track.get('id', number)!r}", track, step)
     ]
+    runs += _find_tagged(path, root, step)
+    rows = [Row(start / rate, end / rate, tidy_label(label)) for label, (start, end) in runs]
     video = _find_video(root) or path.stem
     frames = _count_frames(root, step)
-    return Content({video: rows}, {video: frames / rate} if frames else {}, notes=(f"frames at {rate:g} a second",))
+    # A job may end long before the video does.
+    stated = frames and not (root.find("meta/job") is not None and video in hints.durations)
+    durations = {video: frames / rate} if frames and stated else {}
+    return Content({video: rows}, durations, notes=(f"frames at {rate:g} a second", *_list_notes(root, step)))
+
+
+def _refuse_other_exports(path: Path, root: Element) -> None:
+    """Raise BadInput for exports that have no times of a video."""
+    images = root.findall("image")
+    if images and root.find("image/tag") is None:
+        raise BadInput(f"{path}: is CVAT for images; export the task as 'CVAT for video 1.1'")
+    if images and not _find_source(root) and not re.search(r"frame_?\d+", images[0].get("name", "")):
+        name = images[0].get("name", "")
+        raise BadInput(f"{path}: tags pictures such as {name!r} and no frames of a video, so it has no times")
+    if len(root.findall("meta/project/tasks/task")) > 1:
+        raise BadInput(f"{path}: is a project of several tasks; export each task by itself")
+
+
+def _find_tagged(path: Path, root: Element, step: int) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield each tag with first frame and the one after the last of every run of frames that have it."""
+    frames: dict[str, set[int]] = {}
+    for image in root.iterfind("image"):
+        word = image.get("id", "")
+        if not re.fullmatch(r"[0-9]{1,12}", word):
+            raise BadInput(f"{path}: has an image of the id {word[:20]!r}; the whole number of a frame was expected")
+        for tag in image.iterfind("tag"):
+            frames.setdefault(tag.get("label", ""), set()).add(int(word))
+    for label, tagged in frames.items():
+        first = last = min(tagged)
+        for frame in sorted(tagged):
+            if frame > last + step:
+                yield label, (first, last + step)
+                first = frame
+            last = frame
+        yield label, (first, last + step)
+
+
+def _list_notes(root: Element, step: int) -> Iterator[str]:
+    """Yield what was left aside, and which part of the video was annotated at all."""
+    if shapes := sum(1 for image in root.iterfind("image") for shape in image if shape.tag != "tag"):
+        yield f"{shapes} shapes in single frames are left aside: tags alone are read"
+    if root.find("image") is not None:
+        yield "frames that follow each other with one tag are one action"
+    if attributes := sum(1 for _ in root.iterfind("image/tag/attribute")) + sum(
+        1 for _ in root.iterfind("track/*/attribute")
+    ):
+        yield f"{attributes} attributes are left aside"
+    if step > 1:
+        yield f"the task has every {step}th frame: ends of actions are exact to {step} frames"
+    start, stop = (to_number(root.findtext(f"meta//{name}_frame")) for name in ("start", "stop"))
+    if start:
+        until = f" to {stop:g}" if stop else ""
+        yield f"annotated in frames {start:g}{until} alone; nothing is known of the rest of the video"
+    if root.find("meta/job") is not None:
+        yield "a job is a part of a task: the video is taken to end with it, unless its length is given"
 
 
 def write_cvat(path: Path, video: str, timeline: Timeline, fps: float | None) -> None:
@@ -110,6 +164,10 @@ def _count_frames(root: Element, step: int) -> float | None:
     return stop + 1 if stop is not None else size * step if size is not None else None
 
 
+def _find_source(root: Element) -> str:
+    texts = (root.findtext(place) for place in ("meta/source", "meta//source"))
+    return next((text.strip() for text in texts if text and text.strip()), "")
+
+
 def _find_video(root: Element) -> str:
-    texts = (root.findtext(place) for place in ("meta/source", "meta/task/source", "meta//task/name"))
-    return media_name(next((text.strip() for text in texts if text and text.strip()), ""))
+    return media_name(_find_source(root) or (root.findtext("meta//task/name") or "").strip())

@@ -1,10 +1,12 @@
 """VIA 3 (VGG's video annotator) projects: segments of files, with attributes that name them."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Row
+from untrimmed.annotations.formats.coded import format_counts
 from untrimmed.annotations.formats.content import Content, shorten_names
 from untrimmed.annotations.formats.json_parts import as_list, as_number, as_object, as_text, to_number, to_positive
 from untrimmed.annotations.formats.labels import tidy_label
@@ -18,6 +20,9 @@ SCORE, DURATION = "score", "duration"
 """Attributes of a segment, and of a file, in which we keep what VIA has no place for."""
 
 TEXT, CHECKBOX, SELECT = 1, 2, 4
+
+REGIONS = "regions and moments"
+"""What is counted beside the names of attributes."""
 
 
 class Attribute(NamedTuple):
@@ -35,12 +40,12 @@ def read_via(path: Path, hints: Hints) -> Content:
     Regions in single frames are skipped with a note. Raises BadInput where the structure is broken.
     """
     project = as_object(f"{path}: the project", read_json(path))
-    attributes = _read_attributes(path, project)
+    attributes = read_attributes(path, project.get("attribute"))
     videos = _read_videos(path, project)
     rows: dict[str, list[Row]] = {video: [] for video in videos.values()}
     durations: dict[str, float] = {}
     dropped: list[Dropped] = []
-    regions = 0
+    unused: Counter[str] = Counter()
     for name, item in as_object(f"{path}: 'metadata'", project.get("metadata")).items():
         place = f"{path}: metadata {name!r}"
         view = str(as_object(place, item).get("vid"))
@@ -52,15 +57,15 @@ def read_via(path: Path, hints: Hints) -> Content:
         if not times and (length := to_positive(_find_value(attributes, values, DURATION))):
             durations[video] = length
         elif len(times) == 2 and not item.get("xy"):
-            (start, end), labels = times, _find_labels(attributes, values)
+            (start, end), labels = times, find_labels(attributes, values)
             score = to_number(_find_value(attributes, values, SCORE))
             rows[video] += [Row(start, end, tidy_label(label), 1.0 if score is None else score) for label in labels]
+            unused.update(list_further(attributes, values))
             if not labels:
                 dropped.append(Dropped(video, start, end, "", "has no label"))
         elif times:
-            regions += 1
-    notes = (f"{regions} regions and moments, which are no segments, are left aside",) if regions else ()
-    return Content(rows, durations, dropped=tuple(dropped), notes=notes)
+            unused[REGIONS] += 1
+    return Content(rows, durations, dropped=tuple(dropped), notes=tuple(list_via_notes(unused)))
 
 
 def write_via(path: Path, annotations: Annotations, fps: float | None) -> None:
@@ -108,9 +113,10 @@ def write_via(path: Path, annotations: Annotations, fps: float | None) -> None:
     write_json(path, {"project": project, "config": config, **parts})
 
 
-def _read_attributes(path: Path, project: Mapping[str, Any]) -> dict[str, Attribute]:
+def read_attributes(path: Path, listed: Any) -> dict[str, Attribute]:
+    """Read attributes by their numbers. Raises BadInput where the structure is broken."""
     attributes = {}
-    for number, item in as_object(f"{path}: 'attribute'", project.get("attribute") or {}).items():
+    for number, item in as_object(f"{path}: 'attribute'", listed or {}).items():
         place = f"{path}: attribute {number!r}"
         options = as_object(f"{place}: 'options'", as_object(place, item).get("options") or {})
         options = {key: as_text(f"{place}: an option", value) for key, value in options.items()}
@@ -135,7 +141,7 @@ def _read_videos(path: Path, project: Mapping[str, Any]) -> dict[str, str]:
     return {view: names[location] for view, location in locations.items()}
 
 
-def _find_labels(attributes: Mapping[str, Attribute], values: Mapping[str, str]) -> list[str]:
+def find_labels(attributes: Mapping[str, Attribute], values: Mapping[str, str]) -> list[str]:
     """Find the labels of the first attribute of segments that has some; an unknown one counts as text."""
     for number, value in values.items():
         attribute = attributes.get(number, Attribute(number, True, False, {}))
@@ -144,6 +150,21 @@ def _find_labels(attributes: Mapping[str, Attribute], values: Mapping[str, str])
         if attribute.temporal and attribute.name != SCORE and labels:
             return labels
     return []
+
+
+def list_further(attributes: Mapping[str, Attribute], values: Mapping[str, str]) -> list[str]:
+    """List the names of the attributes of a segment that have a value and are no part of its label."""
+    items = ((attributes.get(number, Attribute(number, True, False, {})), value) for number, value in values.items())
+    names = [item.name for item, value in items if item.temporal and item.name != SCORE and value.strip(" ,")]
+    return names[1:]
+
+
+def list_via_notes(unused: Mapping[str, int]) -> Iterator[str]:
+    """Yield a sentence on each thing that was left aside, with how often; `unused` has attributes by name."""
+    if regions := unused.get(REGIONS):
+        yield f"{regions} regions and moments, which are no segments, are left aside"
+    if further := {name: count for name, count in unused.items() if name != REGIONS}:
+        yield f"attributes that are no part of the labels are left aside: {format_counts(further)} segments"
 
 
 def _find_value(attributes: Mapping[str, Attribute], values: Mapping[str, str], name: str) -> str | None:

@@ -1,0 +1,146 @@
+"""BORIS' exported tables: events as they were logged, or aggregated to states, with or without a preamble."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from untrimmed.annotations.annotations import Hints
+from untrimmed.annotations.formats.boris import FIRST, MediaPart, Observation, lay_parts, pair_observations
+from untrimmed.annotations.formats.coded import Coded, clean_name
+from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.events import POINT, START, STOP
+from untrimmed.annotations.formats.json_parts import to_positive
+from untrimmed.annotations.formats.sheet import Sheet, SheetLine, cut_sheet, find_names, split_lines
+from untrimmed.annotations.formats.text import parse_number, read_any_text
+from untrimmed.annotations.formats.tiers import choose_tiers, list_tier_notes
+from untrimmed.io import BadInput
+from untrimmed.video.names import media_name
+
+NEEDED = (
+    ("behavior",),
+    ("behavior type", "status"),
+    ("time", "start (s)"),
+    ("observation id", "media file name", "media file path", "media file", "total length"),
+)
+"""Of each of these, one is among the names of the columns."""
+
+KINDS = {"START": START, "STOP": STOP, "POINT": POINT}
+
+
+class ObservationInfo(NamedTuple):
+    """What a line or a preamble says of its observation; `files` are of the first player, lengths in seconds."""
+
+    name: str
+    files: tuple[str, ...]
+    lengths: tuple[float | None, ...]
+    offset: float
+
+
+def holds_boris_events(text: str) -> bool:
+    """Say whether a text is a table of BORIS."""
+    return find_names(split_lines(text), NEEDED) is not None
+
+
+def read_boris_table(path: Path, hints: Hints) -> Content:
+    """Read tabular or aggregated events. Times are without the offset, and of the file that played.
+
+    `hints.tiers` names the observations to read, `hints.label` what labels are made of, as in `behavior+subject`.
+    Raises BadInput for a table that is none of BORIS, a line that cannot be read, and two observations of one video.
+    """
+    lines = split_lines(read_any_text(path))
+    heading = find_names(lines, NEEDED)
+    if heading is None:
+        raise BadInput(f"{path}: has no line of BORIS' names, such as 'Behavior', 'Behavior type' and 'Time'")
+    sheet = cut_sheet(path, lines, heading)
+    preamble = _read_preamble(path, lines[:heading])
+    parts: dict[str, dict[str, MediaPart]] = {}
+    events: dict[str, list[Coded]] = {}
+    offsets: dict[str, float] = {}
+    timeless = [line for line in sheet.lines if _is_timeless(sheet, line)]
+    for line in (line for line in sheet.lines if not _is_timeless(sheet, line)):
+        info = _read_info(sheet, line, preamble)
+        events.setdefault(info.name, []).extend(_read_events(sheet, line, info.offset))
+        offsets[info.name] = info.offset
+        laid = lay_parts(f"{path}: observation {info.name!r}", [*map(media_name, info.files)], info.lengths)
+        parts.setdefault(info.name, {}).update({part.video: part for part in laid})
+    counts = {name: len(listed) for name, listed in events.items()}
+    read = choose_tiers(path, "observation", counts, hints.tiers)
+    notes = list_tier_notes("observation", counts, read, hints.tiers) if hints.tiers else []
+    notes += [
+        f"observation {name!r}: times are those of BORIS less its time offset of {offsets[name]:g} s"
+        for name in read
+        if offsets[name]
+    ]
+    if timeless:
+        notes.append(f"{len(timeless)} events of pictures, without a time, are left out (line {timeless[0].number})")
+    observations = []
+    for name in read:
+        laid = tuple(parts[name].values())
+        if len(laid) > 1 and any(part.begin == 0 for part in laid[1:]):
+            raise BadInput(
+                f"{path}: observation {name!r} is of several files, and the table does not say how long each is; "
+                "use the project itself (.boris)"
+            )
+        observations.append(Observation(name, laid or (MediaPart(name, 0.0, None),), tuple(events[name])))
+    content = pair_observations(path, observations, hints)
+    return replace(content, notes=(*notes, *content.notes))
+
+
+def _is_timeless(sheet: Sheet, line: SheetLine) -> bool:
+    return sheet.read(line, sheet.find("start (s)", "time")).lower() in ("na", "nan")
+
+
+def _read_preamble(path: Path, lines: Sequence[SheetLine]) -> ObservationInfo:
+    """Read what stands above the line of names, as older versions write it."""
+    words = [tuple(cell for cell in line.cells if cell) for line in lines]
+    values = {cells[0].lower(): cells[1] for cells in words if len(cells) > 1}
+    files = tuple(cells[1] for cells in words if len(cells) > 1 and cells[0].lower() == f"player #{FIRST}")
+    offset = parse_number(values.get("time offset (s)", "")) or 0.0
+    return ObservationInfo(values.get("observation id", path.stem), files, (None,) * len(files), offset)
+
+
+def _read_info(sheet: Sheet, line: SheetLine, preamble: ObservationInfo) -> ObservationInfo:
+    """Read what a line says of its observation; what it does not say is that of the preamble."""
+    name = sheet.read(line, sheet.find("observation id")) or preamble.name
+    media = sheet.read(line, sheet.find("media file name", "media file path", "media file"))
+    source = sheet.read(line, sheet.find("source"))
+    stated = sheet.read(line, sheet.find("media duration (s)", "total length"))
+    files = _read_first_player(source) or ((media,) if media and media.lower() not in ("na", "not found") else ())
+    lengths = [to_positive(parse_number(word)) for word in stated.partition("|")[0].split(";")]
+    offset = parse_number(sheet.read(line, sheet.find("time offset (s)")))
+    files = files or preamble.files
+    lengths = lengths if len(lengths) == len(files) else [None] * len(files)
+    return ObservationInfo(name, files, tuple(lengths), preamble.offset if offset is None else offset)
+
+
+def _read_first_player(source: str) -> tuple[str, ...]:
+    """Read the files in `player #1:a.mp4;b.mp4|player #2:c.mp4`; none for anything else."""
+    match = re.match(r"player #1:(.*?)(?:\|player #\d+:|$)", source, re.IGNORECASE)
+    return tuple(file.strip() for file in match[1].split(";") if file.strip()) if match else ()
+
+
+def _read_events(sheet: Sheet, line: SheetLine, offset: float) -> Iterator[Coded]:
+    """Read the start, the stop or the point of a line, or both ends of an aggregated state."""
+    behavior = sheet.read(line, sheet.find("behavior"))
+    subject = clean_name(sheet.read(line, sheet.find("subject")))
+    columns = [index for index, name in enumerate(sheet.names) if re.match(r"modif(ier)?s?( ?#?\d+)?$", name)]
+    modifiers = clean_name("|".join(filter(None, (clean_name(sheet.read(line, column)) for column in columns))))
+    comment = sheet.read(line, sheet.find("comment", "comment start"))
+    status = sheet.read(line, sheet.find("behavior type", "status")).upper()
+    start = sheet.find("start (s)")
+    if start is not None:
+        begin, end = (sheet.read_seconds(line, column) - offset for column in (start, sheet.find("stop (s)")))
+        if status == "POINT":
+            yield Coded(begin, behavior, POINT, subject, modifiers, comment)
+        else:
+            yield Coded(begin, behavior, START, subject, modifiers, comment, line.number)
+            yield Coded(end, behavior, STOP, subject, modifiers, "", line.number)
+        return
+    if status not in KINDS:
+        raise BadInput(
+            f"{sheet.path}: line {line.number} has the status {status!r}; START, STOP or POINT was expected"
+        )
+    time = sheet.read_seconds(line, sheet.find("time")) - offset
+    yield Coded(time, behavior, KINDS[status], subject, modifiers, comment)

@@ -1,0 +1,93 @@
+"""Solomon Coder's sheets: a line every so many seconds, and a column for each thing that is watched."""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+from untrimmed.annotations.annotations import Hints, Row
+from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.labels import tidy_label
+from untrimmed.annotations.formats.sheet import Sheet, SheetLine, cut_sheet, split_lines
+from untrimmed.annotations.formats.text import parse_number, parse_seconds, read_any_text
+from untrimmed.annotations.formats.tiers import choose_tiers, list_tier_notes
+from untrimmed.io import BadInput
+
+MARKS = ("1", "x", "+", "true", "yes")
+"""What says that a column's behaviour goes on, where a column has no other words."""
+
+NOTHING = ("", "0", "-", "na", "nan")
+"""What says that nothing goes on; beside marks, `NO` too."""
+
+NO = ("false", "no")
+
+_TIME = re.compile(r"time( ?\(s(ec)?\)|[ _]s(ec)?)?")
+_SPREAD = 0.2
+"""How much, of the usual step, two times may be apart more or less: they are rounded."""
+
+
+def holds_solomon_columns(text: str) -> bool:
+    """Say whether a text is a sheet of words at times that are evenly apart."""
+    lines = split_lines(text)
+    if len(lines) < 3 or len(lines[0].cells) < 2 or not _TIME.fullmatch(lines[0].cells[0].lower()):
+        return False
+    if _find_step(lines[1:]) is None:
+        return False
+    cells = {cell.lower() for line in lines[1:] for cell in line.cells[1:]}
+    words = {cell for cell in cells if parse_number(cell) is None}
+    return bool(words - set(NOTHING)) or cells <= {*MARKS, *NOTHING, *NO}
+
+
+def read_solomon(path: Path, hints: Hints) -> Content:
+    """Read a row for each run of lines with the same word in a column; the file gives the video its name.
+
+    A column of marks alone is a behaviour itself. `hints.tiers` names the columns to read. Raises BadInput where the
+    lines are not evenly apart.
+    """
+    lines = split_lines(read_any_text(path))
+    if len(lines) < 3 or (step := _find_step(lines[1:])) is None:
+        raise BadInput(f"{path}: has no lines at times that are evenly apart, as Solomon Coder writes them")
+    sheet = cut_sheet(path, lines, 0)
+    runs = {
+        name: list(_find_runs(sheet, column, lines[0].cells[column], step))
+        for column, name in enumerate(lines[0].cells)
+        if column and name
+    }
+    counts = {name: len(listed) for name, listed in runs.items()}
+    read = choose_tiers(path, "column", counts, hints.tiers)
+    notes = [
+        "the file names no video: it is called as the file",
+        f"a line is {step:g} s; a run of equal words is one action",
+        *list_tier_notes("column", counts, read, hints.tiers),
+    ]
+    rows = [row for name in read for row in runs[name]]
+    return Content({path.stem: rows}, notes=tuple(notes))
+
+
+def _find_step(lines: Sequence[SheetLine]) -> float | None:
+    """Find how many seconds lines are apart; None where they are not evenly."""
+    times = [seconds for line in lines if (seconds := parse_seconds(line.cells[0])) is not None]
+    if len(times) < max(2, len(lines)):
+        return None
+    gaps = [second - first for first, second in pairwise(times)]
+    step = median(gaps)
+    even = step > 0 and all(abs(gap - step) <= _SPREAD * step for gap in gaps)
+    return round(step, 9) if even else None
+
+
+def _find_runs(sheet: Sheet, column: int, name: str, step: float) -> Iterator[Row]:
+    """Yield a row for each run of lines with one word, up to the time of the first line without it."""
+    words = [sheet.read(line, column) for line in sheet.lines]
+    times = [sheet.read_seconds(line, 0) for line in sheet.lines]
+    marks = {word.lower() for word in words} <= {*MARKS, *NOTHING, *NO}
+    nothing = (*NOTHING, *NO) if marks else NOTHING
+    begin = 0
+    for place in range(1, len(words) + 1):
+        if place < len(words) and words[place] == words[begin]:
+            continue
+        word = words[begin]
+        if word.lower() not in nothing:
+            end = times[place] if place < len(words) else times[-1] + step
+            yield Row(times[begin], end, tidy_label(name if marks else word))
+        begin = place
