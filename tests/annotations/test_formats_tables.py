@@ -43,13 +43,13 @@ def test_the_guessed_meaning_of_columns_is_noted(tmp_path: Path) -> None:
     notes = read_annotations(table(tmp_path, "Clip;Begin (ms);End;Behaviour;conf\nc;1500;4;jump;0.5\n")).notes
     expected = "label 'Behaviour', video 'Clip', start 'Begin (ms)' in milliseconds, end 'End', score 'conf'"
     assert notes[0] == f"columns, parted by semicolons: {expected}"
-    assert notes[1] == "video 'c' of unknown length: taken to end with the last action"
+    assert "length guessed from the last action for 1 video, the first is 'c': 4 s" in notes[1]
 
 
 def test_frames_need_a_rate_and_take_that_of_the_caller(tmp_path: Path) -> None:
     file = table(tmp_path, "video,start_frame,end_frame,label\nclip,50,100,jump\n")
     with pytest.raises(
-        BadInput, match=r"table\.csv: 'start_frame' counts frames; give frames a second, as in --fps 25"
+        BadInput, match=r"table\.csv: 'start_frame' counts frames; give frames a second \(fps=25, --fps 25\)"
     ):
         read_annotations(file)
     annotations = read_annotations(file, fps=25)
@@ -96,7 +96,7 @@ def test_rows_that_cannot_be_actions_are_dropped_with_a_reason(tmp_path: Path) -
     [
         ("", "is empty; a line that names columns was expected"),
         ("video,start,label\nclip,1,jump\n", "has no columns for start and end, of video, start, label"),
-        ("video,start,end,label\nclip,1,jump\n", "line 2 has 3 cells for 4 columns"),
+        ("video,start,end,label\nclip,1,jump\n", "line 2 has 3 cells (clip, 1, jump) for 4 columns (video,"),
         ("video,start,end,label\nclip,soon,2,jump\n", "line 2 has 'soon' for 'start'; seconds, or a time like"),
         ("video,start,end,label,score\nclip,1,2,jump,high\n", "line 2 has 'high' for 'score'; a score was expected"),
         ("video,start,end,label\n,1,2,jump\n", "line 2 names no video; fill it in"),

@@ -125,7 +125,7 @@ def suggest_units(ends: Numbers, durations: Numbers) -> tuple[str, ...]:
 
 
 def guess_rate(reach: float) -> float:
-    """Return the lowest usual frames a second at which ends fit that, as seconds, lie at `reach` times the lengths."""
+    """Return the lowest usual rate, in frames a second, at which ends fit that reach `reach` times the lengths."""
     return next((rate for rate in USUAL_RATES if rate >= 0.98 * reach), USUAL_RATES[-1])
 
 
@@ -139,10 +139,10 @@ def doubt_units(
 ) -> tuple[str, ...]:
     """Raise BadInput where times that were read as seconds can hardly be seconds; else note what is odd.
 
-    `durations` are lengths of videos in seconds, as far as they are known; `stated` says that they are the file's own,
-    and may be in the same odd unit. `fps` is the videos' frames a second, if it is known. Doubted are times of which
-    more than half lie beyond the videos' ends while another unit would fit, times that all lie within 0 to 1 though
-    videos are longer, and whole numbers that no length supports.
+    `durations` are lengths of videos in seconds, as far as they are known; `stated` says that they are the file's
+    own, and may be in the same odd unit. `fps` is the videos' frames a second, if it is known. Doubted are times of
+    which more than half lie beyond the videos' ends while another unit would fit, times that all lie within 0 to 1
+    though videos are longer, and whole numbers that no length supports.
     """
     times = _collect_times(rows, durations)
     if not times.named:
@@ -160,7 +160,7 @@ def describe_unit(unit: str, fps: float | None = None) -> str:
 
 
 class _Times(NamedTuple):
-    """Usable rows with their videos; ends, and lengths of their videos, NaN where one is not known, an entry a row."""
+    """Usable rows with their videos; their ends, and the lengths of their videos, NaN where one is not known."""
 
     named: list[tuple[str, Row | Action]]
     ends: np.ndarray
@@ -260,8 +260,8 @@ def _spread(path: object, video: str, rows: Sequence[Row], duration: float | Non
     """Turn shares of a video's length into seconds."""
     if rows and not duration:
         raise BadInput(
-            f"{path}: shares of video {video!r} need its length in seconds; give it in the file, or the folder of the "
-            "videos or a table of their lengths (durations=..., --durations)"
+            f"{path}: shares of video {video!r} need its length in seconds; give it in the file, or the folder of "
+            "the videos or a table of their lengths (durations=..., --durations)"
         )
     length = duration or math.nan
     return tuple(row._replace(start=row.start * length, end=row.end * length) for row in rows)

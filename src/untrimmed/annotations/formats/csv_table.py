@@ -1,16 +1,31 @@
-"""Delimited text: a first line that names the columns, cells separated by commas, semicolons or tabs."""
+"""Delimited text and sheets: a line that names the columns, cells between commas, semicolons, tabs, bars, blanks."""
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from untrimmed.annotations.formats.columns import FRAMES, MILLISECONDS, Column
+from untrimmed.annotations.formats.columns import FRAMES, MICROSECONDS, MILLISECONDS, Column, is_known
 from untrimmed.annotations.formats.text import parse_number, parse_seconds, read_any_text
+from untrimmed.annotations.formats.workbook import holds_workbook, read_workbook
 from untrimmed.io import BadInput, write_text
+from untrimmed.video.names import is_media
 
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+BLANKS = " "
+"""What parts the cells where none of `DELIMITERS` does: any number of blanks."""
+
+SAMPLE = 50
+"""Lines by which the delimiter and the line of names are found."""
+
+COMMENTS = ("#", "%", "//")
+MISSING = ("", "nan", "NaN", "<NA>", "NA", "NULL", "null")
+"""How programs write that a cell is empty."""
+
+PER_SECOND = {MILLISECONDS: 1e3, MICROSECONDS: 1e6}
 
 
 class TableLine(NamedTuple):
@@ -24,6 +39,10 @@ class TableLine(NamedTuple):
         """Read the text in a column, without blanks around it; nothing for no column."""
         return self.cells[column.index].strip() if column else ""
 
+    def holds(self, column: Column | None) -> bool:
+        """Return whether there is something in a column."""
+        return self.read_text(column) not in MISSING
+
     def read_number(self, column: Column, what: str, clock: bool = False) -> float:
         """Read the number, or the time of a clock, in a column. Raises BadInput with the line for anything else."""
         text = self.read_text(column)
@@ -34,44 +53,61 @@ class TableLine(NamedTuple):
 
     def read_seconds(self, column: Column, rate: float | None) -> float:
         """Read the time in a column in seconds, whatever its unit; `rate` is frames a second."""
+        if self.holds_clock(column):
+            return self.read_number(column, "a time like 00:01:02.5 was expected", clock=True)
         if column.unit == FRAMES:
             if rate is None:
-                raise BadInput(f"{self.path}: {column.name!r} counts frames; give frames a second, as in --fps 25")
+                raise BadInput(f"{self.path}: {column.name!r} counts frames; give frames a second (fps=25, --fps 25)")
             return self.read_number(column, "a number of frames was expected") / rate
         value = self.read_number(column, "seconds, or a time like 00:01:02.5, were expected", clock=True)
-        return value / 1000 if column.unit == MILLISECONDS else value
+        return value / PER_SECOND.get(column.unit, 1.0)
+
+    def holds_clock(self, column: Column) -> bool:
+        """Return whether a column has a time like `00:01:02.5`, which is in seconds whatever the column is called."""
+        return ":" in self.read_text(column)
 
 
 class DelimitedTable(NamedTuple):
-    """A table as it stands; every line has as many cells as there are columns."""
+    """A table as it stands; every line has as many cells as there are columns. `notes` say what was skipped."""
 
     columns: tuple[str, ...]
     lines: tuple[TableLine, ...]
     delimiter: str
+    notes: tuple[str, ...] = ()
 
 
-def read_table(path: Path) -> DelimitedTable:
-    """Read the table in a file, with the delimiter that splits the first line into the most columns.
+def read_table(path: Path, names: Sequence[str] = ()) -> DelimitedTable:
+    """Read the table in a file, text or a workbook of Excel, with the delimiter that fits most lines.
 
-    Raises BadInput for an empty file and for a line of fewer or more cells than columns.
+    Comments and other lines above that of the columns' names are skipped, and noted. `names` are the columns where
+    no line names them. Raises BadInput for an empty file and for a line of fewer or more cells than columns.
     """
+    if holds_workbook(path):
+        sheet = read_workbook(path)
+        lines = [TableLine(path, number, cells) for number, cells in sheet.rows]
+        return _build_table(path, lines, "", [sheet.note], names)
     text = read_any_text(path)
-    first = text.lstrip("\n").partition("\n")[0]
-    delimiter = max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([first], delimiter=delimiter), ())))
-    lines = _split_lines(path, text, delimiter)
-    if (heading := next(lines, None)) is None:
-        raise BadInput(f"{path}: is empty; a line that names columns was expected")
-    columns = tuple(" ".join(cell.split()) for cell in heading.cells)
-    rows = []
-    for line in lines:
-        cells = line.cells
-        # Empty cells behind the last column are nothing.
-        while len(cells) > len(columns) and not cells[-1].strip():
-            cells = cells[:-1]
-        if len(cells) != len(columns):
-            raise BadInput(f"{path}: line {line.number} has {len(cells)} cells for {len(columns)} columns; fix it")
-        rows.append(line._replace(cells=cells))
-    return DelimitedTable(columns, tuple(rows), delimiter)
+    notes: list[str] = []
+    comments, body, skipped = _skip_comments(text)
+    delimiter = find_delimiter(body)
+    lines = [*_split_lines(path, body, delimiter, skipped)]
+    if comments:
+        heading = _split_heading(comments[-1].lstrip("#%/ "), delimiter)
+        if lines and len(heading) == len(lines[0].cells) and _count_known(heading) > 1 > _count_known(lines[0].cells):
+            lines.insert(0, TableLine(path, skipped, heading))
+            comments.pop()
+    if comments:
+        notes.append(
+            f"comments above the table are skipped, the first is {comments[0][:60]!r} ({len(comments)} lines)"
+        )
+    return _build_table(path, lines, delimiter, notes, names)
+
+
+def find_delimiter(text: str) -> str:
+    """Find what parts the cells: what gives most of the first lines one number of cells, and then the most cells."""
+    counts = {mark: _count_cells(text, mark) for mark in DELIMITERS}
+    best = max(DELIMITERS, key=lambda mark: counts[mark])
+    return best if counts[best] > (0.0, 0) or _count_cells(text, BLANKS)[1] < 3 else BLANKS
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], delimiter: str = ",") -> None:
@@ -81,11 +117,168 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
     write_text(path, table.getvalue())
 
 
-def _split_lines(path: Path, text: str, delimiter: str) -> Iterator[TableLine]:
+def _count_cells(text: str, delimiter: str) -> tuple[float, int]:
+    """Return the share of the first lines that have the most usual number of cells, and that number; 0 for one."""
+    try:
+        if delimiter == BLANKS:
+            rows = [line.split() for line in islice(text.split("\n"), SAMPLE)]
+        else:
+            rows = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), SAMPLE))
+    except csv.Error:
+        return (0.0, 0)
+    counts = Counter(len(row) for row in rows if any(cell.strip() for cell in row))
+    if not counts:
+        return (0.0, 0)
+    width = max(counts, key=lambda count: (counts[count], count))
+    return (counts[width] / counts.total(), width) if width > 1 else (0.0, 0)
+
+
+def _skip_comments(text: str) -> tuple[list[str], str, int]:
+    """Part the comments above a table, and Excel's line `sep=;`, from the table; with the number of lines skipped."""
+    comments: list[str] = []
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        plain = line.strip().strip('"')
+        if plain and not plain.startswith(COMMENTS) and not plain.lower().startswith("sep="):
+            return comments, "\n".join(lines[number:]), number
+        comments += [plain] if plain.startswith(COMMENTS) else []
+    return comments, "", len(lines)
+
+
+def _split_heading(text: str, delimiter: str) -> tuple[str, ...]:
+    cells = text.split() if delimiter == BLANKS else next(csv.reader([text], delimiter=delimiter), [])
+    return tuple(cell.strip() for cell in cells)
+
+
+def _build_table(
+    path: Path, lines: list[TableLine], delimiter: str, notes: list[str], names: Sequence[str]
+) -> DelimitedTable:
+    """Build a table of lines: the line of names, and below it the others."""
+    if not lines:
+        raise BadInput(f"{path}: is empty; a line that names columns was expected")
+    heading = _find_heading(lines)
+    above = lines[:heading]
+    if above and heading is not None:
+        notes.append(
+            f"lines above the columns' names are skipped, the first is {above[0].cells[0][:60]!r} ({len(above)})"
+        )
+    if names:
+        columns, body = tuple(names), lines if heading is None else lines[heading + 1 :]
+    elif heading is not None:
+        columns, body = _read_names(lines[heading]), lines[heading + 1 :]
+    else:
+        body = lines[1:] if _is_count(lines[0].cells) else lines
+        columns = guess_names(path, body)
+        notes.append(f"no line names the columns: taken as {', '.join(name or '(not used)' for name in columns)}")
+    return DelimitedTable(
+        columns, tuple(_fit_cells(line, columns, delimiter) for line in body), delimiter, tuple(notes)
+    )
+
+
+def _find_heading(lines: Sequence[TableLine]) -> int | None:
+    """Find the line of names: the first with two known ones or more, else the first if it holds no number."""
+    for index, line in enumerate(lines[:SAMPLE]):
+        if _count_known(line.cells) > 1:
+            return index
+    return None if any(parse_seconds(cell) is not None for cell in lines[0].cells) else 0
+
+
+def _read_names(line: TableLine) -> tuple[str, ...]:
+    names = [" ".join(cell.split()) for cell in line.cells]
+    while len(names) > 1 and not names[-1]:
+        names.pop()
+    return tuple(names)
+
+
+def _count_known(cells: Sequence[str]) -> int:
+    return sum(is_known(cell) for cell in cells if parse_seconds(cell) is None)
+
+
+def _is_count(cells: Sequence[str]) -> bool:
+    """Return whether cells are the numbers that pandas gives to columns without names."""
+    numbers = [cell.strip() for cell in cells if cell.strip()]
+    return len(numbers) > 1 and numbers == list(map(str, range(len(numbers))))
+
+
+def guess_names(path: Path, lines: Sequence[TableLine]) -> tuple[str, ...]:
+    """Guess the names of columns that have none from their content: two times that rise, and what is beside them.
+
+    A column that only counts the lines is not used. Raises BadInput where more than one guess is possible.
+    """
+    columns = list(zip(*(line.cells for line in lines), strict=False))
+    kinds = ["counts" if _counts_lines(cells) else "times" if _are_times(cells) else "text" for cells in columns]
+    times, texts = ([index for index, kind in enumerate(kinds) if kind == what] for what in ("times", "text"))
+    names = {}
+    if len(times) == 2 and _rise(columns[times[0]], columns[times[1]]):
+        names = {times[0]: "start", times[1]: "end", **_guess_texts(columns, times, texts)}
+    if "label" not in names.values():
+        number, cells = (lines[0].number, ", ".join(lines[0].cells)) if lines else (1, "nothing")
+        raise BadInput(
+            f"{path}: no line names the columns, and line {number} has {cells[:80]}; add such a line, or "
+            "name them (columns=('video', 'start', 'end', 'label'), --columns video,start,end,label)"
+        )
+    return tuple(names.get(index, "") for index in range(len(columns)))
+
+
+def _guess_texts(columns: Sequence[Sequence[str]], times: Sequence[int], texts: Sequence[int]) -> dict[int, str]:
+    """Guess which column of text is the label, and which the video: the one of media files, or before the times."""
+    if len(texts) == 1:
+        return {texts[0]: "label"}
+    if len(texts) != 2:
+        return {}
+    media = [index for index in texts if all(is_media(cell.strip()) for cell in columns[index])]
+    if len(media) == 1:
+        return {index: "video" if index in media else "label" for index in texts}
+    return {texts[0]: "video", texts[1]: "label"} if texts[0] < times[0] < times[1] < texts[1] else {}
+
+
+def _rise(starts: Sequence[str], ends: Sequence[str]) -> bool:
+    return all(
+        (parse_seconds(start) or 0) <= (parse_seconds(end) or 0) for start, end in zip(starts, ends, strict=True)
+    )
+
+
+def _are_times(cells: Sequence[str]) -> bool:
+    return all(parse_seconds(cell) is not None for cell in cells)
+
+
+def _counts_lines(cells: Sequence[str]) -> bool:
+    """Return whether cells are the running numbers of their lines."""
+    first = cells[0].strip() if cells else ""
+    return (
+        first in ("0", "1")
+        and len(cells) > 1
+        and [cell.strip() for cell in cells] == [str(number + int(first)) for number in range(len(cells))]
+    )
+
+
+def _fit_cells(line: TableLine, columns: Sequence[str], delimiter: str) -> TableLine:
+    """Return a line of as many cells as columns. Raises BadInput where it has fewer or more."""
+    cells = line.cells
+    while len(cells) > len(columns) and not cells[-1].strip():
+        cells = cells[:-1]  # empty cells behind the last column are nothing
+    if delimiter == BLANKS and len(cells) > len(columns):
+        cells = (*cells[: len(columns) - 1], " ".join(cells[len(columns) - 1 :]))
+    if len(cells) != len(columns):
+        parted = f", parted by {DELIMITERS[delimiter]}" if delimiter in DELIMITERS else ""
+        raise BadInput(
+            f"{line.path}: line {line.number} has {len(cells)} cells ({', '.join(cells)[:60]}) for {len(columns)} "
+            f"columns ({', '.join(columns)[:80]}){parted}; quote a cell that holds what parts cells, or fix the line"
+        )
+    return line._replace(cells=cells)
+
+
+def _split_lines(path: Path, text: str, delimiter: str, skipped: int) -> list[TableLine]:
+    if delimiter == BLANKS:
+        lines = enumerate(text.split("\n"), start=skipped + 1)
+        return [TableLine(path, number, tuple(line.split())) for number, line in lines if line.strip()]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    table: list[TableLine] = []
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                yield TableLine(path, reader.line_num, tuple(cells))
+                table.append(TableLine(path, skipped + reader.line_num, tuple(cells)))
     except csv.Error as error:
-        raise BadInput(f"{path}: line {reader.line_num} cannot be parted into cells ({error}); fix it") from None
+        number = skipped + reader.line_num
+        raise BadInput(f"{path}: line {number} cannot be parted into cells ({error}); fix it") from None
+    return table

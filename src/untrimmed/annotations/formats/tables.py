@@ -3,52 +3,75 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Row
-from untrimmed.annotations.formats.columns import FRAMES, MILLISECONDS, Columns, find_durations, guess_columns
+from untrimmed.annotations.formats.columns import FRAMES, UNIT_NAMES, Columns, find_durations, guess_columns
 from untrimmed.annotations.formats.content import Content, shorten_names
-from untrimmed.annotations.formats.csv_table import DELIMITERS, DelimitedTable, TableLine, read_table, write_table
+from untrimmed.annotations.formats.csv_table import (
+    DELIMITERS,
+    PER_SECOND,
+    DelimitedTable,
+    TableLine,
+    read_table,
+    write_table,
+)
 from untrimmed.annotations.formats.events import EITHER, POINT, START, STOP, Event, pair_events
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import parse_number, parse_seconds
+from untrimmed.annotations.units import CLOCK, refuse_other_unit
 from untrimmed.io import BadInput
 from untrimmed.timeline import Timeline
 
 COLUMNS = ("video", "start", "end", "label", "score")
+
+ON, OFF = ("1", "1.0", "True", "true", "TRUE"), ("0", "0.0", "False", "false", "FALSE")
+"""The marks of a class in its own column."""
+
+MOST_NAMED = 10
+"""Unused columns that a note names."""
 
 KINDS = {"start": START, "stop": STOP, "state start": START, "state stop": STOP, "point": POINT, "state": EITHER}
 """How tables of events call them."""
 
 
 def read_tabular(path: Path, hints: Hints) -> Content:
-    """Read a table with an action on each line, or with a start or stop on each; see `guess_columns`.
+    """Read a table with an action on each line, with a start or stop on each, or with a time and marks of classes.
 
-    A line that has neither start nor end but a video says that there is such a video. The meaning that was guessed
-    for the columns is noted. Raises BadInput where columns are missing and for a cell that is not what its column
-    holds.
+    See `guess_columns`. A line that has neither start nor end but a video says that there is such a video. The
+    meaning that was guessed for the columns is noted, and which mean nothing. Raises BadInput where columns are
+    missing, for a cell that is not what its column holds, and for a unit other than the one that columns state.
     """
-    table = read_table(path)
-    columns = guess_columns(path, table.columns, hints.label)
+    table = read_table(path, hints.columns)
+    columns = guess_columns(path, table.columns, hints.label, _find_marks(table))
     locations = [line.read_text(columns.video) if columns.video else path.stem for line in table.lines]
     if "" in locations:
         raise BadInput(f"{path}: line {table.lines[locations.index('')].number} names no video; fill it in")
     names = shorten_names(path, locations)
     videos = [names[location] for location in locations]
+    columns, unit = _settle_unit(path, table, columns, hints.unit)
     rows: dict[str, list[Row]] = {video: [] for video in videos}
     dropped: list[Dropped] = []
     events: dict[str, list[Event]] = defaultdict(list)
-    durations, subsets = _read_video_columns(videos, table.lines, columns)
+    samples: dict[str, list[TableLine]] = defaultdict(list)
     for video, line in zip(videos, table.lines, strict=True):
         if columns.holds_events:
             events[video].append(_read_event(line, columns, hints))
+        elif columns.holds_samples:
+            samples[video].append(line)
         else:
-            rows[video] += _read_row(line, columns, hints)
+            rows[video] += _read_rows(line, columns, hints)
     for video in events:
         pairs, unpaired = pair_events(video, events[video])
         rows[video] += pairs
         dropped += unpaired
-    return Content(rows, durations, subsets, tuple(dropped), _list_notes(table, columns, hints))
+    for video in samples:
+        rows[video] += _join_samples(samples[video], columns, hints)
+    durations, subsets = _read_video_columns(videos, table.lines, columns)
+    return Content(rows, durations, subsets, tuple(dropped), _list_notes(table, columns, hints), unit)
 
 
 def read_duration_table(path: Path) -> dict[str, float]:
@@ -87,15 +110,65 @@ def _list_actions(timeline: Timeline) -> list[tuple[object, ...]]:
     return [(float(a.start), float(a.end), a.label, float(a.score)) for a in timeline.actions]
 
 
-def _read_row(line: TableLine, columns: Columns, hints: Hints) -> Iterator[Row]:
+def _find_marks(table: DelimitedTable) -> list[int]:
+    """Find the columns that hold 0 and 1 alone, or nothing."""
+    columns = zip(*(line.cells for line in table.lines), strict=True)
+    cells = [{cell.strip() for cell in column} for column in columns]
+    return [index for index, values in enumerate(cells) if values <= {"", *OFF, *ON} and values & {*OFF, *ON}]
+
+
+def _settle_unit(path: Path, table: DelimitedTable, columns: Columns, unit: str | None) -> tuple[Columns, str]:
+    """Return the columns with their units, and the unit that the table states, empty where it states none.
+
+    A unit in the name of a column, or a time of a clock, states it; frames of a table with rates are those of the
+    line. Raises BadInput where another `unit` is given.
+    """
+    times = columns.times
+    stated = next((UNIT_NAMES[column.unit] for column in times if column.unit), "")
+    if any(line.holds_clock(column) for line in table.lines for column in times):
+        stated = CLOCK
+    if stated:
+        refuse_other_unit(path, unit, stated, f"the column {times[0].name!r}")
+    elif unit == "frames" and columns.fps:
+        frames = {field: column and replace(column, unit=FRAMES) for field, column in columns.list_times().items()}
+        return replace(columns, **frames), unit
+    return columns, stated
+
+
+def _read_rows(line: TableLine, columns: Columns, hints: Hints) -> Iterator[Row]:
     begin, end = columns.start, columns.end or columns.length
-    if begin is None or end is None or not (line.read_text(begin) or line.read_text(end)):
+    if begin is None or end is None or not (line.holds(begin) or line.holds(end)):
         return
     rate = _find_rate(line, columns, hints)
     start, stop = line.read_seconds(begin, rate), line.read_seconds(end, rate)
     scored = columns.score and line.read_text(columns.score)
     score = line.read_number(columns.score, "a score was expected") if scored and columns.score else 1.0
-    yield Row(start, stop if columns.end else start + stop, _read_label(line, columns), score)
+    for label in _read_labels(line, columns):
+        yield Row(start, stop if columns.end else start + stop, label, score)
+
+
+def _read_labels(line: TableLine, columns: Columns) -> list[str]:
+    if columns.classes:
+        return [tidy_label(column.name) for column in columns.classes if line.read_text(column) in ON]
+    return [_read_label(line, columns)]
+
+
+def _join_samples(lines: Sequence[TableLine], columns: Columns, hints: Hints) -> Iterator[Row]:
+    """Join the marks of one class in lines that follow each other, up to the time of the next line.
+
+    The last line lasts as long as a line usually does.
+    """
+    if columns.time is None:
+        return
+    times = np.array([line.read_seconds(columns.time, _find_rate(line, columns, hints)) for line in lines])
+    order = np.argsort(times, kind="stable")
+    steps = np.diff(times[order])
+    borders = np.append(times[order], times[order][-1] + (np.median(steps) if len(steps) else 0.0))
+    for column in columns.classes:
+        marks = [lines[index].read_text(column) in ON for index in order]
+        edges = np.flatnonzero(np.diff([False, *marks, False]))
+        for first, last in edges.reshape(-1, 2):
+            yield Row(float(borders[first]), float(borders[last]), tidy_label(column.name))
 
 
 def _read_event(line: TableLine, columns: Columns, hints: Hints) -> Event:
@@ -108,7 +181,7 @@ def _read_event(line: TableLine, columns: Columns, hints: Hints) -> Event:
 
 
 def _read_label(line: TableLine, columns: Columns) -> str:
-    return tidy_label(" ".join(filter(None, map(line.read_text, columns.label))))
+    return tidy_label(" ".join(line.read_text(column) for column in columns.label if line.holds(column)))
 
 
 def _find_rate(line: TableLine, columns: Columns, hints: Hints) -> float | None:
@@ -124,17 +197,27 @@ def _read_video_columns(
     for video, line in zip(videos, lines, strict=True):
         length = parse_seconds(line.read_text(columns.video_length)) if columns.video_length else None
         if length is not None and 0 < length < math.inf and columns.video_length:
-            durations[video] = length / 1000 if columns.video_length.unit == MILLISECONDS else length
+            durations[video] = length / PER_SECOND.get(columns.video_length.unit, 1.0)
         if subset := line.read_text(columns.subset):
             subsets[video] = subset
     return durations, subsets
 
 
 def _list_notes(table: DelimitedTable, columns: Columns, hints: Hints) -> tuple[str, ...]:
-    notes = [f"columns, parted by {DELIMITERS[table.delimiter]}: {columns}"]
+    parted = f", parted by {DELIMITERS.get(table.delimiter, 'blanks')}" if table.delimiter else ""
+    notes = [*table.notes, f"columns{parted}: {columns}"]
+    unused = [name for index, name in enumerate(table.columns) if index not in columns.used and name]
+    if unused:
+        more = f" and {len(unused) - MOST_NAMED} more" if len(unused) > MOST_NAMED else ""
+        notes.append(f"columns that are not used: {', '.join(map(repr, unused[:MOST_NAMED]))}{more}")
     if columns.video is None:
         notes.append("no column names the video: it is called as the file")
-    times = (columns.start, columns.end, columns.time)
-    if hints.fps and any(column and column.unit == FRAMES for column in times):
+    begin, end = columns.start, columns.end or columns.length
+    bare = [line.number for line in table.lines if begin and not (line.holds(begin) or line.holds(end))]
+    if bare:
+        notes.append(
+            f"lines without times ({len(bare)}, the first is line {bare[0]}) only say that there is such a video"
+        )
+    if hints.fps and any(column.unit == FRAMES for column in columns.times):
         notes.append(f"frames at {hints.fps:g} a second")
     return tuple(notes)
