@@ -37,15 +37,15 @@ def test_a_table_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize(
     "array",
-    [np.ones(5, np.float32), np.ones((2, 3, 4), np.float32), np.ones((5, 2), int)],
-    ids=["one axis", "three axes", "integers"],
+    [np.ones(5, np.float32), np.ones((2, 3, 4), np.float32), np.ones((5, 2), complex)],
+    ids=["one axis", "three axes", "complex"],
 )
-def test_an_array_that_is_not_time_by_channels_of_floats_is_refused(tmp_path: Path, array: np.ndarray) -> None:
+def test_an_array_that_is_not_time_by_channels_of_numbers_is_refused(tmp_path: Path, array: np.ndarray) -> None:
     folder = read_features(write_folder(tmp_path / "bare", clip=array), SOURCE)
-    with pytest.raises(BadInput, match=r"clip\.npy: has shape .*time x channels of floats was expected"):
+    with pytest.raises(BadInput, match=r"clip\.npy: has shape .*time x channels of numbers was expected"):
         folder["clip"]
     np.savez(tmp_path / "all.npz", clip=array)
-    with pytest.raises(BadInput, match=r"all\.npz: clip: has shape .*time x channels of floats was expected"):
+    with pytest.raises(BadInput, match=r"all\.npz:.* has "):
         read_features(tmp_path / "all.npz", SOURCE)["clip"]
 
 

@@ -97,7 +97,7 @@ def test_the_malicious_pickle_would_have_run(tmp_path, monkeypatch):
         pickle.dumps({"scores": "none"}),
         pickle.dumps([[1, 2], [3]]),
         pickle.dumps({"scores": {1, 2}}),
-        pickle.dumps([[[[1.0]]]]),
+        pickle.dumps([[[[[[[1.0]]]]]]]),
         b"\x80\x02]r\xff\xff\xff\x7f.",  # a memo slot two thousand million on
         b"cnumpy\nndarray\n(I100000000000\ntR.",  # an array of a hundred thousand million
         b"cnumpy._core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I100000000000\ntS'b'\ntR}S'values'\nI1\nsb.",
@@ -116,8 +116,8 @@ def test_a_pickle_that_is_none_or_goes_too_far_is_one_sentence(tmp_path, content
     [
         (b"\x80\x02]r\xff\xff\xff\x7f.", "slot 2147483647 in 9 bytes"),
         (pickle.dumps([[1.5] * 1000] * 1000), "unfolds to more values than it has bytes"),
-        (pickle.dumps(np.array([{}, 1], object)), "wants values of type 'O8'"),
-        (pickle.dumps([[[[1.0]]]]), "wants a list within 3 others"),
+        (pickle.dumps(np.array([np.datetime64(1, "s")])), "wants values of type 'M8'"),
+        (pickle.dumps([[[[[[[1.0]]]]]]]), "wants a list within 6 others"),
     ],
 )
 def test_a_pickle_that_would_take_memory_is_refused_before_it_does(tmp_path, content, sentence):

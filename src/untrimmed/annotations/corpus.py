@@ -11,6 +11,7 @@ from untrimmed.annotations.datasets.dataset import WHOLE, Dataset, count_dropped
 from untrimmed.annotations.datasets.table import DATASETS
 from untrimmed.annotations.subsets import describe_loose_subsets, describe_missing_subset, match_subsets
 from untrimmed.features.layouts import find_layout
+from untrimmed.features.shapes import Axes
 from untrimmed.features.streams import FeatureStreams
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.io import BadInput, Config
@@ -56,6 +57,8 @@ class DataConfig(Config):
     """Splits to train on."""
     test: tuple[str, ...] = ("validation",)
     """Splits to test on."""
+    axes: Axes = "tc"
+    """The order of the axes in feature files: `tc` for time x channels, `ct` for channels x time."""
     unusable: Literal["refuse", "drop"] = "refuse"
     """What to do about bad annotations and videos without features: stop, or go on without them and say so."""
 
@@ -147,7 +150,7 @@ def advise_missing_features(config: DataConfig, features: Mapping[str, VideoFeat
     extract, drop = f"extract them{_advise_extraction(config)}", 'set data.unusable = "drop"'
     names = list(features)
     if not names:
-        return f"no features of any video are there; {extract}"
+        return f"there is {features.describe() if isinstance(features, FeatureStreams) else 'nothing'}; {extract}"
     near = suggest_name(video, names)
     nearest = f"the nearest name is {near!r}" if near else f"the first of them is {names[0]!r}"
     return f"there are features of {len(names)}, {nearest}; rename one or the other, {extract} or {drop}"
@@ -191,6 +194,7 @@ def open_features(
         columns=config.columns,
         average=config.average,
         durations=durations,
+        axes=config.axes,
     )
 
 
@@ -211,11 +215,20 @@ def refuse_wrong_rate(
     if len(odd) * 2 <= len(sample):
         return
     first, duration = features[odd[0]], ground_truth[odd[0]].duration
+    swapped = _suggest_axes(first, duration)
     raise BadInput(
         f"{odd[0]}: {len(first)} snippets of {first.source.summary} end at {first.end:.1f} s, "
-        f"but the video at {duration:.1f} s, and {len(odd)} of {len(sample)} videos are like it; set data.layout or "
-        "data.source to the rate at which they were extracted"
+        f"but the video at {duration:.1f} s, and {len(odd)} of {len(sample)} videos are like it; {swapped}"
+        "set data.layout or data.source to the rate at which they were extracted"
     )
+
+
+def _suggest_axes(features: VideoFeatures, duration: float) -> str:
+    """Say that as many snippets as there are channels would fit a video; nothing where they would not."""
+    grid, count = features.grid, features.channels
+    if abs(grid.end(count) - duration) > max(RATE_LEEWAY * duration, 2 * grid.step + grid.span):
+        return ""
+    return f'{count} would fit, and it has {count} channels: are the axes swapped? then set data.axes = "ct"; or '
 
 
 def join_feature_paths(config: DataConfig) -> str:

@@ -1,94 +1,177 @@
-"""Reads files that hold the features of many videos: `.npz`, and HDF5 through the optional package h5py."""
+"""Finds the videos in files that hold arrays under names: `.npz`, HDF5, pickles, tensors, JSON."""
 
-import zipfile
-import zlib
-from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
-from untrimmed.features.files import check_array
-from untrimmed.io import BadInput, import_optional
+from untrimmed.features.contents import (
+    FAULTS,
+    HDF5_ENDINGS,
+    PICKLE_ENDINGS,
+    TORCH_ENDINGS,
+    Entry,
+    Tree,
+    open_content,
+)
+from untrimmed.features.keypoints import fill_gaps, flatten_points
+from untrimmed.features.shapes import Axes, Reading, check_array
+from untrimmed.io import BadInput
 
-ARCHIVE_ENDINGS = (".npz", ".h5", ".hdf5")
+ARCHIVE_ENDINGS = (".npz", *HDF5_ENDINGS)
+"""Endings of files that usually hold many videos."""
+CONTENT_ENDINGS = (*ARCHIVE_ENDINGS, *PICKLE_ENDINGS, *TORCH_ENDINGS)
+"""Endings of files that hold arrays under names, of one video or of many."""
+
+SCORES = "scores"
+"""The entry of a pickled dict that holds its snippets, as in the files that C-TCN's authors released."""
+KEYS = ("features", "feats", "feature", "feat", "video_features", "embeddings", "embedding", "keypoints", SCORES)
+"""Names under which files of one video have its features, the likeliest first."""
+UNNAMED = ("", "arr_0", "data", "x", "array", "values", "tensor", "table")
+"""Names of an array that say nothing of the video."""
+COLLECTIONS = ("train", "training", "val", "valid", "validation", "test", "testing", "all", "videos", "data", *KEYS)
+"""Names of groups and files that are of many videos, however many there are."""
 
 
-# What numpy and h5py raise for a file that is damaged.
-_FAULTS = (OSError, ValueError, EOFError, RuntimeError, KeyError, zlib.error, zipfile.BadZipFile)
+class _Video(NamedTuple):
+    """Where the features of a video are, and what was not used beside them."""
+
+    path: tuple[str, ...]
+    load: Callable[[], np.ndarray]
+    is_pose: bool = False
+    unused: tuple[str, ...] = ()
 
 
-class Archive(ABC):
-    """An open file of features, whose videos are `names`, sorted."""
+class Archive:
+    """An open file of features, whose videos are `names`, sorted. `content` names all that is in it, for sentences.
 
-    names: list[str]
+    A video is an array, or a group with one array, or with one under a usual name such as `feats` in it; in groups
+    of these too. A file that has only the arrays of one video is named by its own name.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._tree, self._handle = open_content(path)
+        keys = (SCORES, *KEYS) if path.suffix.lower() in PICKLE_ENDINGS else KEYS
+        self._videos = _name_videos(_find_videos(self._tree, (), keys), path)
+        self.names = sorted(self._videos)
+        self.content = tuple(sorted(self._tree))
 
-    def read(self, name: str) -> Float[np.ndarray, "time channels"]:
-        """Read the snippets of a video, perhaps none. Raises BadInput unless they are time x channels of floats."""
+    def close(self) -> None:
+        """Close the file."""
+        with self._handle:
+            pass
+
+    def read(self, name: str, axes: Axes = "tc") -> Reading:
+        """Read the snippets of a video, perhaps none. Raises BadInput unless they are time x channels of numbers."""
+        if name not in self._videos:
+            raise BadInput(f"{self.path}: {name} is no array of features; it holds {_list_some(self.content)}")
+        video, where = self._videos[name], f"{self.path}: {name}" if len(self.names) > 1 else str(self.path)
         try:
-            values = self._load(name)
+            values = video.load()
         except BadInput:
             raise
-        except _FAULTS as error:
+        except FAULTS as error:
             raise BadInput(f"{self.path}: {name} cannot be read ({error}); write the file again") from None
-        return check_array(values, f"{self.path}: {name}")
+        notes = {"of several arrays only one was used": ", ".join(video.unused) + " not"} if video.unused else {}
+        values = check_array(values, where, axes)
+        return fill_gaps(values, where, notes) if video.is_pose else Reading(values, notes)
 
-    @abstractmethod
-    def _load(self, name: str) -> np.ndarray: ...
+    def read_only(self, axes: Axes = "tc") -> Reading:
+        """Read the one video in the file. Raises BadInput where there is none, or where several arrays may be it."""
+        if len(self.names) == 1:
+            return self.read(self.names[0], axes)
+        held = _list_some(self.names or self.content)
+        if not self.names:
+            raise BadInput(f"{self.path}: holds {held}; an array of time x channels was expected, named {KEYS[0]!r}")
+        raise BadInput(
+            f"{self.path}: holds {held}; one array a video was expected, so keep one of them or name it {KEYS[0]!r}"
+        )
 
 
 def open_archive(path: Path) -> Archive:
     """Open the archive at a path, by its ending."""
-    return NpzArchive(path) if path.suffix == ".npz" else HDF5Archive(path)
+    return Archive(path)
 
 
-class NpzArchive(Archive):
-    """One array a video; nothing pickled is read."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        try:
-            if not zipfile.is_zipfile(path):
-                raise zipfile.BadZipFile("no .npz inside")
-            self._arrays: Any = np.load(path, allow_pickle=False)
-        except _FAULTS as error:
-            raise BadInput(f"{path}: is not a readable .npz file ({error}); write it again") from None
-        self.names = sorted(self._arrays.files)
-
-    def _load(self, name: str) -> np.ndarray:
-        return self._arrays[name]
+def _find_videos(tree: Tree, path: tuple[str, ...], keys: tuple[str, ...]) -> list[_Video]:
+    """Find the videos in a group: one, if the names of its arrays say so, or one for each array and group."""
+    if video := _find_pose(tree, path) or _pick(tree, path, keys):
+        return [video]
+    arrays = _select_arrays(tree)
+    videos = [_Video((*path, name), entry.load) for name, entry in arrays.items()]
+    groups = {name: node for name, node in tree.items() if isinstance(node, dict)}
+    for name, group in groups.items():
+        videos += _find_videos(group, (*path, name), keys)
+    is_video = path and path[-1].lower() not in COLLECTIONS
+    if len(videos) == 1 and arrays and (is_video or next(iter(arrays)).lower() in UNNAMED):
+        return [videos[0]._replace(path=path)]
+    return videos
 
 
-class HDF5Archive(Archive):
-    """One data set a video; or one group a video with one data set in it, as in ActivityNet's C3D features.
+def _select_arrays(tree: Tree) -> dict[str, Entry]:
+    """Select the arrays of two axes or more; those of one where there are no others."""
+    entries = {name: node for name, node in tree.items() if isinstance(node, Entry) and node.shape}
+    wide = {name: entry for name, entry in entries.items() if len(entry.shape) > 1}
+    return wide or (entries if not any(isinstance(node, dict) for node in tree.values()) else {})
 
-    Links out of the file are not followed.
-    """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._h5py = import_optional("h5py", "hdf5", f"{path}: HDF5")
-        try:
-            self._file: Any = self._h5py.File(path, "r")
-            self.names = sorted(self._list_arrays(self._file))
-        except _FAULTS as error:
-            raise BadInput(f"{path}: is not a readable HDF5 file ({error}); write it again") from None
+def _pick(tree: Tree, path: tuple[str, ...], keys: tuple[str, ...]) -> _Video | None:
+    """Pick the features of one video by the usual names; None where no name says so."""
+    arrays = {name: entry for name, entry in _select_arrays(tree).items() if len(entry.shape) > 1}
+    folded = {name.lower(): name for name in arrays}
+    name = next((folded[key] for key in keys if key in folded), None)
+    ending = [name for name in arrays if name.lower().endswith(("_features", "_feats", "_feat"))]
+    if name is None and len(ending) == 1:
+        name = ending[0]
+    if name is None:
+        return None
+    unused = tuple(other for other in arrays if other != name)
+    if name.lower() == "keypoints" and len(arrays[name].shape) > 2:
+        return _Video(path, partial(_load_points, arrays[name].load, 0), True, unused)
+    return _Video(path, arrays[name].load, False, unused)
 
-    def _load(self, name: str) -> np.ndarray:
-        entry = self._file[name]
-        if not isinstance(entry, self._h5py.Dataset):
-            inner = self._list_arrays(entry)
-            if len(inner) != 1 or not isinstance(entry[inner[0]], self._h5py.Dataset):
-                content = ", ".join(inner) or "nothing"
-                raise BadInput(
-                    f"{self.path}: {name} holds {content}; one array a video was expected, so keep one of them"
-                )
-            entry = entry[inner[0]]
-        return np.asarray(entry[()])
 
-    def _list_arrays(self, group: Any) -> list[str]:
-        return [name for name in group if isinstance(group.get(name, getlink=True), self._h5py.HardLink)]
+def _find_pose(tree: Tree, path: tuple[str, ...]) -> _Video | None:
+    """Find the tracked points of SLEAP's analysis files, or of the tables that DeepLabCut has pandas write."""
+    tracks, names, occupied = (tree.get(name) for name in ("tracks", "node_names", "track_occupancy"))
+    if isinstance(tracks, Entry) and len(tracks.shape) == 4 and isinstance(names, Entry | dict):
+        # Frames are the last axis of four, or in newer files the first; then points are the last.
+        frames = max(occupied.shape) if isinstance(occupied, Entry) and occupied.shape else tracks.shape[3]
+        axis = 3 if tracks.shape[3] == frames else 0
+        return _Video(path, partial(_load_points, tracks.load, axis), True)
+    for name, inner in (*tree.items(), (path[-1] if path else "", tree)):
+        if not isinstance(inner, dict):
+            continue
+        block = inner.get("block0_values") or (inner.get("table") if name == "df_with_missing" else None)
+        if isinstance(block, Entry):
+            return _Video(path, block.load, name == "df_with_missing")
+    return None
+
+
+def _load_points(load: Callable[[], np.ndarray], time_axis: int) -> np.ndarray:
+    return flatten_points(load(), time_axis)
+
+
+def _name_videos(videos: list[_Video], file: Path) -> dict[str, _Video]:
+    """Name videos by the last part of where they are, by all of it where two share that, or by the file."""
+    split = file.suffix.lower() != ".npz"
+    lasts = [_last_part(video.path, split) for video in videos]
+    names: dict[str, Any] = {}
+    for video, last in zip(videos, lasts, strict=True):
+        name = last if lasts.count(last) == 1 else "/".join(video.path)
+        names[name or file.name.removesuffix(file.suffix)] = video
+    return names
+
+
+def _last_part(path: tuple[str, ...], split: bool) -> str:
+    last = path[-1] if path else ""
+    return last.rsplit("/", 1)[-1] if split else last
+
+
+def _list_some(names: Any) -> str:
+    named = [str(name) for name in names]
+    more = f" and {len(named) - 4} more" if len(named) > 4 else ""
+    return ", ".join(named[:4]) + more or "nothing"

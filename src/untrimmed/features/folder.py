@@ -1,7 +1,8 @@
 """Reads and writes folders of features: a file a video or one archive, with a manifest."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -10,11 +11,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from untrimmed.features import archives
-from untrimmed.features.files import FEATURE_ENDINGS, read_array, video_name
+from untrimmed.features.files import read_array
+from untrimmed.features.listing import (
+    Listing,
+    Place,
+    describe_files,
+    is_archive,
+    list_places,
+    shorten_names,
+)
+from untrimmed.features.shapes import Axes
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.io import BadInput, missing, read_json, whole, write_json
 from untrimmed.video.names import NameIndex, is_inner_path, match_names
+
+logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 CONVENTION = (
@@ -27,18 +38,29 @@ CONVENTION = (
 class FeatureFolder:
     """The feature files of many videos by name, read lazily: a folder of them, one file, or an archive.
 
+    A folder without such files stands for those in the folders in it; `files` are those to use, where not all are.
     A folder that `FeatureWriter` wrote has a manifest. Any other (or a `.npz` or HDF5 archive) needs `source`, to
-    say how its snippets lie in time. `durations` are the videos' lengths in seconds where a manifest does not give
+    say how its snippets lie in time. `axes` is the order of the axes in the files. What is guessed about files is
+    logged, once for each kind of guess. `durations` are the videos' lengths in seconds where a manifest does not give
     them; of their videos no two get one file. A video is found by the name of its file, exact or not, see
     `video.names.match_names`: with a `v_` before it, as ActivityNet's files have it, a video's ending after it, or in
-    other cases of letters. Raises BadInput, with its name, for an unreadable file.
+    other cases of letters, or with an ending after it that all files have, such as `_rgb`. Raises
+    BadInput, with its name, for an unreadable file.
     """
 
     def __init__(
-        self, path: str | Path, source: FeatureSource | None = None, *, durations: Mapping[str, float] | None = None
+        self,
+        path: str | Path,
+        source: FeatureSource | None = None,
+        *,
+        durations: Mapping[str, float] | None = None,
+        files: Sequence[Path] = (),
+        axes: Axes = "tc",
     ) -> None:
-        self.path = Path(path)
-        if not self.path.exists():
+        self.path, self._selected = Path(path), files
+        self._axes: Axes = axes
+        self._noted: set[str] = set()
+        if not files and not self.path.exists():
             raise missing(self.path, "file or folder of features")
         manifest = _read_manifest(self.path)
         self._files = {video: self.path / entry["file"] for video, entry in manifest.videos.items()}
@@ -65,7 +87,8 @@ class FeatureFolder:
 
     def find(self, video: str) -> str | None:
         """Find the name that a video has here; None where it is absent."""
-        return self._matches[video] if video in self._matches else self._index.find(video)
+        exact = self._matches[video] if video in self._matches else self._index.find(video)
+        return exact or self._find_shortened(video)
 
     def duration(self, video: str) -> float | None:
         """Return the length of a video in seconds; None where it is unknown."""
@@ -76,23 +99,37 @@ class FeatureFolder:
         name = self.find(video)
         if name is None:
             raise no_features(self.path, video)
-        file = self._names[name]
-        return self._archive.read(name) if file.suffix in archives.ARCHIVE_ENDINGS else read_array(file)
+        place = self._names[name]
+        archive = self._listing.archives.get(place.file)
+        if archive and place.entry is not None:
+            reading = archive.read(place.entry, self._axes)
+        else:
+            reading = read_array(place.file, self._axes)
+        for kind, detail in reading.notes.items():
+            self._note(kind, f"{place.file}: {kind} ({detail})")
+        return reading.values
+
+    def describe(self) -> str:
+        """Describe what lies here, in words, for sentences about what does not."""
+        return describe_files(self.path)
+
+    def _note(self, kind: str, sentence: str) -> None:
+        """Log a guess, unless one of its kind was."""
+        if kind not in self._noted:
+            self._noted.add(kind)
+            logger.info("%s", sentence)
 
     @cached_property
-    def _names(self) -> dict[str, Path]:
-        if self.path.suffix in archives.ARCHIVE_ENDINGS:
-            return dict.fromkeys(self._archive.names, self.path)
-        if self.path.is_file():
-            return {video_name(self.path): self.path}
-        if self._files:
-            return self._files
-        names: dict[str, Path] = {}
-        for file in sorted(file for file in self.path.iterdir() if file.name.endswith(FEATURE_ENDINGS)):
-            if (video := video_name(file)) in names:
-                raise BadInput(f"{self.path}: {names[video].name} and {file.name} are both of {video}; remove one")
-            names[video] = file
-        return names
+    def _names(self) -> dict[str, Place]:
+        for note in self._listing.notes:
+            self._note(note, f"{self.path}: {note}")
+        return self._listing.places
+
+    @cached_property
+    def _listing(self) -> Listing:
+        if self._files and self.path.is_dir():
+            return Listing({video: Place(file) for video, file in self._files.items()}, {})
+        return list_places(self.path, self._selected)
 
     @cached_property
     def _index(self) -> NameIndex:
@@ -104,8 +141,34 @@ class FeatureFolder:
         return {**dict.fromkeys(self._videos), **match_names(self._videos, self._names)}
 
     @cached_property
-    def _archive(self) -> archives.Archive:
-        return archives.open_archive(self.path)
+    def _shortened(self) -> "list[_Shortened]":
+        """What remains of the names without an ending that all have, and the names here of the videos known by it."""
+        unknown = [video for video in self._videos if self._matches[video] is None]
+        taken = set(self._matches.values())
+        shortened = []
+        for shorter in shorten_names(self._names):
+            free = {short: name for short, name in shorter.items() if name not in taken}
+            matches = {video: free[short] for video, short in match_names(unknown, free).items()}
+            shortened.append(_Shortened(NameIndex(shorter), shorter, {**dict.fromkeys(unknown), **matches}))
+        return shortened
+
+    def _find_shortened(self, video: str) -> str | None:
+        for finder, names, matches in self._shortened:
+            name = matches[video] if video in matches else names.get(finder.find(video) or "")
+            if name is not None:
+                self._note(
+                    "ending", f"{self.path}: {name} was taken for the features of {video}, as were those alike"
+                )
+                return name
+        return None
+
+
+class _Shortened(NamedTuple):
+    """Names without a common ending: found loosely, by what remains, and as matched to the videos that are known."""
+
+    finder: NameIndex
+    names: dict[str, str]
+    matches: dict[str, str | None]
 
 
 def no_features(path: Path, video: str) -> BadInput:
@@ -186,7 +249,7 @@ def compute_fingerprint(path: str | Path) -> FileFingerprint:
 
 def _read_manifest(path: Path) -> _Manifest:
     file = (path if path.is_dir() else path.parent) / MANIFEST
-    if path.suffix in archives.ARCHIVE_ENDINGS or not (path.exists() and file.exists()):
+    if is_archive(path) or not (path.exists() and file.exists()):
         return _Manifest(None, {})
     content = read_json(file)
     try:

@@ -3,6 +3,7 @@
 import io
 import pickle
 import pickletools
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from untrimmed.io import BadInput
 
 KINDS = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
 _NUMPY = ("numpy.core", "numpy._core")
-# Longer than any honest file needs: a dict, a list of snippets, a snippet.
-_DEPTH = 3
+_TEXT = re.compile(r"[<>|=]?[US]\d{1,6}")
+# No honest file needs more: CalMS21's are dicts of annotators, of sequences, of entries, of what is known of them.
+_DEPTH = 6
 
 
 def read_pickle(path: Path, content: bytes) -> Any:
@@ -67,14 +69,16 @@ class _StandIn:
 
 
 class _Kind:
-    """A number type, such as float32 of little-endian bytes."""
+    """A number type, such as float32 of little-endian bytes; or that of texts, or of whatever a pickle lists."""
 
-    __slots__ = ("dtype",)
+    __slots__ = ("dtype", "is_object")
 
     def __init__(self, text: str, *_: Any) -> None:
-        if text.lstrip("<>|=") not in KINDS:
+        self.is_object = text.lstrip("|") in ("O", "O8")
+        if not self.is_object and text.lstrip("<>|=") not in KINDS and not _TEXT.fullmatch(text):
             raise _NotAdmitted(f"values of type {text!r}")
-        self.dtype = np.dtype(text)
+        # Objects are listed by the pickle itself, and never made from bytes.
+        self.dtype = np.dtype("u1" if self.is_object else text)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.dtype = self.dtype.newbyteorder(state[1])
@@ -86,10 +90,13 @@ class _Array:
     __slots__ = ("values",)
 
     def __init__(self, *_: Any) -> None:
-        self.values = np.zeros((0, 0))
+        self.values: Any = np.zeros((0, 0))
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, kind, fortran, content = state
+        if kind.is_object:
+            self.values = list(content) if shape else content[0]
+            return
         self.values = _build_array(content, kind, shape, "F" if fortran else "C")
 
 
@@ -101,6 +108,8 @@ def _from_buffer(content: Any, kind: _Kind, shape: tuple[int, ...], order: str) 
 
 def _build_array(content: Any, kind: _Kind, shape: tuple[int, ...], order: str) -> np.ndarray:
     # Python 2 had no bytes: what it wrote comes as text, a character a byte.
+    if kind.is_object:
+        raise _NotAdmitted("objects in an array without a list of them")
     content = content.encode("latin1") if isinstance(content, str) else content
     return np.frombuffer(content, kind.dtype).reshape(shape, order="F" if order == "F" else "C")
 
@@ -117,6 +126,7 @@ _ADMITTED: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy", "ndarray"): _refuse_call,
     ("_codecs", "encode"): lambda text, _: text.encode("latin1"),
     ("builtins", "bytes"): lambda: b"",
+    ("collections", "OrderedDict"): lambda *items: dict(*items),
 }
 
 
@@ -129,7 +139,7 @@ def _unwrap(value: Any, depth: int, allowance: Iterator[int]) -> Any:
     if next(allowance, None) is None:
         raise ValueError("it unfolds to more values than it has bytes")
     if isinstance(value, _Array):
-        return value.values
+        return value.values if isinstance(value.values, np.ndarray) else _unwrap(value.values, depth, allowance)
     if value is None or isinstance(value, bool | int | float | str | bytes):
         return value
     if depth and isinstance(value, dict):

@@ -1,9 +1,9 @@
 """Opens features whose streams, such as RGB and flow, lie in one place or several; joins and selects them."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,8 @@ from jaxtyping import Float
 
 from untrimmed.features.folder import MANIFEST, FeatureFolder, no_features
 from untrimmed.features.layouts import Layout, find_layout
+from untrimmed.features.listing import is_feature_file
+from untrimmed.features.shapes import Axes
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.io import BadInput, missing
 
@@ -31,30 +33,34 @@ def read_features(
     layout: str = "",
     streams: Sequence[str] = (),
     durations: Mapping[str, float] | None = None,
+    axes: Axes = "tc",
 ) -> "FeatureStreams":
     """Open the features of many videos as a mapping by video: a folder, one feature file, or an archive.
 
     A folder that was extracted here says how its snippets lie in time. For any other, name the public `layout` that
     it has, such as `actionformer-i3d` (`features.layouts.LAYOUTS`), or give its `source`. `streams` selects those of
-    a layout, `durations` are the videos' lengths in seconds. Each video is read when it is looked up. Raises
+    a layout, `durations` are the videos' lengths in seconds, `axes` the order of the axes in the files: `tc` for time
+    x channels, `ct` for channels x time. Each video is read when it is looked up. Raises
     BadInput for features that cannot be read, and where nothing says how they lie in time.
     """
     public_layout = find_layout(layout) if layout else None
-    return FeatureStreams([Path(path)], source, layout=public_layout, streams=tuple(streams), durations=durations)
+    return FeatureStreams(
+        [Path(path)], source, layout=public_layout, streams=tuple(streams), durations=durations, axes=axes
+    )
 
 
 class FeatureStreams(Mapping[str, VideoFeatures]):
     """The features of many videos, read lazily, from one path or from one for each stream.
 
     A path is what `FeatureFolder` opens. With a `*` in it, it means all the folders that it matches, such as one for
-    the training videos and one for the test videos. A folder that holds a folder for each stream, named as in the
-    source, means these. The streams of a video are cut to the shorter where they differ by up to
-    `LEEWAY` snippets.
+    the training videos and one for the test videos, and all feature files. A folder that holds a folder for each
+    stream, named as in the source, means these. The streams of a video are cut to the shorter where they differ by
+    up to `LEEWAY` snippets.
 
     `layout`, `source` or the manifests say how snippets lie in time. `streams` are those of the layout to use (all,
     when empty), `columns` half-open ranges of channels to select after joining, `average` the number of snippets to
-    average into one, `durations` the videos' lengths in seconds. Raises BadInput for unreadable files, and for
-    channels or lengths that do not fit.
+    average into one, `durations` the videos' lengths in seconds, `axes` the order of the axes in files. Raises
+    BadInput for unreadable files, and for channels or lengths that do not fit.
     """
 
     def __init__(
@@ -67,6 +73,7 @@ class FeatureStreams(Mapping[str, VideoFeatures]):
         columns: tuple[tuple[int, int], ...] = (),
         average: int = 1,
         durations: Mapping[str, float] | None = None,
+        axes: Axes = "tc",
     ) -> None:
         if layout:
             if source:
@@ -78,8 +85,8 @@ class FeatureStreams(Mapping[str, VideoFeatures]):
         stream_folders = find_stream_folders(paths[0], source.streams if source else ()) if len(paths) == 1 else []
         self.paths = stream_folders or list(paths)
         self._cache: OrderedDict[str, VideoFeatures] = OrderedDict()
-        single = len(self.paths) == 1
-        self._folders = [_open_all(path, source, durations or {}, single=single) for path in self.paths]
+        open_path = partial(_open, source=source, durations=durations or {}, axes=axes, single=len(self.paths) == 1)
+        self._folders = [_open_all(path, open_path) for path in self.paths]
         self._stored_source = source or _join_sources([folders[0].source for folders in self._folders], self.paths)
         if layout and len(self.paths) not in (1, len(self._stored_source.streams)):
             raise BadInput(
@@ -91,6 +98,10 @@ class FeatureStreams(Mapping[str, VideoFeatures]):
     def source(self) -> FeatureSource:
         """The source of these features, averaging included."""
         return self._stored_source.average(self.average)
+
+    def describe(self) -> str:
+        """Describe what lies at the paths, in words, for sentences about what does not."""
+        return "; ".join(f"{folder.path}: {folder.describe()}" for folders in self._folders for folder in folders)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -168,6 +179,11 @@ class FeatureStreams(Mapping[str, VideoFeatures]):
         if len(parts) == 1 and widths[0] < parts[0].shape[1] == sum(layout.widths):
             return [_select_columns(parts[0], layout.columns(streams))]
         for folder, part, width in zip(folders, parts, widths, strict=True):
+            if len(part) == width != part.shape[1]:
+                raise BadInput(
+                    f"{folder.path}: {video} has {part.shape[1]} channels, but {self._stored_source.summary} has "
+                    f"{width}, which its {width} snippets would fit: are the axes swapped? then set data.axes"
+                )
             if part.shape[1] != width:
                 raise BadInput(
                     f"{folder.path}: {video} has {part.shape[1]} channels, but {self._stored_source.summary} has "
@@ -185,28 +201,43 @@ def find_stream_folders(path: Path, streams: Sequence[str]) -> list[Path]:
     return inner if len(inner) > 1 and all(folder.is_dir() for folder in inner) else []
 
 
-def _open_all(
-    path: Path, source: FeatureSource | None, durations: Mapping[str, float], *, single: bool
-) -> list[FeatureFolder]:
+def _open_all(path: Path, open_path: Callable[..., FeatureFolder]) -> list[FeatureFolder]:
     """Open the path, or all that a name with `*` in it matches; they must have one source."""
     matches = [path]
-    if "*" in str(path) and not path.exists():
+    if any(character in str(path) for character in "*?[") and not path.exists():
         anchor = Path(path.anchor)
         matches = sorted(anchor.glob(str(path.relative_to(anchor))))
-    if not matches:
+        files = [match for match in matches if match.is_file()]
+        if not any((file.parent / MANIFEST).exists() for file in files):
+            files = [file for file in files if is_feature_file(file)] or files
+            folders = [open_path(match) for match in matches if match.is_dir()]
+            return _check_sources([*folders, open_path(path, files=files)] if files else folders, path)
+    return _check_sources([open_path(match) for match in matches], path)
+
+
+def _check_sources(folders: list[FeatureFolder], path: Path) -> list[FeatureFolder]:
+    if not folders:
         raise missing(path, "file or folder of features")
-    first, *more = folders = [_open(match, source, durations, single=single) for match in matches]
+    first, *more = folders
     for folder in more:
         if folder.source != first.source:
             raise _different_sources(folder.path, folder.source, first.path, first.source)
     return folders
 
 
-def _open(path: Path, source: FeatureSource | None, durations: Mapping[str, float], *, single: bool) -> FeatureFolder:
+def _open(
+    path: Path,
+    source: FeatureSource | None,
+    durations: Mapping[str, float],
+    axes: Axes,
+    *,
+    single: bool,
+    files: Sequence[Path] = (),
+) -> FeatureFolder:
     """Open a folder of features; the manifest of one stream among several only describes that stream."""
     if single or not (path / MANIFEST).exists():
-        return FeatureFolder(path, source, durations=durations)
-    folder = FeatureFolder(path, durations=durations)
+        return FeatureFolder(path, source, durations=durations, files=files, axes=axes)
+    folder = FeatureFolder(path, durations=durations, axes=axes)
     if source and folder.source.grid != source.grid:
         raise _different_sources(path, folder.source, Path("data.source"), source)
     return folder

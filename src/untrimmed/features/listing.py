@@ -1,0 +1,247 @@
+"""Lists the files of features in a folder, which videos they are of, and says what lies there where none is."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from untrimmed.features.archives import ARCHIVE_ENDINGS, COLLECTIONS, CONTENT_ENDINGS, Archive
+from untrimmed.features.contents import holds_objects
+from untrimmed.io import BadInput
+from untrimmed.video.names import is_media
+
+TABLE_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+FEATURE_ENDINGS = (".npy", *TABLE_ENDINGS, *CONTENT_ENDINGS)
+"""Endings of the files that are features wherever they lie; in any case of letters."""
+LONE_ENDINGS = (".txt", ".txt.gz", ".json")
+"""Endings of files that may be features, and often are something else."""
+_GROUPS = (
+    (".npy", ".csv", ".csv.gz", ".pkl"),
+    (".h5", ".hdf5", ".hdf"),
+    (".npz",),
+    (".pt", ".pth"),
+    (".tsv", ".tsv.gz"),
+)
+"""Endings that may be mixed in one folder; of several groups, the one with the most files is read."""
+_LAST_GROUPS = ((".pickle",), (".txt", ".txt.gz"))
+"""Endings that are read where no other is."""
+FEW = 2
+"""Up to so many files of any kind in a folder are opened to see whether they are of many videos."""
+FEW_ARCHIVES = 64
+"""The same for those that usually are."""
+_SEPARATORS = "_-. "
+_SUFFIX_WORD = re.compile(
+    r"(?:(?:i3d|c3d|tsn|tsm|tsp|r3d|r2p?1d|rgb|flow|feats?|features?|clip|slowfast|slow|fast|videomae|internvideo|vivit|"
+    r"resnet|s3d|x3d|swin|vggish|analysis|predictions|keypoints|pose|skeleton|filtered|embeddings?)\w*)",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(rb"\s*[-+]?\d")
+
+
+class Place(NamedTuple):
+    """Where the features of a video are: a file, and the name in it where it is of many videos."""
+
+    file: Path
+    entry: str | None = None
+
+
+class Listing(NamedTuple):
+    """The videos of which there are features, the open files of many of them, and what was passed over, in words."""
+
+    places: dict[str, Place]
+    archives: dict[Path, Archive]
+    notes: tuple[str, ...] = ()
+
+
+def is_archive(file: Path) -> bool:
+    """Whether a file usually holds the features of many videos, by its ending."""
+    return file.suffix.lower() in ARCHIVE_ENDINGS
+
+
+def is_feature_file(file: Path, *, alone: bool = False) -> bool:
+    """Whether a file is one of features by its ending; pointed at `alone`, a file of text may be one too."""
+    return file.name.lower().endswith((*FEATURE_ENDINGS, *LONE_ENDINGS) if alone else FEATURE_ENDINGS)
+
+
+def video_name(file: Path) -> str:
+    """Return the name of the video whose features a file holds. Raises BadInput for a file of another ending."""
+    for ending in (".csv.gz", ".tsv.gz", ".txt.gz", *FEATURE_ENDINGS, *LONE_ENDINGS):
+        if file.name.lower().endswith(ending):
+            return file.name[: -len(ending)]
+    raise BadInput(f"{file}: is no feature file; {', '.join(FEATURE_ENDINGS)} was expected")
+
+
+def holds_feature_files(folder: Path) -> bool:
+    """Whether a folder is of features rather than of videos, to which tables may belong that are none."""
+    files = [file for file in _list_files(folder) if not file.name.startswith(".")]
+    features = [file for file in files if is_feature_file(file)]
+    if any(file.name.lower().endswith((".npy", ".npz", ".pkl", ".pt", ".pth")) for file in features):
+        return True
+    if any(is_media(file.name) for file in files):
+        return False
+    return bool(features) or any(_select_files(inner).files for inner in _list_folders(folder))
+
+
+def list_places(path: Path, files: Sequence[Path] = ()) -> Listing:
+    """List the videos whose features are in a file, a folder (or, if it has none, the folders in it), or in `files`.
+
+    Raises BadInput where two files are of one video.
+    """
+    if path.is_file():
+        return _list_one(path)
+    selection = _select(files, path) if files else _select_files(path)
+    by_file: dict[Path, str] = _name_files(path, selection.files)
+    archives = _open_archives(selection.files)
+    recurring = Counter(name for archive in archives.values() for name in archive.names)
+    places: dict[str, Place] = {}
+    for file, name in by_file.items():
+        archive = archives.get(file)
+        if archive and len(archive.names) > 1 and all(recurring[inner] == 1 for inner in archive.names):
+            places.update({inner: Place(file, inner) for inner in archive.names})
+        else:
+            archives.pop(file, None)
+            places[name] = Place(file)
+    return Listing(dict(sorted(places.items())), archives, selection.notes)
+
+
+def describe_files(path: Path) -> str:
+    """Describe what lies at a path, in words: how many files of which endings, and one of them."""
+    if not path.is_dir():
+        return f"one file, {path.name}"
+    files = [file for file in _walk(path) if not file.name.startswith(".")]
+    if not files:
+        return "an empty folder"
+    endings = Counter("".join(file.suffixes[-1:]).lower() or "no ending" for file in files)
+    counts = ", ".join(f"{count:,} {ending}" for ending, count in endings.most_common(4))
+    folders = "" if files[0].parent == path else " in the folders in it"
+    return f"{len(files):,} {'file' if len(files) == 1 else 'files'}{folders} ({counts}), such as {files[0].name}"
+
+
+def shorten_names(names: Iterable[str]) -> list[dict[str, str]]:
+    """Return the names by what remains without an ending that all share, such as `_i3d_rgb`; the longest rest first.
+
+    Of one name, or where they share none, endings count that name a network or a kind of features.
+    """
+    names = list(names)
+    tails = _find_tails(names[0]) if names else []
+    if len(names) > 1:
+        tails = [tail for tail in tails if all(name.endswith(tail) for name in names)]
+    else:
+        tails = [tail for tail in tails if all(_SUFFIX_WORD.fullmatch(w) for w in re.split(r"[_\-. ]", tail) if w)]
+    shortened = []
+    for tail in tails:
+        shorter = {name[: -len(tail)]: name for name in names if len(name) > len(tail)}
+        if len(shorter) == len(names) and re.search("[a-zA-Z]", tail):
+            shortened.append(shorter)
+    return shortened
+
+
+def _find_tails(name: str) -> list[str]:
+    """List the ends of a name that begin with a separator, or with what DeepLabCut appends; the shortest first."""
+    starts = [place for place, character in enumerate(name) if character in _SEPARATORS and place]
+    starts += [match.start() for match in re.finditer("DLC_", name) if match.start()]
+    return [name[start:] for start in sorted(starts, reverse=True)]
+
+
+class _Selection(NamedTuple):
+    files: list[Path]
+    notes: tuple[str, ...] = ()
+
+
+def _list_one(file: Path) -> Listing:
+    lowered = file.name.lower()
+    if lowered.endswith((*CONTENT_ENDINGS, ".json")) or (lowered.endswith(".npy") and holds_objects(file)):
+        archive = Archive(file)
+        if archive.names:
+            return Listing({name: Place(file, name) for name in archive.names}, {file: archive})
+    return Listing({video_name(file): Place(file)}, {})  # reading it says what is wrong
+
+
+def _select_files(folder: Path) -> _Selection:
+    """Select the files of features in a folder, or in the folders in it where it has none, or just a table or two."""
+    selection = _select(_list_files(folder), folder)
+    if len(selection.files) > FEW or any(not file.name.lower().endswith(TABLE_ENDINGS) for file in selection.files):
+        return selection
+    inner = _select(_walk(folder, skip_top=True), folder)
+    if len(inner.files) <= len(selection.files):
+        return selection
+    if not selection.files:
+        return inner
+    first = selection.files[0].name
+    return inner._replace(notes=(*inner.notes, f"{len(selection.files)} passed over beside its folders, {first}"))
+
+
+def _select(files: Iterable[Path], folder: Path) -> _Selection:
+    """Select the files of features among files; of endings that are not mixed, those that most have."""
+    files = sorted(file for file in files if not file.name.startswith("."))
+    groups = [[file for file in files if file.name.lower().endswith(group)] for group in _GROUPS]
+    # What was always read goes before what is read too.
+    if not any(not file.name.lower().endswith(TABLE_ENDINGS) for file in groups[0]):
+        groups.sort(key=lambda group: (-len(group), -sum(file.stat().st_size for file in group)))
+    groups += [[file for file in files if file.name.lower().endswith(group)] for group in _LAST_GROUPS]
+    groups[-1] = [file for file in groups[-1] if _begins_with_number(file)]
+    first, *others = [group for group in groups if group] or [[]]
+    over = [file for group in others for file in group]
+    note = f"{len(over)} of other endings passed over, such as {over[0].name}" if over else ""
+    return _Selection(first, (note,) if note else ())
+
+
+def _begins_with_number(file: Path) -> bool:
+    with file.open("rb") as stream:
+        lines = stream.read(2**16).splitlines()[:2]
+    return file.suffix == ".gz" or any(map(_NUMBERED.match, lines))
+
+
+def _name_files(path: Path, files: Sequence[Path]) -> dict[Path, str]:
+    """Name files by their videos, or by their path where files in several folders share a name."""
+    stems = {file: video_name(file) for file in files}
+    shared: dict[str, list[Path]] = {}
+    for file, stem in stems.items():
+        shared.setdefault(stem, []).append(file)
+    for stem, alike in shared.items():
+        if len(alike) > 1:
+            if len({file.parent for file in alike}) < len(alike):
+                raise BadInput(f"{path}: {alike[0].name} and {alike[1].name} are both of {stem}; remove one")
+            root = Path(os.path.commonpath([file.parent for file in files]))
+            stems.update({file: (file.parent.relative_to(root) / stem).as_posix() for file in alike})
+    return stems
+
+
+def _open_archives(files: Sequence[Path]) -> dict[Path, Archive]:
+    """Open the files that may be of many videos; damaged ones are told of when they are read."""
+    archives = {}
+    for file in files:
+        ending = file.suffix.lower()
+        few = len(files) <= (FEW_ARCHIVES if ending in ARCHIVE_ENDINGS else FEW)
+        may_be_many = ending in CONTENT_ENDINGS or (ending == ".npy" and (few or _is_collection(file)))
+        if not may_be_many or not (few or _is_collection(file)) or (ending == ".npy" and not holds_objects(file)):
+            continue
+        try:
+            archives[file] = Archive(file)
+        except BadInput:
+            continue
+    return archives
+
+
+def _is_collection(file: Path) -> bool:
+    return file.name.removesuffix(file.suffix).lower() in COLLECTIONS
+
+
+def _list_files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.is_file())
+
+
+def _list_folders(folder: Path) -> list[Path]:
+    return sorted(inner for inner in folder.iterdir() if inner.is_dir() and not inner.name.startswith("."))
+
+
+def _walk(folder: Path, skip_top: bool = False) -> list[Path]:
+    """List all files below a folder; links to folders are not followed."""
+    files = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if not (skip_top and Path(place) == folder):
+            files += [Path(place) / name for name in sorted(names)]
+    return files
