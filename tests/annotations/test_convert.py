@@ -37,7 +37,8 @@ def test_notes_say_what_was_guessed_dropped_and_lost(table: Path, tmp_path: Path
         f"{tmp_path}/out.json: 2 videos, 2 actions, 2 classes; from table to activitynet",
         "note: columns, parted by semicolons: "
         "label 'Behaviour', video 'Clip', start 'Begin', end 'End', score 'conf'",
-        "note: 2 videos (the first is 'a') of unknown length: taken to end with the last action",
+        "note: length guessed from the last action for 2 videos, the first is 'a': 2 s; "
+        "give the lengths (durations=..., --durations)",
         "note: 5 dropped: video 'a', 'jump' at [9, 8] s, is reversed; video 'b', 'tick' at [0, 0] s, has no length; "
         "video 'b', 'tick' at [1, 1] s, has no length; and 2 more",
         "note: scores are left out, as ActivityNet's JSON has no place for them",
@@ -56,7 +57,7 @@ def test_a_conversion_has_the_annotations_both_formats_and_all_notes_in_order(ta
     assert conversion.annotations.timelines["a"].actions == (Action(1.0, 2.0, "jump", 0.5),)
     beginnings = (
         "columns, parted by",
-        "2 videos",
+        "length guessed from the last action for 2 videos",
         "5 dropped: video 'a', 'jump'",
         "scores are",
         "lengths are",
@@ -119,7 +120,9 @@ def small_video(path: Path, seconds: int) -> None:
 def test_lengths_come_from_the_videos_themselves_or_from_a_table(table: Path, tmp_path: Path) -> None:
     small_video(tmp_path / "videos" / "a.mp4", 7)
     lines = lines_of(run_convert(table, tmp_path / "out.json", "--durations", tmp_path / "videos"))
-    assert "note: video 'b' of unknown length: taken to end with the last action" in lines
+    assert any(
+        line.startswith("note: length guessed from the last action for 1 video, the first is 'b'") for line in lines
+    )
     timelines = read_annotations(tmp_path / "out.json").timelines
     assert timelines["a"].duration == pytest.approx(7.0) and timelines["b"].duration == 3.0
     (tmp_path / "lengths.csv").write_text("video;duration (s)\nb.mp4;12,5\n")
@@ -147,7 +150,7 @@ def test_a_length_makes_rows_that_leave_the_video_drop(table: Path, tmp_path: Pa
             ["table.csv", "out.json", "--durations", "nowhere"],
             "untrimmed: nowhere: no such folder of videos or table",
         ),
-        (["table.csv", "out.json", "--durations", "."], "untrimmed: .: holds no video; files that end in"),
+        (["table.csv", "out.json", "--durations", "."], "untrimmed: .: holds no video; of its 2 files the first is"),
         (
             ["table.csv", "out.json", "--durations", "bad.csv"],
             "bad.csv: video 'a' has the length -1; a positive number",
@@ -175,3 +178,18 @@ def test_bad_input_is_one_sentence_and_writes_nothing(
 def test_the_help_names_every_format() -> None:
     text = run_convert("--help").output
     assert all(form.partition("-")[0] in text for form in FORMATS)
+
+
+def test_lengths_are_found_under_any_form_of_a_name_and_that_is_said(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "lengths.csv").write_text("video,duration\nv_A.MTS,5\nb,6\n")
+    lines = lines_of(run_convert(table, tmp_path / "out.json", "--durations", tmp_path / "lengths.csv"))
+    timelines = read_annotations(tmp_path / "out.json").timelines
+    assert (timelines["a"].duration, timelines["b"].duration) == (5.0, 6.0)
+    assert any("1 video is spelled differently" in line and "'a' and 'v_A'" in line for line in lines)
+
+
+def test_lengths_of_other_videos_are_refused(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "lengths.csv").write_text("video,duration\nab,5\nzebra,6\n")
+    result = run_convert(table, tmp_path / "out.json", "--durations", tmp_path / "lengths.csv")
+    assert result.exit_code == 2 and "no name is in both (is it 'ab' there?)" in result.output
+    assert not (tmp_path / "out.json").exists()

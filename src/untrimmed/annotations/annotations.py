@@ -1,6 +1,7 @@
 """What every annotation format is read into, and the one rule for which rows can be used."""
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -120,6 +121,33 @@ def build_timelines(
         timelines[video] = Timeline(duration, split.actions)
         dropped += split.dropped
     return timelines, tuple(dropped)
+
+
+def describe_guessed_lengths(timelines: Mapping[str, Timeline], durations: Mapping[str, float]) -> tuple[str, ...]:
+    """Say which timelines end with their last action because `durations`, in seconds, has no length for them."""
+    guessed = [video for video in timelines if not durations.get(video)]
+    if not guessed:
+        return ()
+    count = f"{len(guessed)} video{'s' if len(guessed) > 1 else ''}"
+    return (
+        f"length guessed from the last action for {count}, the first is {guessed[0]!r}: "
+        f"{timelines[guessed[0]].duration:g} s; give the lengths (durations=..., --durations)",
+    )
+
+
+def describe_repeats(rows: Mapping[str, Sequence[Row]]) -> tuple[str, ...]:
+    """Say how many rows stand more than once in the same video, with all the same numbers and label."""
+    count, example = 0, ""
+    for video, video_rows in rows.items():
+        if len(set(video_rows)) < len(video_rows):
+            repeated = [row for row, times in Counter(video_rows).items() if times > 1]
+            count += len(video_rows) - len(set(video_rows))
+            row = repeated[0]
+            example = example or f"{row.label!r} at [{row.start:g}, {row.end:g}] s in video {video!r}"
+    if not count:
+        return ()
+    verb = "rows repeat others that are" if count > 1 else "row repeats another that is"
+    return (f"{count:,} {verb} equal in every respect, and count again; the first is {example}",)
 
 
 def _find_fault(row: Row, end: float, classes: Collection[str]) -> str | None:

@@ -5,8 +5,18 @@ from pathlib import Path, PurePath
 from reprlib import repr as short
 from typing import Any, NoReturn
 
-from untrimmed.annotations.annotations import Annotations, Hints, Row, build_timelines, find_last_end, split_usable
+from untrimmed.annotations.annotations import (
+    Annotations,
+    Hints,
+    Row,
+    build_timelines,
+    describe_guessed_lengths,
+    describe_repeats,
+    find_last_end,
+    split_usable,
+)
 from untrimmed.annotations.formats.json_parts import as_text, to_number, to_positive
+from untrimmed.annotations.formats.video_entries import describe_unread, find_length, find_subset, list_unused
 from untrimmed.annotations.units import read_in_seconds
 from untrimmed.io import BadInput, read_json, write_json
 from untrimmed.timeline import Timeline
@@ -24,8 +34,9 @@ def read_activitynet(path: str | Path, *, classes: Collection[str] = (), hints: 
     Three shapes are known: ActivityNet's `{"database": {video: entry}}`, the same without `database`, and one
     video's `{"video": "name.mp4", "duration": ..., "annotations": [...]}`, whose name loses its ending. An entry
     holds `annotations`, each a `label` and a `segment` of two seconds (numbers, or numbers as text), and may hold
-    `duration` and `subset`. A video without a duration takes the one in `hints.durations`, or else ends with its last
-    action. Labels outside `classes`, or outside the list that the file itself has under `classes`, are dropped.
+    a length under any usual key, see `find_length`, and `subset` or `split`. A video without a length takes the one
+    in `hints.durations`, or else ends with its last action, which is noted. Labels outside `classes`, or outside the
+    list that the file itself has under `classes`, are dropped.
     Raises BadInput where the structure is broken; segments that cannot be used are listed in `dropped`.
     """
     path = Path(path)
@@ -33,19 +44,28 @@ def read_activitynet(path: str | Path, *, classes: Collection[str] = (), hints: 
     rows: dict[str, tuple[Row, ...]] = {}
     lengths: dict[str, float] = {}
     subsets: dict[str, str] = {}
-    for video, entry in _find_entries(path, content).items():
+    unused: dict[str, set[str]] = {}
+    entries = _find_entries(path, content)
+    for video, entry in entries.items():
         place = _name_video(path, video)
         if not isinstance(entry, dict) or not isinstance(entry.get("annotations"), list):
             raise BadInput(f"{place} has no list of annotations; add one, empty if nothing happens in it")
         rows[video] = tuple(_read_row(place, number, item, None) for number, item in enumerate(entry["annotations"]))
-        if entry.get("duration") is not None:
-            lengths[video] = _read_duration(place, entry["duration"])
-        if entry.get("subset") is not None:
-            subsets[video] = as_text(f"{place}: its subset", entry["subset"], empty=False)
+        if length := find_length(place, entry):
+            lengths[video] = length.seconds
+        if key := find_subset(entry):
+            subsets[video] = as_text(f"{place}: its {key}", entry[key], empty=False)
+        unused[video] = list_unused(entry, length)
     stated_classes = _read_classes(path, content)
     times = read_in_seconds(path, rows, lengths, hints)
     timelines, dropped = build_timelines(path, times.rows, times.durations, tuple(classes) or stated_classes)
-    return Annotations(timelines, subsets, dropped, times.rows, stated_classes, notes=times.notes)
+    notes = (
+        *times.notes,
+        *describe_guessed_lengths(timelines, times.durations),
+        *describe_repeats(times.rows),
+        *describe_unread(entries, unused),
+    )
+    return Annotations(timelines, subsets, dropped, times.rows, stated_classes, notes=notes)
 
 
 def write_activitynet(

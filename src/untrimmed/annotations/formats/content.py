@@ -1,7 +1,8 @@
 """What the reader of one file hands over before anything is checked, and how that becomes annotations."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from untrimmed.annotations.annotations import (
     Hints,
     Row,
     build_timelines,
+    describe_guessed_lengths,
+    describe_repeats,
     find_last_end,
     split_usable,
 )
@@ -48,8 +51,7 @@ def read_files(
         for video in content.rows:
             if (first := owner.setdefault(video, file)) != file:
                 raise BadInput(f"{file}: is of video {video!r}, and so is {first.name}; leave one of them out")
-    counts = Counter(note for content in contents.values() for note in content.notes)
-    notes = (note if count == 1 else f"{note} (so in {count} files)" for note, count in counts.items())
+    notes = _merge_notes([note for content in contents.values() for note in content.notes])
     merged = Content(
         {video: rows for content in contents.values() for video, rows in content.rows.items()},
         {video: length for content in contents.values() for video, length in content.durations.items()},
@@ -59,6 +61,17 @@ def read_files(
         next(iter(contents.values())).unit if all(content.unit for content in contents.values()) else "",
     )
     return build_annotations(path, merged, hints)
+
+
+def _merge_notes(notes: Sequence[str]) -> Iterator[str]:
+    """Yield each note once, with how many files have it, with the same names and numbers or others."""
+    alike: dict[str, list[str]] = {}
+    for note in notes:
+        alike.setdefault(re.sub(r"'[^']*'|\[[^]]*\]|\d[\d.,]*", "#", note), []).append(note)
+    for same in alike.values():
+        first, count = same[0], len(same)
+        others = "" if same == [first] * count else ", with other names or numbers"
+        yield first if count == 1 else f"{first} (so in {count} files{others})"
 
 
 def list_files(path: Path, endings: Sequence[str]) -> list[Path]:
@@ -90,12 +103,23 @@ def build_annotations(path: Path, content: Content, hints: Hints) -> Annotations
         raise BadInput(f"{path}: has no action that can be used{reason}; add one, or give the videos' lengths")
     timelines, unusable = build_timelines(path, usable, durations)
     notes = [*content.notes, *times.notes]
-    if guessed := [video for video in usable if video not in durations]:
-        notes.append(f"{format_videos(guessed)} of unknown length: taken to end with the last action")
+    notes += (*describe_guessed_lengths(timelines, durations), *describe_repeats(usable))
     if empty:
         notes.append(f"{format_videos(empty)} of unknown length and without any action: left out")
+    notes += _list_repeated(usable)
     subsets = {video: subset for video, subset in content.subsets.items() if video in timelines}
     return Annotations(timelines, subsets, (*dropped, *unusable), rows, notes=tuple(notes))
+
+
+def _list_repeated(rows: Mapping[str, Sequence[Row]]) -> Iterator[str]:
+    """Yield a sentence where the same stands more than once; all of it is kept."""
+    counts = Counter((video, row) for video, video_rows in rows.items() for row in video_rows)
+    if repeated := [key for key, count in counts.items() if count > 1]:
+        (video, row), more = repeated[0], sum(counts[key] - 1 for key in repeated)
+        yield (
+            f"{more:,} annotations repeat another of the same label and times, and count as well: the first is "
+            f"{row.label!r} at [{row.start:g}, {row.end:g}] s of video {video!r}"
+        )
 
 
 def format_videos(names: Sequence[str]) -> str:
