@@ -38,6 +38,7 @@ from untrimmed.annotations.formats.thumos import read_class_files, read_thumos, 
 from untrimmed.annotations.formats.via import read_via, write_via
 from untrimmed.annotations.formats.via_csv import read_via_csv
 from untrimmed.annotations.formats.vtt import read_vtt, write_vtt
+from untrimmed.annotations.formats.workbook import ENDINGS as WORKBOOKS
 from untrimmed.annotations.sniff import TABLES, choose_written_format, sniff_format
 from untrimmed.annotations.units import CLOCK, check_unit, refuse_other_unit
 from untrimmed.io import BadInput, missing
@@ -51,6 +52,9 @@ SCORES, LENGTHS, SUBSETS, EMPTY, MARKS = "scores", "lengths", "subsets", "videos
 
 CUES_LACK = (SCORES, LENGTHS, SUBSETS, MARKS)
 """What a list of times and labels has no place for."""
+
+TIERED = ("elan", "elan-tab", "textgrid", "boris", "boris-table", "observer", "solomon", "bento")
+"""Formats of which some tiers can be read: what was annotated by itself, an observation, a channel or a column."""
 
 EXAMPLES = 3
 """How many dropped rows a note quotes."""
@@ -175,6 +179,8 @@ def read_annotations(
 def read_as(format: str, path: Path, hints: Hints) -> Annotations:
     """Read annotations in the format that is named. Raises BadInput where a unit is given that the format has not."""
     source = find_format(format)
+    if hints.tiers and format not in TIERED:
+        raise BadInput(f"{path}: {source.title} has no tiers to choose; leave out {', '.join(map(repr, hints.tiers))}")
     if source.unit:
         refuse_other_unit(path, hints.unit, source.unit, source.title)
         hints = hints._replace(unit="s")  # the reader has turned its own unit into seconds, and they are not doubted
@@ -322,7 +328,7 @@ FORMATS: dict[str, Format] = {
         fit=str,
     ),
     "thumos": Format("THUMOS'14's folder", read_thumos, write_thumos, (SCORES, LENGTHS, EMPTY), fit=fit_line),
-    "table": Format("a table", _read_with(read_tabular, ".csv", ".tsv", ".txt"), write_tabular, (MARKS,)),
+    "table": Format("a table", _read_with(read_tabular, ".csv", ".tsv", ".txt", *WORKBOOKS), write_tabular, (MARKS,)),
     "elan": _one_video("ELAN", ".eaf", read_eaf, write_eaf, (SCORES, SUBSETS, MARKS), "milliseconds", fit_xml, "ms"),
     "boris": Format(
         "BORIS", _read_with(read_boris, ".boris", ".json"), write_boris, (SCORES, SUBSETS, MARKS), unit="s"

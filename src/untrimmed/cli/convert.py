@@ -24,19 +24,24 @@ def convert(
     label: Annotated[
         str | None, typer.Option(metavar="COLUMNS", help="The label's column in a table; several as in verb+noun.")
     ] = None,
+    tier: Annotated[
+        list[str] | None,
+        typer.Option(help="A tier to read of those in IN, or an observation, a channel, a column; may be repeated."),
+    ] = None,
     json: JsonOut = None,
 ) -> None:
     """Turn annotations of one tool into another's, and say what was guessed, dropped and lost on the way.
 
     Formats: activitynet, activitynet-results, thumos, table (CSV, TSV), elan, boris, via, cvat, labelstudio,
     textgrid, srt, vtt, epic, charades, audacity. Only read: frame-labels (MS-TCN, Cholec80, DeepEthogram),
-    frame-ranges (Breakfast), multithumos, ego4d, perception-test, captions (ActivityNet's), charades-sta.
+    frame-ranges (Breakfast), multithumos, ego4d, perception-test, captions (ActivityNet's), charades-sta,
+    boris-table, elan-tab, via-csv, observer (Noldus), solomon, bento, sportscode (Nacsport too).
 
     Example: `untrimmed convert interviews.boris annotations.json --durations videos`
     """
     from untrimmed.annotations.convert import convert
 
-    conversion = convert(source, out, from_=from_, to=to, fps=fps, durations=durations, label=label)
+    conversion = convert(source, out, from_=from_, to=to, fps=fps, durations=durations, label=label, tiers=tier or ())
     write_numbers(json, conversion.to_json())
     print(conversion)
     show_notes(conversion.notes)

@@ -10,6 +10,7 @@ from untrimmed.annotations.formats.content import Content
 from untrimmed.annotations.formats.json_parts import to_number, to_positive
 from untrimmed.annotations.formats.labels import assign_lanes, tidy_label
 from untrimmed.annotations.formats.text import read_any_text
+from untrimmed.annotations.formats.tiers import choose_tiers, list_tier_notes
 from untrimmed.io import BadInput, write_text
 from untrimmed.timeline import Timeline
 
@@ -48,7 +49,8 @@ class Tokens:
 def read_textgrid(path: Path, hints: Hints) -> Content:
     """Read the intervals of all tiers that have a text, in the long form or the short; points are dropped.
 
-    The video is called as the file. Raises BadInput for a file that is no TextGrid or ends early.
+    `hints.tiers` names the tiers to read. The video is called as the file. Raises BadInput for a file that is no
+    TextGrid or ends early.
     """
     tokens = Tokens(path)
     if [tokens.read("text") for _ in range(2)] != ["ooTextFile", "TextGrid"]:
@@ -56,21 +58,28 @@ def read_textgrid(path: Path, hints: Hints) -> Content:
     _, duration = tokens.read_number(), tokens.read_number()
     if tokens.read("flag") != "exists":
         raise BadInput(f"{path}: has no tiers; add one of intervals")
-    rows: list[Row] = []
-    dropped: list[Dropped] = []
+    lanes: dict[str, list[Row]] = {}
+    points: dict[str, list[Dropped]] = {}
     for _ in range(tokens.read_count()):
-        kind, _ = tokens.read("text"), tokens.read("text")
+        kind, name = tokens.read("text"), tokens.read("text").strip()
+        lanes.setdefault(name, [])
         _, _, count = tokens.read_number(), tokens.read_number(), tokens.read_count()
         for _ in range(count):
             start = tokens.read_number()
             end = start if kind == "TextTier" else tokens.read_number()
             label = tokens.read("text").strip()
             if kind == "TextTier":
-                dropped.append(Dropped(path.stem, start, end, tidy_label(label), "is a point in time"))
+                row = Dropped(path.stem, start, end, tidy_label(label), "is a point in time")
+                points.setdefault(name, []).append(row)
             elif label:
-                rows.append(Row(start, end, tidy_label(label)))
+                lanes[name].append(Row(start, end, tidy_label(label)))
+    counts = {name: len(lane) + len(points.get(name, ())) for name, lane in lanes.items()}
+    read = choose_tiers(path, "tier", counts, hints.tiers) if counts else ()
+    rows = [row for name in read for row in lanes[name]]
+    dropped = tuple(row for name in read for row in points.get(name, ()))
+    notes = list_tier_notes("tier", counts, read, hints.tiers)
     length = to_positive(duration)
-    return Content({path.stem: rows}, {path.stem: length} if length else {}, dropped=tuple(dropped))
+    return Content({path.stem: rows}, {path.stem: length} if length else {}, dropped=dropped, notes=tuple(notes))
 
 
 def write_textgrid(path: Path, video: str, timeline: Timeline, fps: float | None) -> None:
