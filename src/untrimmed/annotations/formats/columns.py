@@ -23,12 +23,24 @@ VIDEOS = (
 )
 LABELS = (
     *("label", "class", "action", "category", "activity", "behavior", "behaviour", "event", "gesture", "tag"),
-    *("class_name", "label_name", "action_label", "action_class", "action_name", "activity_name", "annotation"),
+    *(
+        "class_name",
+        "classname",
+        "label_name",
+        "labelname",
+        "action_label",
+        "action_class",
+        "action_name",
+        "activity_name",
+        "annotation",
+    ),
     *("narration", "verb", "caption", "sentence", "description", "text", "type", "label_id", "class_id"),
     *("labels", "classes", "actions", "behaviors", "behaviours", "events", "behavior_name", "behaviour_name"),
     *("event_name", "category_name", "event_label", "code", "codes", "phase", "step", "state", "tag_name", "title"),
     *("name",),
 )
+SENTENCES = ("narration", "caption", "sentence", "description", "text", "type", "title", "name", "annotation", "code")
+"""Of these, what says more, or less, than a class."""
 SCORES = ("score", "confidence", "conf", "probability", "prob")
 VIDEO_LENGTHS = ("video_duration", "video_length", "total_length", "media_duration", "media_length")
 LENGTHS = ("duration", "length", "dur")
@@ -74,7 +86,7 @@ class Columns:
     """The columns of each meaning; None where there is none.
 
     `time` and `status` are of tables of events, each a start or a stop; `subjects` tell apart who does it. `classes`
-    are of tables with a column a class, 1 where it goes on.
+    are of tables with a column a class, 1 where it goes on. `negative` says where the label does not go on.
     """
 
     label: tuple[Column, ...]
@@ -90,6 +102,7 @@ class Columns:
     fps: Column | None
     subjects: tuple[Column, ...]
     classes: tuple[Column, ...] = ()
+    negative: Column | None = None
 
     def __str__(self) -> str:
         meanings = []
@@ -162,6 +175,11 @@ def guess_columns(path: Path, names: Sequence[str], label: str | None = None, ma
         columns = replace(columns, classes=tuple(Column(index, names[index]) for index in free if names[index]))
     _check_columns(path, names, columns)
     return columns
+
+
+def find_class_columns(names: Sequence[str]) -> tuple[Column, ...]:
+    """Find all columns whose names are those of labels, but for sentences."""
+    return _find_columns(names, [(name,) for name in LABELS if name not in SENTENCES])
 
 
 def is_known(name: str) -> bool:

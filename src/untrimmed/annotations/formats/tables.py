@@ -20,6 +20,7 @@ from untrimmed.annotations.formats.csv_table import (
     write_table,
 )
 from untrimmed.annotations.formats.events import EITHER, POINT, START, STOP, Event, pair_events
+from untrimmed.annotations.formats.label_columns import describe_negatives, is_negative, settle_label
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import parse_number, parse_seconds
 from untrimmed.annotations.units import CLOCK, refuse_other_unit
@@ -47,6 +48,7 @@ def read_tabular(path: Path, hints: Hints) -> Content:
     """
     table = read_table(path, hints.columns)
     columns = guess_columns(path, table.columns, hints.label, _find_marks(table))
+    columns = settle_label(table, columns, hints.label)
     locations = [line.read_text(columns.video) if columns.video else path.stem for line in table.lines]
     if "" in locations:
         raise BadInput(f"{path}: line {table.lines[locations.index('')].number} names no video; fill it in")
@@ -62,7 +64,7 @@ def read_tabular(path: Path, hints: Hints) -> Content:
             events[video].append(_read_event(line, columns, hints))
         elif columns.holds_samples:
             samples[video].append(line)
-        else:
+        elif not is_negative(line, columns):
             rows[video] += _read_rows(line, columns, hints)
     for video in events:
         pairs, unpaired = pair_events(video, events[video])
@@ -210,6 +212,7 @@ def _list_notes(table: DelimitedTable, columns: Columns, hints: Hints) -> tuple[
     if unused:
         more = f" and {len(unused) - MOST_NAMED} more" if len(unused) > MOST_NAMED else ""
         notes.append(f"columns that are not used: {', '.join(map(repr, unused[:MOST_NAMED]))}{more}")
+    notes += describe_negatives(table, columns)
     if columns.video is None:
         notes.append("no column names the video: it is called as the file")
     begin, end = columns.start, columns.end or columns.length
