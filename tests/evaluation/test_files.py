@@ -216,7 +216,7 @@ def test_what_cannot_be_judged_is_said_in_one_sentence(files, words, sentence):
 
 def test_detections_are_compared_only_with_their_ground_truth_named(files):
     output = run("compare", "found.json", "better.json", code=2).replace("\n", " ")
-    assert "name the annotations with --truth" in output
+    assert "name the annotations (ground_truth=..., --truth FILE)" in output
     judged("--protocol", "segmental")
     assert "only those are compared" in run("compare", "scores.json", "scores.json", code=2).replace("\n", " ")
 

@@ -185,12 +185,12 @@ def test_a_file_without_detections_is_read(tmp_path):
     assert len(read_results(write(tmp_path / "results.json", {"results": {}}))) == 0
 
 
-def test_of_a_video_that_comes_twice_the_last_counts(tmp_path):
+def test_a_video_that_comes_twice_is_refused(tmp_path):
     one, two = (f'"v": [{{"label": "a", "score": 1, "segment": [0, {end}]}}]' for end in (1, 2))
     text = f'{{"version": NaN, "results": {{{one}, "w": [], {two}}}}}'
     for path in (written(tmp_path / "slow.json", text), written(tmp_path / "quick.json", text.replace("NaN", "1"))):
-        assert rows_of(read_results(path)) == [("v", "a", 0, 2, 1)]
-        assert read_results(path).videos == ("v", "w")
+        with pytest.raises(BadInput, match=f"{path.name}: the key 'v' stands twice"):
+            read_results(path)
 
 
 def test_what_json_proper_has_not_is_read_all_the_same(tmp_path):
@@ -246,8 +246,16 @@ def test_a_ground_truth_that_cannot_be_used_is_refused_in_a_sentence(tmp_path, a
 
 
 def test_a_subset_that_is_not_there_is_refused_with_those_that_are(tmp_path):
-    with pytest.raises(BadInput, match="no video of subset 'Test'; there are 'test', 'validation'"):
-        read_ground_truth(truth_file(tmp_path, []), "Test")
+    with pytest.raises(BadInput, match="no video of subset 'Tset'; there are 'test', 'validation'"):
+        read_ground_truth(truth_file(tmp_path, []), "Tset")
+
+
+@pytest.mark.parametrize("name", ["Validation", "val", "VALID"])
+def test_a_subset_is_found_in_any_usual_spelling_and_that_is_said(tmp_path, name):
+    ground_truth = read_ground_truth(truth_file(tmp_path, [{"label": "a", "segment": [0, 1]}]), name)
+    assert (ground_truth.videos, ground_truth.subset) == (("v1",), "validation")
+    assert ground_truth.other_subsets == {"v2": "test"}
+    assert ground_truth.notes == (f"subset {name!r} is read as 'validation'",)
 
 
 @pytest.mark.parametrize(
@@ -296,13 +304,17 @@ def test_proposals_given_as_results_are_recognized(tmp_path, label):
         read_results(path)
     with pytest.raises(BadInput, match=r"v1.*label"):
         read_tags(path)
-    with pytest.raises(BadInput, match="is a table, so these are proposals"):
-        read_results(tmp_path / "proposals.csv")
+    table = written(tmp_path / "proposals.csv", "video-name,f-init,f-end,score\nv,0,1,1\n")
+    with pytest.raises(BadInput, match="is a table of proposals in frames, without labels"):
+        read_results(table)
 
 
-def test_annotations_given_as_results_are_recognized(tmp_path):
-    with pytest.raises(BadInput, match="has 'database', so it is a file of annotations; a file of detections"):
-        read_results(truth_file(tmp_path, []))
+def test_annotations_are_results_that_rank_alike(tmp_path):
+    results = read_results(
+        truth_file(tmp_path, [{"label": "a", "segment": [0, 1]}, {"label": "b", "segment": [2, 3]}])
+    )
+    assert rows_of(results) == [("v1", "a", 0, 1, 1), ("v1", "b", 2, 3, 1)]
+    assert "has no scores; all rank alike" in results.notes[0]
 
 
 @pytest.mark.parametrize("read", [read_ground_truth, read_results, read_proposals, read_tags])
@@ -370,8 +382,8 @@ def test_a_folder_is_read_raw_by_subset_with_ambiguous_stretches_as_marks(tmp_pa
 
 def test_a_folder_that_cannot_be_used_is_refused_in_a_sentence(tmp_path):
     path = texts(tmp_path / "texts", Diving_test="t1 1 2\n", detclasslist="26 Diving\n")
-    with pytest.raises(BadInput, match="texts: no video of subset 'Test'; there are 'test', 'validation'"):
-        read_ground_truth(path, "Test")
+    with pytest.raises(BadInput, match="texts: no video of subset 'Tset'; there are 'test', 'validation'"):
+        read_ground_truth(path, "Tset")
     with pytest.raises(BadInput, match="texts: no action is annotated in subset 'validation'"):
         read_ground_truth(path, "validation")
     with pytest.raises(BadInput, match=r"Diving_test\.txt: is one file of text annotations; give the folder"):
@@ -451,7 +463,6 @@ def test_a_broken_archive_of_lines_is_refused_in_a_sentence(tmp_path):
     [
         ("", "begins with an empty line"),
         ("video-name,f-init,score\nv,0,1\n", "no column 'f-end' in its first line, 'video-name,f-init,score'"),
-        ("v,0,1,1\n", "no column 'video-name' in its first line"),
         ("video-name,f-init,f-end,score\nv,0,1,1\n\nv,0,1\n", "line 4 has 3 cells for 4 columns"),
         ("video-name f-init f-end score\nv 0 soon 1\n", "line 2 has '0', 'soon'.*; numbers were expected"),
         ("video-name f-init f-end score\nv 0 nan 1\n", "line 2 has nan for a number"),

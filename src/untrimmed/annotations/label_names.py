@@ -4,7 +4,7 @@ import difflib
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 # Inside a label only, and never between two numbers: "C-" is not "C", nor "1-2" "12".
 _SEPARATORS = re.compile(
@@ -28,12 +28,23 @@ def match_labels(labels: Iterable[str], classes: Iterable[str]) -> dict[str, str
         for form in remaining.keys() & groups.keys():
             if (form or key is str) and len(remaining[form]) == len(groups[form]) == 1:
                 matched[remaining[form][0]] = groups[form][0]
-    return matched
+    return {label: matched[label] for label in sorted(matched)}
 
 
 def normalize_label(label: str) -> str:
     """Return the form that all spellings of a label share."""
     return _SEPARATORS.sub("", _fold(label))
+
+
+def describe_loose_labels(matches: Mapping[str, str]) -> str | None:
+    """Return a sentence on the labels that are not written exactly as their classes; None without any."""
+    loose = [(label, name) for label, name in matches.items() if label != name]
+    if not loose:
+        return None
+    subject = "1 label is" if len(loose) == 1 else f"{len(loose):,} labels are"
+    return (
+        f"{subject} spelled differently on the two sides, such as {loose[0][0]!r} and {loose[0][1]!r}: taken as one"
+    )
 
 
 def suggest_label(label: str, classes: Iterable[str]) -> str | None:

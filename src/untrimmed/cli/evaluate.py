@@ -8,18 +8,28 @@ import typer
 from untrimmed.cli.app import JsonOut, Subset, Tious, VideoList, app, command
 from untrimmed.cli.printing import show_notes, show_table, write_numbers
 
+ResultsUnit = Annotated[
+    str | None, typer.Option("--unit", help="Of the times in the results: s, ms, us, frames (with --fps) or share.")
+]
+TruthUnit = Annotated[str | None, typer.Option("--truth-unit", help="The same of the ground truth.")]
+Rates = Annotated[
+    str | None, typer.Option("--fps", help="Frames a second, for units and protocols in frames: a number or a table.")
+]
+
 
 @command(app)
 def evaluate(
-    truth: Annotated[Path, typer.Argument(help="ActivityNet's JSON, or the folder of THUMOS'14 text annotations.")],
-    results: Annotated[Path, typer.Argument(help="ActivityNet's JSON, or lines as the THUMOS'14 kit reads them.")],
+    truth: Annotated[Path, typer.Argument(help="The ground truth: any file or folder that `convert` reads.")],
+    results: Annotated[Path, typer.Argument(help="ActivityNet's JSON, a table, lines of THUMOS'14's kit, ...")],
     protocol: Annotated[
         str, typer.Option(help="Which rules; docs/evaluation.md has them all, and a wrong name lists them.")
     ] = "activitynet",
     subset: Subset = None,
     tiou: Tious = None,
     videos: VideoList = None,
-    fps: Annotated[str | None, typer.Option(help="For protocols in frames: a number, or a table of videos.")] = None,
+    unit: ResultsUnit = None,
+    truth_unit: TruthUnit = None,
+    fps: Rates = None,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for 95 % intervals, say 1000.")] = 0,
     ties: Annotated[bool, typer.Option("--ties", help="Also the range over orders among equal scores.")] = False,
     json: JsonOut = None,
@@ -43,6 +53,8 @@ def evaluate(
         fps=fps or None,
         bootstrap=bootstrap,
         ties=ties,
+        unit=unit,
+        truth_unit=truth_unit,
     )
     write_numbers(json, evaluation.to_json())
     for table in tables_of(evaluation.scores):
@@ -62,6 +74,9 @@ def compare(
     protocol: Annotated[str, typer.Option(help="For files of detections: which rules.")] = "activitynet",
     subset: Subset = None,
     tiou: Tious = None,
+    unit: ResultsUnit = None,
+    truth_unit: TruthUnit = None,
+    fps: Rates = None,
     bootstrap: Annotated[int, typer.Option(min=10, help="Resamples of the videos.")] = 1000,
     json: JsonOut = None,
 ) -> None:
@@ -74,7 +89,19 @@ def compare(
     from untrimmed.evaluation.tables import class_table, comparison_table
 
     tious = parse_tious(tiou) if tiou else None
-    comparison = files.compare(first, second, truth, protocol, subset=subset, tious=tious, bootstrap=bootstrap)
+    comparison = files.compare(
+        first,
+        second,
+        truth,
+        protocol,
+        subset=subset,
+        tious=tious,
+        bootstrap=bootstrap,
+        unit=unit,
+        truth_unit=truth_unit,
+        fps=fps or None,
+    )
     write_numbers(json, comparison.to_json())
     for table in (class_table(comparison), comparison_table(comparison)):
         show_table(table.caption, table.header, table.rows)
+    show_notes(comparison.notes)

@@ -70,6 +70,8 @@ class Comparison(ToJson):
     map: tuple[Difference, ...]
     average_map: Difference
     per_class: dict[str, list[Difference]]
+    notes: tuple[str, ...] = ()
+    """Sentences on how the files were read and matched."""
 
 
 def compare_matches(

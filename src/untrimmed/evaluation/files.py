@@ -5,10 +5,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
 
 from untrimmed.annotations.annotations import Annotations
 from untrimmed.annotations.formats.thumos import read_rates
+from untrimmed.evaluation.agreement import (
+    Sides,
+    describe_differences,
+    leave_out_other_subsets,
+    match_results,
+    select_listed,
+)
 from untrimmed.evaluation.bootstrap import Comparison, compare_matches, estimate_confidence, find_tie_range
 from untrimmed.evaluation.classification import (
     CLASSIFICATION_PROTOCOLS,
@@ -29,7 +38,8 @@ from untrimmed.evaluation.proposals import (
 from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS, DetectionProtocol
 from untrimmed.evaluation.reading import from_annotations, read_ground_truth, read_proposals, read_results, read_tags
 from untrimmed.evaluation.segmental import SEGMENTAL, SegmentalProtocol, SegmentalScores, compute_segmental_scores
-from untrimmed.io import BadInput, read_json, read_text
+from untrimmed.evaluation.times import Times, convert_times, doubt_times, name_truth_unit
+from untrimmed.io import BadInput, parse_json, read_bytes, read_text
 from untrimmed.timeline import Timeline
 
 Protocol = DetectionProtocol | ProposalProtocol | ClassificationProtocol | SegmentalProtocol
@@ -56,33 +66,68 @@ class Inputs:
     """Judge only the videos of this part, as the ground truth calls it."""
     videos: str | Path | None = None
     """Judge only the videos in this file, one a line."""
+    unit: str | None = None
+    """The unit of the times in the results, one of `units.UNITS`; None is what the file states, or else seconds."""
+    truth_unit: str | None = None
+    """The same of the ground truth."""
+    frame_rates: float | Path | None = None
+    """Frames a second, or a table of them by video, for units and protocols in frames."""
 
     def describe(self) -> dict[str, Any]:
         """Describe the files and their content, so that a comparison finds them as they were; empty in memory."""
-        files = {"truth": self.ground_truth, "results": self.results, "videos": self.videos}
+        files = {"truth": self.ground_truth, "results": self.results, "videos": self.videos, "fps": self.frame_rates}
         paths = {name: Path(file) for name, file in files.items() if isinstance(file, str | Path)}
         if not {"truth", "results"} <= paths.keys():
             return {}
         described = {name: {"path": str(path), "sha256": _hash(path)} for name, path in paths.items()}
-        return {"question": {**described, "subset": self.subset}}
+        units = {"unit": self.unit, "truth_unit": self.truth_unit}
+        rate = {"rate": self.frame_rates} if isinstance(self.frame_rates, float) else {}
+        stated = {name: unit for name, unit in units.items() if unit}
+        return {"question": {**described, "subset": self.subset, **stated, **(rate if stated else {})}}
 
-    def read(self) -> tuple[Instances, Instances]:
-        """Read ground truth and results of the selected videos."""
-        ground_truth = _read_ground_truth(self.ground_truth, self.subset)
-        results = _read_results(self.results, self.protocol)
-        if self.videos is None:
-            return ground_truth, results
-        videos = {line.strip() for line in read_text(Path(self.videos)).splitlines() if line.strip()}
-        if not videos & set(ground_truth.videos):
-            name = self.ground_truth if isinstance(self.ground_truth, str | Path) else "the ground truth"
-            raise BadInput(f"{self.videos}: names no video of {name}; one a line was expected")
-        return ground_truth.select_videos(videos), results.select_videos(videos)
+    def read(self) -> "Sources":
+        """Read ground truth and results of the selected videos, and match their names.
 
-    def match(self) -> Matches:
-        """Read detections and match them to the ground truth. Raises BadInput by other protocols."""
+        Raises BadInput where a file cannot be used, and where the two have no video, no label or no time in common.
+        """
+        sides = Sides(_name(self.ground_truth, "the ground truth"), _name(self.results, "the results"))
+        rates = self.read_rates()
+        ground_truth = _read_ground_truth(self.ground_truth, self.subset, Times(self.truth_unit, rates), sides)
+        durations = {video: ground_truth.durations.get(video) for video in ground_truth.videos}
+        results = _read_results(self.results, self.protocol, Times(self.unit, rates, durations), sides)
+        ground_truth = _drop_scores(ground_truth, results, sides)
+        labelled = not isinstance(self.protocol, ProposalProtocol)
+        results, notes = match_results(ground_truth, results, sides, labelled=labelled)
+        if not (isinstance(self.protocol, DetectionProtocol) and self.protocol.other_subsets == "false positives"):
+            results, left_out = leave_out_other_subsets(ground_truth, results, sides)
+            notes = (*left_out, *notes)
+        if self.videos is not None:
+            listed = {line.strip() for line in read_text(Path(self.videos)).splitlines() if line.strip()}
+            ground_truth, results = select_listed(ground_truth, results, listed, self.videos, sides)
+        if not isinstance(self.protocol, ClassificationProtocol) and self.unit is None and self.truth_unit is None:
+            doubt_times(ground_truth, results, sides)
+        differences = describe_differences(ground_truth, results, sides, labelled=labelled)
+        return Sources(ground_truth, results, (*differences, *notes, *ground_truth.notes, *results.notes))
+
+    def read_rates(self) -> FrameRates | None:
+        """Read the frames a second."""
+        return read_rates(self.frame_rates) if isinstance(self.frame_rates, Path) else self.frame_rates
+
+    def match(self) -> tuple[Matches, tuple[str, ...]]:
+        """Read detections and match them to the ground truth; and what was to be said. Raises BadInput by other
+        protocols."""
         if not isinstance(self.protocol, DetectionProtocol):
             raise BadInput(f"protocol {self.protocol.name!r} does not judge detections, and only those are compared")
-        return match_detections(*self.read(), self.protocol)
+        sources = self.read()
+        return match_detections(sources.ground_truth, sources.results, self.protocol), sources.notes
+
+
+class Sources(NamedTuple):
+    """Ground truth and results as they are judged, and sentences on how they were read and matched."""
+
+    ground_truth: Instances
+    results: Instances
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,22 +171,36 @@ def evaluate(
     fps: float | str | Path | None = None,
     bootstrap: int = 0,
     ties: bool = False,
+    unit: str | None = None,
+    truth_unit: str | None = None,
 ) -> Evaluation:
     """Judge detections, proposals, labels of videos or dense labels.
 
-    `ground_truth` and `results` are files (or THUMOS'14's folder of annotations), annotations, or timelines by video;
-    `protocol` is one of PROTOCOLS or a value of its own, at the thresholds `tious` in place of its own. `subset`
-    selects a part of the ground truth, `videos` the videos in a file, one a line. `fps` serves protocols in frames: a
-    number, or a table of videos. With `bootstrap`, detections get intervals over so many resamples of the videos;
-    with `ties`, the range over orders among equal scores. Raises BadInput where a file cannot be used, and where the
-    protocol has no thresholds, intervals or ties.
+    `ground_truth` and `results` are files or folders of any format that `untrimmed convert` reads, annotations, or
+    timelines by video; `protocol` is one of PROTOCOLS or a value of its own, at the thresholds `tious` in place of
+    its own. `subset` selects a part of the ground truth, `videos` the videos in a file, one a line. `unit` and
+    `truth_unit` are those of the times in the results and in the ground truth where they are not seconds (`ms`, `us`,
+    `frames`, `share`). `fps` serves frames: a number, or a table of videos. With `bootstrap`, detections get
+    intervals over so many resamples of the videos; with `ties`, the range over orders among equal scores.
+
+    Names of videos and labels that are spelled differently on the two sides are matched, and noted. Raises BadInput
+    where a file cannot be used, where the two have no video, no label or no time in common, and where the protocol
+    has no thresholds, intervals or ties.
     """
     protocol = find_protocol(protocol, tious)
-    frame_rates = _parse_rate(fps)
-    inputs = Inputs(ground_truth=ground_truth, results=results, protocol=protocol, subset=subset, videos=videos)
+    inputs = Inputs(
+        ground_truth=ground_truth,
+        results=results,
+        protocol=protocol,
+        subset=subset,
+        videos=videos,
+        unit=unit,
+        truth_unit=truth_unit,
+        frame_rates=_parse_rate(fps),
+    )
     if isinstance(protocol, DetectionProtocol):
-        matches = inputs.match()
-        scores = summarize_matches(matches)
+        matches, notes = inputs.match()
+        scores = _add_notes(summarize_matches(matches), notes)
         if bootstrap:
             scores = replace(scores, confidence=estimate_confidence(matches, bootstrap))
         if ties:
@@ -149,16 +208,15 @@ def evaluate(
         return Evaluation(scores, inputs, matches.ground_truth, matches.results, matches)
     if bootstrap or ties:
         raise BadInput(f"protocol {protocol.name!r} has neither intervals nor ties; they are of detection protocols")
-    annotated, predicted = inputs.read()
-    if isinstance(frame_rates, Path):
-        frame_rates = read_rates(frame_rates)
+    annotated, predicted, notes = inputs.read()
+    frame_rates = inputs.read_rates()
     if isinstance(protocol, ProposalProtocol):
         scores = compute_proposal_scores(annotated, predicted, protocol, frame_rates)
     elif isinstance(protocol, ClassificationProtocol):
         scores = compute_classification_scores(annotated, predicted, protocol)
     else:
         scores = compute_segmental_scores(annotated, predicted, protocol)
-    return Evaluation(scores, inputs, annotated, predicted, frame_rates=frame_rates)
+    return Evaluation(_add_notes(scores, notes), inputs, annotated, predicted, frame_rates=frame_rates)
 
 
 def compare(
@@ -170,16 +228,34 @@ def compare(
     subset: str | None = None,
     tious: float | Sequence[float] | None = None,
     bootstrap: int = 1000,
+    unit: str | None = None,
+    truth_unit: str | None = None,
+    fps: float | str | Path | None = None,
 ) -> Comparison:
     """Compare two detectors, the second less the first: both are judged on the same resampled videos.
 
     Each is a file of figures as `evaluate` makes them, which names what was judged and how, or detections, which need
-    `ground_truth` and are judged as the other arguments say. Raises BadInput where detections come without ground
-    truth, and where a file that was judged is gone, or has changed.
+    `ground_truth` and are judged as the other arguments say, those of `evaluate`. Raises BadInput where detections
+    come without ground truth, where a file that was judged is gone, or has changed, and as `evaluate` does.
     """
     protocol = find_protocol(protocol, tious)
-    matches = [_find_inputs(source, ground_truth, protocol, subset).match() for source in (first, second)]
-    return compare_matches(matches[0], matches[1], bootstrap)
+    matches, notes = [], []
+    for source in (first, second):
+        asked = Inputs(
+            ground_truth={} if ground_truth is None else ground_truth,
+            results=source,
+            protocol=protocol,
+            subset=subset,
+            unit=unit,
+            truth_unit=truth_unit,
+            frame_rates=_parse_rate(fps),
+        )
+        inputs = _find_inputs(source, asked, ground_truth is not None)
+        matched, said = inputs.match()
+        matches.append(matched)
+        notes += said
+    comparison = compare_matches(matches[0], matches[1], bootstrap)
+    return replace(comparison, notes=tuple(dict.fromkeys(notes)))
 
 
 def find_protocol(protocol: str | Protocol, tious: float | Sequence[float] | None = None) -> Protocol:
@@ -195,35 +271,47 @@ def find_protocol(protocol: str | Protocol, tious: float | Sequence[float] | Non
         return replace(protocol, tious=tious)
     if isinstance(protocol, SegmentalProtocol):
         return replace(protocol, overlaps=tious)
-    raise BadInput(f"protocol {protocol.name!r} has no tIoU, for it judges whole videos; leave --tiou out")
+    raise BadInput(f"protocol {protocol.name!r} has no tIoU, for it judges whole videos; leave the tIoUs out")
 
 
-def _find_inputs(source: Source, ground_truth: Source | None, protocol: Protocol, subset: str | None) -> Inputs:
+def _find_inputs(source: Source, detections: Inputs, has_truth: bool) -> Inputs:
     """Find what a file of figures was made of, or judge detections as the other arguments say."""
-    figures = read_json(Path(source)) if isinstance(source, str | Path) else {}
+    figures = _read_figures(source)
     question = figures.get("question") if isinstance(figures, dict) else None
     if not isinstance(question, dict):
-        if ground_truth is None:
+        if not has_truth:
             name = f"{source}: holds" if isinstance(source, str | Path) else "these are"
-            raise BadInput(f"{name} no figures of untrimmed evaluate; name the annotations with --truth")
-        return Inputs(ground_truth=ground_truth, results=source, protocol=protocol, subset=subset)
+            raise BadInput(
+                f"{name} no figures of untrimmed evaluate; name the annotations (ground_truth=..., --truth FILE)"
+            )
+        return detections
     file = Path(str(source))
     try:
         name, tious, subset = figures["protocol"], figures.get("tious"), question["subset"]
-        files = {
-            role: _find_again(file, question[role]) for role in ("truth", "results", "videos") if role in question
-        }
+        roles = ("truth", "results", "videos", "fps")
+        files = {role: _find_again(file, question[role]) for role in roles if role in question}
         return Inputs(
             ground_truth=files["truth"],
             results=files["results"],
             protocol=find_protocol(name, tious),
             subset=subset,
             videos=files.get("videos"),
+            unit=question.get("unit"),
+            truth_unit=question.get("truth_unit"),
+            frame_rates=files.get("fps", question.get("rate")),
         )
     except (KeyError, TypeError):
         raise BadInput(
             f"{file}: does not say what was judged; make it again with untrimmed evaluate --json"
         ) from None
+
+
+def _read_figures(source: Source) -> Any:
+    """Read the JSON that figures are in; nothing of a file that has none."""
+    if not isinstance(source, str | Path) or Path(source).is_dir():
+        return {}
+    content = read_bytes(Path(source))
+    return parse_json(Path(source), content) if content.lstrip()[:1] == b"{" else {}
 
 
 def _find_again(figures: Path, judged: Mapping[str, str]) -> Path:
@@ -237,22 +325,53 @@ def _find_again(figures: Path, judged: Mapping[str, str]) -> Path:
     raise BadInput(f"{figures}: {path}, which was judged, is not there; put it back or judge another")
 
 
-def _read_ground_truth(source: Source, subset: str | None) -> Instances:
-    if isinstance(source, str | Path):
-        return read_ground_truth(source, subset)
-    if isinstance(source, Annotations):
-        return from_annotations(source, subset)
-    if subset is not None:
-        raise BadInput(f"timelines have no subsets such as {subset!r}; give only those that are to be judged")
-    return from_timelines(source)
+_AnyScores = TypeVar("_AnyScores", bound=Scores)
 
 
-def _read_results(source: Source, protocol: Protocol) -> Instances:
+def _add_notes(scores: _AnyScores, notes: Sequence[str]) -> _AnyScores:
+    """Put what was said of the files before what is said of the figures."""
+    return replace(scores, notes=[*notes, *scores.notes])
+
+
+def _name(source: Source, otherwise: object) -> object:
+    return source if isinstance(source, str | Path) else otherwise
+
+
+def _read_ground_truth(source: Source, subset: str | None, times: Times, sides: Sides) -> Instances:
+    try:
+        if isinstance(source, str | Path):
+            return read_ground_truth(source, subset, times)
+        if isinstance(source, Annotations):
+            return convert_times(sides.ground_truth, from_annotations(source, subset), times)
+        if subset is not None:
+            raise BadInput(f"timelines have no subsets such as {subset!r}; give only those that are to be judged")
+        return convert_times(sides.ground_truth, from_timelines(source), times)
+    except BadInput as error:
+        raise BadInput(name_truth_unit(str(error))) from None
+
+
+def _read_results(source: Source, protocol: Protocol, times: Times, sides: Sides) -> Instances:
     if isinstance(source, str | Path):
         if isinstance(protocol, ProposalProtocol):
-            return read_proposals(source)
-        return read_tags(source) if isinstance(protocol, ClassificationProtocol) else read_results(source)
-    return from_annotations(source) if isinstance(source, Annotations) else from_timelines(source)
+            return read_proposals(source, times)
+        return (
+            read_tags(source) if isinstance(protocol, ClassificationProtocol) else read_results(source, times=times)
+        )
+    results = from_annotations(source) if isinstance(source, Annotations) else from_timelines(source)
+    return convert_times(sides.results, results, times)
+
+
+def _drop_scores(ground_truth: Instances, results: Instances, sides: Sides) -> Instances:
+    """Drop scores of the ground truth, and say so. Raises BadInput where the results have none."""
+    if (ground_truth.score == 1).all():
+        return ground_truth
+    if len(results) > 1 and (results.score == 1).all():
+        raise BadInput(
+            f"{sides.ground_truth}: has scores, and {sides.results} has none; give the ground truth first, and then "
+            "the results"
+        )
+    note = f"{sides.ground_truth}: has scores, which are not read of a ground truth"
+    return replace(ground_truth, score=np.ones(len(ground_truth)), notes=(*ground_truth.notes, note))
 
 
 def _parse_rate(fps: float | str | Path | None) -> float | Path | None:
@@ -264,7 +383,7 @@ def _parse_rate(fps: float | str | Path | None) -> float | Path | None:
             return Path(fps)
     if isinstance(fps, int | float) and not 0 < fps < math.inf:
         raise BadInput(f"{fps:g} frames a second: give a positive number, or a table of videos")
-    return fps
+    return float(fps) if isinstance(fps, int) else fps
 
 
 def _hash(path: Path) -> str:

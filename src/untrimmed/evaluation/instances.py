@@ -40,6 +40,10 @@ class Instances:
     """Stretches in seconds by video that may or may not be an action (THUMOS'14's Ambiguous)."""
     unit: Literal["seconds", "frames"] = "seconds"
     """The unit of starts and ends; tables of THUMOS'14 proposals count frames, the last one included."""
+    other_subsets: Mapping[str, str] = field(default_factory=dict)
+    """The subsets of the videos that the file has outside `subset`."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what was guessed or left out in reading."""
 
     def __len__(self) -> int:
         return len(self.start)
@@ -56,6 +60,23 @@ class Instances:
         rows = self.select_rows(index[self.video] >= 0)
         marks = {video: marks for video, marks in self.marks.items() if video in videos}
         return replace(rows, videos=names, video=index[rows.video], marks=marks)
+
+    def rename(self, videos: Mapping[str, str], labels: Mapping[str, str]) -> "Instances":
+        """Rename some videos and labels, no two to one name; rows keep their order."""
+        names = [labels.get(label, label) for label in self.labels]
+        ordered = tuple(sorted(names))
+        return replace(
+            self,
+            videos=tuple(videos.get(video, video) for video in self.videos),
+            labels=ordered,
+            label=index_names(names, ordered)[self.label],
+            durations={videos.get(video, video): seconds for video, seconds in self.durations.items()},
+        )
+
+    def scale(self, factors: Float[np.ndarray, " videos"]) -> "Instances":
+        """Turn times into seconds: multiply them by a factor for each of `videos`."""
+        factor = factors[self.video]
+        return replace(self, start=self.start * factor, end=self.end * factor, unit="seconds")
 
     def find_flat(self) -> Bool[np.ndarray, " rows"]:
         """Find the segments without length or reversed."""

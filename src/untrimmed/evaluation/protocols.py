@@ -40,6 +40,9 @@ class DetectionProtocol:
     """What becomes of detections of a class that the ground truth lacks."""
     outside: Literal["false positives", "ignored"] = "false positives"
     """What becomes of detections in videos that the ground truth lacks."""
+    other_subsets: Literal["left out", "false positives"] = "left out"
+    """What becomes of detections in videos that the ground truth's file has in other subsets than the one judged.
+    To every official program they are false positives."""
     marks: Literal["not read", "no false positive"] = "not read"
     """Whether a detection that touches an Ambiguous mark of its video may be no false positive."""
     equal_scores: Literal["file order", "by video", "hits first"] = "file order"

@@ -1,6 +1,7 @@
-"""Ground truth and results read raw from every published form: nothing is dropped, clipped or sorted."""
+"""Ground truth and results read raw from every form: nothing is clipped or sorted, and what is dropped is noted."""
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import msgspec
 import numpy as np
 
 from untrimmed.annotations.annotations import Annotations, Row
+from untrimmed.annotations.convert import read_as
 from untrimmed.annotations.datasets.thumos14 import CLASSES
 from untrimmed.annotations.formats.activitynet import PROPOSAL
 from untrimmed.annotations.formats.thumos import (
@@ -21,8 +23,11 @@ from untrimmed.annotations.formats.thumos import (
     read_thumos_lines,
     read_thumos_results,
 )
+from untrimmed.annotations.sniff import sniff_format
+from untrimmed.annotations.subsets import describe_loose_subsets, describe_missing_subset, match_subsets
 from untrimmed.evaluation.instances import Instances, from_columns, from_rows
-from untrimmed.io import BadInput, parse_json, read_bytes, read_json
+from untrimmed.evaluation.times import Times, convert_times
+from untrimmed.io import BadInput, parse_json, read_bytes, read_json, read_text
 
 
 class _Segment(msgspec.Struct, frozen=True, gc=False, array_like=True, forbid_unknown_fields=True):
@@ -67,89 +72,118 @@ class _Results(msgspec.Struct, Generic[_Result]):
     results: dict[str, list[_Result]]
 
 
-def read_ground_truth(path: str | Path, subset: str | None = None) -> Instances:
+def read_ground_truth(path: str | Path, subset: str | None = None, times: Times = Times()) -> Instances:
     """Read the annotated actions of a file or folder, in its order and as they stand.
 
     Known are ActivityNet's JSON, `{"database": {video: {"subset", "duration", "annotations"}}}`; THUMOS'14's folder
     of text annotations, whose subsets are `validation` and `test`, and whose `Ambiguous` lines become `marks`, also
-    of videos without an action; and a `.csv` table of THUMOS'14's proposals (see `read_proposals`), where each row
-    is labelled `proposal`. All but the folder may end in `.gz`. With `subset`, only its videos are read. Raises
-    BadInput when the file cannot be used, has no such subset, or annotates no action in it.
+    of videos without an action; a `.csv` table of THUMOS'14's proposals (see `read_proposals`), where each row is
+    labelled `proposal`; and every format that `untrimmed convert` reads. All but folders may end in `.gz`. With
+    `subset`, only its videos are read: without regard to case, and by the usual synonyms. Raises BadInput when the
+    file cannot be used, has no such subset, or annotates no action in it.
     """
     path = Path(path)
-    if path.is_dir():
+    if path.is_dir() and _is_thumos(path):
         ground_truth = _read_folder(path, subset)
-    elif _ending(path) == ".csv":
+    elif _ending(path) == ".csv" and _is_frame_table(path):
         if subset is not None:
             raise BadInput(f"{path}: a table has no subsets such as {subset!r}; leave the subset out")
         ground_truth = replace(_from_lines(read_frame_table(path)), unit="frames")
-    elif _ending(path) == ".txt":
+    elif _ending(path) == ".txt" and Path(path.name.removesuffix(".gz")).stem.rpartition("_")[2] in SUBSETS:
         raise BadInput(f"{path}: is one file of text annotations; give the folder that has them all")
+    elif _ending(path) in _OTHER_ENDINGS or path.is_dir():
+        return _check_annotated(path, _read_other(path, times, subset))
     else:
-        ground_truth = _read_database(path, subset)
-    if len(ground_truth) == 0:
-        where = "it" if subset is None else f"subset {subset!r}"
-        raise BadInput(f"{path}: no action is annotated in {where}; choose a subset or a file with annotations")
-    return ground_truth
+        content = read_json(path)
+        if not _is_activitynet(content):
+            return _check_annotated(path, _read_other(path, times, subset))
+        ground_truth = _read_database(path, content, subset)
+    return _check_annotated(path, convert_times(path, ground_truth, times))
 
 
-def from_annotations(annotations: Annotations, subset: str | None = None) -> Instances:
+def from_annotations(annotations: Annotations, subset: str | None = None, name: object = "annotations") -> Instances:
     """Build instances of the rows of annotations as their file has them, or of the actions where no rows are known.
 
-    With `subset`, only of its videos. Raises BadInput when there is none, and for a number that is not finite.
+    With `subset`, only of its videos. Raises BadInput when there is none, and for a number that is not finite; `name`
+    says where.
     """
-    if subset is not None and subset not in annotations.subsets.values():
-        raise _no_subset("annotations", subset, annotations.subsets.values())
-    videos = [video for video in annotations.timelines if subset in (None, annotations.subsets.get(video))]
-    instances = from_rows({v: annotations.rows.get(v, annotations.timelines[v].actions) for v in videos})
+    subsets, notes = annotations.subsets, [*annotations.notes]
+    if subset is not None:
+        subset, loose = _find_subset(name, subset, subsets.values())
+        notes += loose
+    videos = [video for video in annotations.timelines if subset in (None, subsets.get(video))]
+    rows = {video: annotations.rows.get(video, annotations.timelines[video].actions) for video in videos}
+    lost = [row for row in annotations.dropped if row.video not in annotations.rows]
+    if lost:
+        notes.append(f"{len(lost):,} rows that cannot be actions are left out, the first: {lost[0]}")
+    instances = from_rows(rows)
     if not all(np.isfinite(column).all() for column in (instances.start, instances.end, instances.score)):
-        raise BadInput(
-            "annotations hold a number that is not finite, so nothing can be judged; fix or remove the row"
-        )
+        raise BadInput(f"{name} hold a number that is not finite, so nothing can be judged; fix or remove the row")
     marks = {
         video: np.array([(mark.start, mark.end) for mark in annotations.ambiguous[video]], np.float64)
         for video in annotations.ambiguous
-        if subset in (None, annotations.subsets.get(video))
+        if subset in (None, subsets.get(video))
     }
     durations = {video: annotations.timelines[video].duration for video in videos}
-    return replace(instances, subset=subset, durations=durations, marks=marks)
+    others = {} if subset is None else {video: name for video, name in subsets.items() if name != subset}
+    return replace(
+        instances, subset=subset, durations=durations, marks=marks, other_subsets=others, notes=tuple(notes)
+    )
 
 
-def read_results(path: str | Path, classes: tuple[str, ...] | None = None) -> Instances:
+def read_results(
+    path: str | Path, classes: tuple[str, ...] | None = None, times: Times = Times(), folder: Path | None = None
+) -> Instances:
     """Read the detected actions of a file, in its order and as they stand.
 
-    Known are ActivityNet's JSON, `{"results": {video: [{"label", "score", "segment"}]}}`, and, in files that end in
-    `.txt`, the lines of THUMOS'14's kit: video, start, end, class id, score. Its ids are the official ones or 1 to
-    20, whichever fits every line, and the official ones where both do; with `classes` they count these from 1.
-    Either may end in `.gz`. Raises BadInput when the file cannot be used, and when it holds proposals.
+    Known are ActivityNet's JSON, `{"results": {video: [{"label", "score", "segment"}]}}`; in files that end in
+    `.txt`, the lines of THUMOS'14's kit: video, start, end, class id, score; and every format that `untrimmed
+    convert` reads. The kit's ids are those in the `detclasslist.txt` of `folder`, that of the ground truth, if there
+    is one; or the official ones or 1 to 20, whichever fits every line, and the official ones where both do; with
+    `classes` they count these from 1. Files may end in `.gz`. Raises BadInput when the file cannot be used, and when
+    it holds proposals.
     """
     path = Path(path)
-    if _ending(path) == ".csv":
+    if _ending(path) == ".csv" and _is_frame_table(path):
         raise BadInput(
-            f"{path}: is a table, so these are proposals without labels; detection is judged on labelled results"
+            f"{path}: is a table of proposals in frames, without labels; detection is judged on labelled results, "
+            "and proposals by a protocol such as 'thumos14-proposals'"
         )
-    return _read_kit(path, classes) if _ending(path) == ".txt" else _read_entries(path, _Detection)
+    if _ending(path) == ".txt" and _is_kit(path):
+        return convert_times(path, _read_kit(path, classes, folder), times)
+    return _read_entries(path, _Detection, times)
 
 
-def read_proposals(path: str | Path) -> Instances:
+def read_proposals(path: str | Path, times: Times = Times()) -> Instances:
     """Read the proposals of a file: results whose labels, if there are any, make no difference; all are `proposal`.
 
-    Known are ActivityNet's JSON of results, and `.csv` tables with columns `video-name`, `f-init`, `f-end` and
-    `score` among others, separated by commas, tabs or spaces, as in the literature on THUMOS'14. Their starts and
-    ends stay frames. Either may end in `.gz`. Raises BadInput when the file cannot be used.
+    Known are `.csv` tables with columns `video-name`, `f-init`, `f-end` and `score` among others, separated by
+    commas, tabs or spaces, as in the literature on THUMOS'14, whose starts and ends stay frames; and all that
+    `read_results` knows. Raises BadInput when the file cannot be used.
     """
     path = Path(path)
-    if _ending(path) == ".csv":
-        return replace(_from_lines(read_frame_table(path, scored=True)), unit="frames")
-    return _read_entries(path, _Proposal)
+    if _ending(path) == ".csv" and _is_frame_table(path):
+        return convert_times(path, replace(_from_lines(read_frame_table(path, scored=True)), unit="frames"), times)
+    if _ending(path) == ".txt" and _is_kit(path):
+        proposals = convert_times(path, _read_kit(path), times)
+    else:
+        proposals = _read_entries(path, _Proposal, times)
+    return replace(proposals, labels=(PROPOSAL,)[: len(proposals)], label=np.zeros(len(proposals), np.int64))
 
 
 def read_tags(path: str | Path) -> Instances:
     """Read what happens anywhere in each video, `{"results": {video: [{"label", "score"}]}}`; segments are [0, 0].
 
-    Where an entry has a segment, it is read. Raises BadInput when the file cannot be used.
+    Where an entry has a segment, it is read. Also known is all that `read_results` knows. Raises BadInput when the
+    file cannot be used.
     """
-    return _read_entries(Path(path), _Tag)
+    path = Path(path)
+    if _ending(path) == ".txt" and _is_kit(path):
+        return _read_kit(path)
+    return _read_entries(path, _Tag, Times())
+
+
+# Any other form
 
 
 def _ending(path: Path) -> str:
@@ -157,29 +191,127 @@ def _ending(path: Path) -> str:
     return Path(path.name.removesuffix(".gz")).suffix.lower()
 
 
+_OTHER_ENDINGS = (".csv", ".tsv", ".txt", ".eaf", ".boris", ".xml", ".textgrid", ".srt", ".vtt")
+"""Endings of formats that `untrimmed convert` reads, and that are no JSON."""
+
+_OPTIONS = {"--unit", "--fps"}
+"""What a remedy may name that who judges a file can give."""
+
+
+def _read_other(path: Path, times: Times, subset: str | None = None) -> Instances:
+    """Read any format of annotations or detections."""
+    try:
+        annotations = read_as(sniff_format(path), path, times.to_hints())
+    except BadInput as error:
+        if set(re.findall(r"--[a-z-]+", str(error))) <= _OPTIONS:
+            raise
+        raise BadInput(f"{error}, to `untrimmed convert`, and judge the file that it writes") from None
+    # Lengths bear on dense labels alone, whose notes say so themselves; and nobody can give them here.
+    notes = (re.sub(r"; give the lengths .*", "", note) for note in annotations.notes)
+    named = tuple(note if str(path) in note else f"{path}: {note}" for note in notes)
+    return from_annotations(replace(annotations, notes=named), subset, f"{path}: its rows")
+
+
+def _is_activitynet(content: Any) -> bool:
+    """Whether JSON is in ActivityNet's form, or in none."""
+    return not content or (isinstance(content, dict) and not content.keys().isdisjoint(("database", "results")))
+
+
+def _is_thumos(path: Path) -> bool:
+    """Whether a folder is of THUMOS'14's text annotations, or of nothing that is known."""
+    try:
+        return sniff_format(path) == "thumos"
+    except BadInput:
+        return not any(
+            _ending(file) in (*_OTHER_ENDINGS, ".json") and file.suffix != ".txt" for file in path.iterdir()
+        )
+
+
+def _is_frame_table(path: Path) -> bool:
+    """Whether the first line of a table names the columns of THUMOS'14's proposals."""
+    first = read_text(path).partition("\n")[0].strip()
+    columns = {cell.strip(' "') for cell in re.split(r"[,\t;]" if re.search(r"[,\t;]", first) else r"\s+", first)}
+    return not first or not columns.isdisjoint(("video-name", "f-init", "f-end"))
+
+
+def _is_kit(path: Path) -> bool:
+    """Whether a text file has lines of THUMOS'14's kit, or of nothing else that is known."""
+    words = next((line.split() for line in read_text(path).splitlines() if line.strip()), [])
+    if len(words) == 5 and all(math.isfinite(_parse_number(words[place])) for place in (1, 2, 4)):
+        return True
+    try:
+        return not words or sniff_format(path) not in ("table", "audacity")
+    except BadInput:
+        return True
+
+
+def _check_annotated(path: Path, ground_truth: Instances) -> Instances:
+    """Return a ground truth that has an action, and no scores. Raises BadInput for one without."""
+    if len(ground_truth) == 0:
+        where = "it" if ground_truth.subset is None else f"subset {ground_truth.subset!r}"
+        raise BadInput(f"{path}: no action is annotated in {where}; choose a subset or a file with annotations")
+    return ground_truth
+
+
+def _find_subset(name: object, subset: str, existing: Iterable[Any]) -> tuple[str, list[str]]:
+    """Find the subset that is meant, and say where it is spelled otherwise. Raises BadInput where none is."""
+    names = sorted(set(map(str, existing)))
+    matched = match_subsets([subset], names)
+    if subset not in matched:
+        there = describe_missing_subset(subset, names) if names else "there are none"
+        raise BadInput(f"{name}: no video of subset {subset!r}; {there}")
+    return matched[subset], describe_loose_subsets(matched)
+
+
 # ActivityNet's JSON
 
 
-def _read_entries(path: Path, form: type[_Entry]) -> Instances:
+def _read_entries(path: Path, form: type[_Entry], times: Times) -> Instances:
+    if path.is_dir() or _ending(path) in _OTHER_ENDINGS:
+        return _note_missing_scores(path, _read_other(path, times))
     content = read_bytes(path)
     try:
-        return from_rows(msgspec.json.decode(content, type=_Results[form]).results)
+        results = from_rows(msgspec.json.decode(content, type=_Results[form]).results)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        section = _find_section(path, parse_json(path, content), "results")
-        return from_rows({video: _parse_rows(path, video, entries, form) for video, entries in section.items()})
+        results = None
+    # Of two equal keys a decoder keeps the last in silence; then some score is missing.
+    if results is None or len(results) != content.count(b'"score"'):
+        value = parse_json(path, content)
+        if not _is_activitynet(value):
+            return _note_missing_scores(path, _read_other(path, times))
+        if isinstance(value, dict) and isinstance(value.get("database"), dict) and "results" not in value:
+            return _note_missing_scores(path, convert_times(path, _read_database(path, value, None), times))
+        section = _find_section(path, value, "results")
+        results = from_rows({video: _parse_rows(path, video, entries, form) for video, entries in section.items()})
+    return convert_times(path, results, times)
 
 
-def _read_database(path: Path, subset: str | None) -> Instances:
+def _note_missing_scores(path: Path, results: Instances) -> Instances:
+    """Say that results rank alike where they are annotations."""
+    if len(results) < 2 or (results.score != 1).any():
+        return results
+    return replace(
+        results, notes=(*results.notes, f"{path}: has no scores; all rank alike, in the order of the file")
+    )
+
+
+def _read_database(path: Path, content: Any, subset: str | None) -> Instances:
     rows: dict[str, list[Row]] = {}
     durations: dict[str, float] = {}
-    database = _find_section(path, read_json(path), "database")
-    for video, entry in _select_subset(path, database, subset).items():
+    database = _find_section(path, content, "database")
+    subsets, notes = _read_subsets(path, database, subset is not None), []
+    if subset is not None:
+        subset, notes = _find_subset(path, subset, subsets.values())
+    for video, entry in database.items():
+        if subset is not None and subsets[video] != subset:
+            continue
         annotations = _require(f"{path}: video {video!r}", entry, "annotations")
         rows[video] = _parse_rows(path, video, annotations, None)
         duration = _parse_number(entry.get("duration"))
         if 0 < duration < math.inf:
             durations[video] = duration
-    return replace(from_rows(rows), subset=subset, durations=durations)
+    others = {video: name for video, name in subsets.items() if name != subset}
+    return replace(from_rows(rows), subset=subset, durations=durations, other_subsets=others, notes=tuple(notes))
 
 
 def _find_section(path: Path, content: Any, name: str) -> dict[str, Any]:
@@ -193,24 +325,15 @@ def _find_section(path: Path, content: Any, name: str) -> dict[str, Any]:
     raise BadInput(f"{path}: has no object {name!r}; a file in the form of ActivityNet was expected")
 
 
-def _select_subset(path: Path, database: dict[str, Any], subset: str | None) -> dict[str, Any]:
-    """Select the videos of a subset."""
+def _read_subsets(path: Path, database: dict[str, Any], needed: bool) -> dict[str, str]:
+    """Read the subset of every video where they are needed. Raises BadInput for a video that has none then."""
     subsets = {}
     for video, entry in database.items():
         if not isinstance(entry, dict):
             raise BadInput(f"{path}: video {video!r} is {_shorten(entry)}, not an object; fix or remove it")
-        if subset is not None:
-            subsets[video] = _require(f"{path}: video {video!r}", entry, "subset")
-    if subset is None:
-        return database
-    if subset not in subsets.values():
-        raise _no_subset(path, subset, subsets.values())
-    return {video: entry for video, entry in database.items() if subsets[video] == subset}
-
-
-def _no_subset(path: object, subset: str, subsets: Iterable[Any]) -> BadInput:
-    names = ", ".join(sorted(set(map(repr, subsets)))) or "none"
-    return BadInput(f"{path}: no video of subset {subset!r}; there are {names}")
+        if needed:
+            subsets[video] = str(_require(f"{path}: video {video!r}", entry, "subset"))
+    return subsets
 
 
 def _parse_rows(path: Path, video: str, entries: Any, form: type[_Entry] | None) -> list[Row]:
@@ -282,20 +405,33 @@ def _shorten(value: Any) -> str:
 
 
 def _read_folder(path: Path, subset: str | None) -> Instances:
-    if subset is not None and subset not in SUBSETS.values():
-        raise _no_subset(path, subset, SUBSETS.values())
-    lines = [line for line in read_thumos_lines(path) if subset in (None, line.subset)]
+    notes: list[str] = []
+    if subset is not None:
+        subset, notes = _find_subset(path, subset, SUBSETS.values())
+    every = list(read_thumos_lines(path))
+    lines = [line for line in every if subset in (None, line.subset)]
     ground_truth = _from_lines([line for line in lines if line.row.label != AMBIGUOUS])
     ambiguous = _from_lines([line for line in lines if line.row.label == AMBIGUOUS])
     segments = np.stack((ambiguous.start, ambiguous.end), axis=1)
     marks = {video: segments[ambiguous.video == number] for number, video in enumerate(ambiguous.videos)}
-    return replace(ground_truth, subset=subset, marks=marks)
+    judged = {line.video for line in lines}
+    others = {line.video: line.subset for line in every if line.video not in judged}
+    return replace(ground_truth, subset=subset, marks=marks, other_subsets=others, notes=tuple(notes))
 
 
-def _read_kit(path: Path, classes: tuple[str, ...] | None) -> Instances:
+def _read_kit(path: Path, classes: tuple[str, ...] | None = None, folder: Path | None = None) -> Instances:
     counted = dict(enumerate(classes or CLASSES, start=1))
     official = dict[int, str](zip(CLASS_IDS, CLASSES, strict=True))
-    return _from_lines(read_thumos_results(path, [counted] if classes else [official, counted]))
+    listed = _read_class_list(folder / "detclasslist.txt") if folder else {}
+    numberings = [counted] if classes else [official, counted]
+    return _from_lines(read_thumos_results(path, [listed, *numberings] if listed else numberings))
+
+
+def _read_class_list(path: Path) -> dict[int, str]:
+    """Read the lines of a number and a class that come with the kit's ground truth; none where they are no such."""
+    lines = [line.split() for line in read_text(path).splitlines() if line.strip()] if path.is_file() else []
+    usable = all(len(words) == 2 and words[0].isdecimal() for words in lines)
+    return {int(number): label for number, label in lines} if usable else {}
 
 
 def _from_lines(lines: list[ThumosLine]) -> Instances:
