@@ -40,7 +40,7 @@ from untrimmed.annotations.formats.via_csv import read_via_csv
 from untrimmed.annotations.formats.vtt import read_vtt, write_vtt
 from untrimmed.annotations.formats.workbook import ENDINGS as WORKBOOKS
 from untrimmed.annotations.sniff import TABLES, choose_written_format, sniff_format
-from untrimmed.annotations.units import CLOCK, check_unit, refuse_other_unit
+from untrimmed.annotations.units import CLOCK, check_rate, check_unit, refuse_other_unit
 from untrimmed.io import BadInput, missing
 from untrimmed.timeline import Timeline, classes_of
 from untrimmed.video.folders import list_videos
@@ -180,7 +180,7 @@ def read_as(format: str, path: Path, hints: Hints) -> Annotations:
     """Read annotations in the format that is named. Raises BadInput where a unit is given that the format has not."""
     source = find_format(format)
     if hints.tiers and format not in TIERED:
-        raise BadInput(f"{path}: {source.title} has no tiers to choose; leave out {', '.join(map(repr, hints.tiers))}")
+        raise BadInput(f"{path}: {source.title} has no tiers; leave out {', '.join(map(repr, hints.tiers))}")
     if source.unit:
         refuse_other_unit(path, hints.unit, source.unit, source.title)
         hints = hints._replace(unit="s")  # the reader has turned its own unit into seconds, and they are not doubted
@@ -258,13 +258,6 @@ class VideoDurations(Mapping[str, float]):
 
     def __len__(self) -> int:
         return len(self._files)
-
-
-def check_rate(fps: float | None) -> float | None:
-    """Return frames a second. Raises BadInput for a number that is no rate."""
-    if fps is not None and not 0 < fps <= 1e6:
-        raise BadInput(f"{fps:g} frames a second: a positive number was expected, as in --fps 25")
-    return fps
 
 
 def find_format(name: str) -> Format:

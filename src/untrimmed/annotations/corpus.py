@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from untrimmed.annotations.annotations import Hints
 from untrimmed.annotations.datasets.dataset import WHOLE, Dataset, count_dropped, refuse_dropped
 from untrimmed.annotations.datasets.table import DATASETS
 from untrimmed.annotations.subsets import describe_loose_subsets, describe_missing_subset, match_subsets
+from untrimmed.annotations.units import check_rate, doubt_units
 from untrimmed.features.layouts import find_layout
 from untrimmed.features.shapes import Axes
 from untrimmed.features.streams import FeatureStreams
@@ -36,6 +38,10 @@ class DataConfig(Config):
     """A row of the table of data sets; `activitynet` reads any file of ActivityNet's JSON form."""
     annotations: str = ""
     """File or folder of annotations."""
+    unit: Literal["", "s", "ms", "us", "frames", "share"] = ""
+    """What the times in the annotations are, where their file does not state it: seconds, or as `units.UNITS`."""
+    fps: float | None = None
+    """Frames a second of annotations that count frames."""
     videos: str | tuple[str, ...] = ""
     """Folder of the videos themselves, or several: training does not open it, `untrimmed doctor` does."""
     features: str | tuple[str, ...] = ""
@@ -101,6 +107,10 @@ def open_corpus(config: DataConfig) -> Corpus:
             f"{config.annotations}: no action in any video of data.train = {list(config.train)} that has features, "
             "so there is nothing to learn; annotate some, or name other subsets"
         )
+    if not config.unit:
+        ends = {video: features[video].end for video in _sample(train)}
+        actions = {video: dataset.ground_truth[video] for video in ends}
+        notes += doubt_units(config.annotations, actions, ends, config.fps)
     refuse_wrong_rate(features, dataset.ground_truth, train)
     return Corpus(dataset, features, train, test, tuple(notes))
 
@@ -171,7 +181,8 @@ def open_dataset(config: DataConfig) -> Dataset:
         raise BadInput(f"data.dataset = {config.dataset!r}: there are {', '.join(DATASETS)}")
     if not config.annotations:
         raise BadInput('data.annotations is empty: set it to the file or folder of annotations, as "labels.json"')
-    return DATASETS[config.dataset](_expand("annotations", config.annotations))
+    hints = Hints(check_rate(config.fps), unit=config.unit or None)
+    return DATASETS[config.dataset](_expand("annotations", config.annotations), hints)
 
 
 def open_features(
@@ -205,7 +216,7 @@ def refuse_wrong_rate(
 
     Single videos may well differ, as ActivityNet's with missing frames do.
     """
-    sample = videos[:: max(1, len(videos) // RATE_VIDEOS)][:RATE_VIDEOS]
+    sample = _sample(videos)
     odd = []
     for video in sample:
         grid, duration = features[video].grid, ground_truth[video].duration
@@ -263,6 +274,11 @@ def hold_out(config: DataConfig, split: str) -> DataConfig:
             f"cannot hold out {split!r}: {describe_missing_subset(split, splits)} in data.train and data.test"
         )
     return replace(config, train=tuple(name for name in splits if name != match), test=(match,))
+
+
+def _sample(videos: Sequence[str]) -> Sequence[str]:
+    """Return some videos, spread over all."""
+    return videos[:: max(1, len(videos) // RATE_VIDEOS)][:RATE_VIDEOS]
 
 
 def _advise_extraction(config: DataConfig) -> str:

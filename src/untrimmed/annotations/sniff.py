@@ -7,7 +7,7 @@ from typing import Any
 
 from untrimmed.annotations.formats.bento import holds_bento_bouts
 from untrimmed.annotations.formats.boris_tables import holds_boris_events
-from untrimmed.annotations.formats.csv_table import DELIMITERS
+from untrimmed.annotations.formats.csv_table import COMMENTS, DELIMITERS
 from untrimmed.annotations.formats.elan_tab import holds_elan_export
 from untrimmed.annotations.formats.frame_labels import ENDINGS as FRAME_ENDINGS
 from untrimmed.annotations.formats.frame_labels import holds_frame_labels, holds_frame_ranges
@@ -23,7 +23,8 @@ from untrimmed.annotations.formats.text import parse_number, read_any_text
 from untrimmed.annotations.formats.thumos import SUBSETS, holds_class_files
 from untrimmed.annotations.formats.unread import refuse_unread_json, refuse_unread_text
 from untrimmed.annotations.formats.via_csv import holds_via_segments
-from untrimmed.io import BadInput, missing, read_bytes, read_json
+from untrimmed.annotations.formats.workbook import ENDINGS as WORKBOOKS
+from untrimmed.io import BadInput, describe_content, missing, read_bytes, read_json
 
 BY_ENDING = {
     ".eaf": "elan",
@@ -38,7 +39,7 @@ BY_ENDING = {
 PUBLISHED = {"ego4d": holds_moments, "captions": holds_captions, "perception-test": holds_localisations}
 """Forms of JSON that one data set has."""
 
-BY_CONTENT = (".json", ".csv", ".txt", ".tsv", ".annot")
+BY_CONTENT = (".json", ".csv", ".txt", ".tsv", ".annot", *WORKBOOKS)
 
 TOOLS = {
     "bento": holds_bento_bouts,
@@ -79,7 +80,7 @@ def sniff_format(path: str | Path) -> str:
         return _sniff_xml(path)
     if ending in BY_ENDING:
         return BY_ENDING[ending]
-    if ending == ".tsv":
+    if ending in (".tsv", *WORKBOOKS):
         return "table"
     if ending == ".json":
         content = read_json(path)
@@ -93,6 +94,8 @@ def sniff_format(path: str | Path) -> str:
     if ending == ".txt":
         return _sniff_text(path)
     endings = ", ".join((*BY_ENDING, *BY_CONTENT))
+    if what := describe_content(read_bytes(path)):
+        raise BadInput(f"{path}: is {what}, and no file of annotations that is read; save it as one of {endings}")
     raise BadInput(f"{path}: ends in none of {endings}; say which format it is in with --from")
 
 
@@ -165,7 +168,7 @@ def _sniff_text(path: Path) -> str:
         return "frame-ranges"
     if holds_class_files(path):
         return "multithumos"
-    if any(delimiter in line for delimiter in DELIMITERS):
+    if any(delimiter in line for delimiter in DELIMITERS) or len(line.split()) > 2 or line.startswith(COMMENTS):
         return "table"
     # An empty track of labels is an empty file.
     if not line:

@@ -22,6 +22,9 @@ PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6}
 USUAL_RATES = (10.0, 15.0, 25.0, 30.0, 50.0, 60.0, 100.0, 120.0, 240.0)
 """Frames a second that a doubt names where nobody knows the videos' own."""
 
+SLOWEST = 4.0
+"""How many times the length of a video frames must reach: fewer may be ends that are wrong."""
+
 FEW = 3
 """Actions from which times within 0 to 1 are doubted."""
 
@@ -60,6 +63,13 @@ def check_unit(unit: str | None) -> str | None:
     if unit and unit not in UNITS:
         raise BadInput(f"unit {unit!r}: there are {', '.join(UNITS)}, as in unit='ms' or --unit ms")
     return unit or None
+
+
+def check_rate(fps: float | None) -> float | None:
+    """Return frames a second. Raises BadInput for a number that is no rate."""
+    if fps is not None and not 0 < fps <= 1e6:
+        raise BadInput(f"{fps:g} frames a second: a positive number was expected, as in --fps 25")
+    return fps
 
 
 def refuse_other_unit(path: object, unit: str | None, stated: str, what: str) -> None:
@@ -117,9 +127,11 @@ def suggest_units(ends: Numbers, durations: Numbers) -> tuple[str, ...]:
         return ()
     whole = bool(np.all(np.mod(ends, 0.5) == 0))
     shares = {"ms": reach / PER_SECOND["ms"], "us": reach / PER_SECOND["us"]}
-    if whole and 1 < reach <= USUAL_RATES[-1]:
+    if whole and SLOWEST <= reach <= USUAL_RATES[-1]:
         shares["frames"] = reach / guess_rate(reach)
-    fitting = sorted((unit for unit, share in shares.items() if LEAST <= share <= 1.02), key=lambda u: -shares[u])
+    best = max((share for share in shares.values() if share <= 1.02), default=0.0)
+    fitting = [unit for unit in shares if max(LEAST, best / 10) <= shares[unit] <= 1.02]
+    fitting.sort(key=lambda unit: -shares[unit])
     within = float(np.max(ends)) <= 1 and float(np.median(durations)) > SHORT
     return ("share",) if within else tuple(fitting)
 
@@ -224,7 +236,8 @@ def _refuse(path: object, finding: str, units: Sequence[str], fps: float | None 
     remedies = " or ".join(describe_unit(unit, fps) for unit in units)
     lengths = ", with the videos' lengths" if "share" in units else ""
     return BadInput(
-        f"{path}: {finding}; {remedies} would fit{lengths}, and {describe_unit('s')} says that these are seconds"
+        f"{path}: {finding}; {remedies} would fit{lengths}, and {describe_unit('s')} says that these are seconds; "
+        "a recipe has data.unit for it"
     )
 
 

@@ -28,11 +28,20 @@ def convert(
         list[str] | None,
         typer.Option(help="A tier to read of those in IN, or an observation, a channel, a column; may be repeated."),
     ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            help="Of times whose unit the file leaves open: s, ms, us, frames (with --fps) or share (0 to 1)."
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Names of a table that has none, in order: video,start,end,label.")
+    ] = None,
     json: JsonOut = None,
 ) -> None:
     """Turn annotations of one tool into another's, and say what was guessed, dropped and lost on the way.
 
-    Formats: activitynet, activitynet-results, thumos, table (CSV, TSV), elan, boris, via, cvat, labelstudio,
+    Formats: activitynet, activitynet-results, thumos, table (CSV, TSV, Excel), elan, boris, via, cvat, labelstudio,
     textgrid, srt, vtt, epic, charades, audacity. Only read: frame-labels (MS-TCN, Cholec80, DeepEthogram),
     frame-ranges (Breakfast), multithumos, ego4d, perception-test, captions (ActivityNet's), charades-sta,
     boris-table, elan-tab, via-csv, observer (Noldus), solomon, bento, sportscode (Nacsport too).
@@ -41,7 +50,19 @@ def convert(
     """
     from untrimmed.annotations.convert import convert
 
-    conversion = convert(source, out, from_=from_, to=to, fps=fps, durations=durations, label=label, tiers=tier or ())
+    names = tuple(name.strip() for name in columns.split(",")) if columns else ()
+    conversion = convert(
+        source,
+        out,
+        from_=from_,
+        to=to,
+        fps=fps,
+        durations=durations,
+        label=label,
+        unit=unit,
+        tiers=tier or (),
+        columns=names,
+    )
     write_numbers(json, conversion.to_json())
     print(conversion)
     show_notes(conversion.notes)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from untrimmed.annotations.annotations import Annotations, Dropped
+from untrimmed.annotations.annotations import Annotations, Dropped, Hints
 from untrimmed.annotations.formats.activitynet import read_activitynet
 from untrimmed.annotations.subsets import describe_missing_subset, match_subsets
 from untrimmed.io import BadInput, missing
@@ -75,13 +75,15 @@ def count_dropped(dropped: tuple[Dropped, ...]) -> str:
     return "1 annotation" if len(dropped) == 1 else f"{len(dropped)} annotations"
 
 
-def read_json_dataset(path: str | Path, protocol: str, classes: tuple[str, ...] = ()) -> Dataset:
+def read_json_dataset(
+    path: str | Path, protocol: str, classes: tuple[str, ...] = (), hints: Hints = Hints()
+) -> Dataset:
     """Read the data set in an annotation file, or in the `annotations.json` of a folder; splits are its subsets.
 
-    Without `classes`, they are the file's own list, or else its labels, sorted.
+    Without `classes`, they are the file's own list, or else its labels, sorted. `hints` say what the times are.
     """
     path = find_annotation_file(path)
-    return build_dataset(path, read_activitynet(path, classes=classes), protocol, classes)
+    return build_dataset(path, read_activitynet(path, classes=classes, hints=hints), protocol, classes)
 
 
 def build_dataset(path: Path, annotations: Annotations, protocol: str, classes: tuple[str, ...] = ()) -> Dataset:

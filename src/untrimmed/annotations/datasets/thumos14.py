@@ -37,7 +37,7 @@ CLASSES = (
 _SUBSETS = {TRAINING: VALIDATION, VALIDATION: VALIDATION, TESTING: "test"}
 
 
-def thumos14(annotations: str | Path) -> Dataset:
+def thumos14(annotations: str | Path, hints: Hints = Hints()) -> Dataset:
     """Read THUMOS'14 (Jiang et al., 2014) with splits `validation`, trained on, and `test`.
 
     Either the official folder of text annotations, with the videos' lengths in tables named `*_metadata*.csv`
@@ -46,14 +46,14 @@ def thumos14(annotations: str | Path) -> Dataset:
     """
     path = Path(annotations)
     if path.is_dir() and not (path / "annotations.json").exists():
-        return build_dataset(path, _read_official(path), "thumos14", CLASSES)
+        return build_dataset(path, _read_official(path, hints), "thumos14", CLASSES)
     path = find_annotation_file(path)
-    content = read_activitynet(path, classes=CLASSES)
+    content = read_activitynet(path, classes=CLASSES, hints=hints)
     subsets = {video: _SUBSETS.get(find_role(subset), subset.lower()) for video, subset in content.subsets.items()}
     return build_dataset(path, replace(content, subsets=subsets), "thumos14", CLASSES)
 
 
-def _read_official(path: Path) -> Annotations:
+def _read_official(path: Path, hints: Hints) -> Annotations:
     tables = sorted(path.glob("*_metadata*.csv")) or sorted(path.parent.glob("*_metadata*.csv"))
     if not tables:
         raise BadInput(
@@ -61,4 +61,4 @@ def _read_official(path: Path) -> Annotations:
             "put one there, with the columns filename and video-duration"
         )
     durations = {video: seconds for table in tables for video, seconds in read_durations(table).items()}
-    return read_thumos(path, Hints(durations=durations), CLASSES)
+    return read_thumos(path, hints._replace(durations=durations), CLASSES)
