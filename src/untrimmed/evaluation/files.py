@@ -354,9 +354,10 @@ def _read_results(source: Source, protocol: Protocol, times: Times, sides: Sides
     if isinstance(source, str | Path):
         if isinstance(protocol, ProposalProtocol):
             return read_proposals(source, times)
-        return (
-            read_tags(source) if isinstance(protocol, ClassificationProtocol) else read_results(source, times=times)
-        )
+        if isinstance(protocol, ClassificationProtocol):
+            return read_tags(source)
+        folder = Path(str(sides.ground_truth))
+        return read_results(source, times=times, folder=folder if folder.is_dir() else None)
     results = from_annotations(source) if isinstance(source, Annotations) else from_timelines(source)
     return convert_times(sides.results, results, times)
 

@@ -236,11 +236,14 @@ def _is_frame_table(path: Path) -> bool:
 
 def _is_kit(path: Path) -> bool:
     """Whether a text file has lines of THUMOS'14's kit, or of nothing else that is known."""
-    words = next((line.split() for line in read_text(path).splitlines() if line.strip()), [])
+    first = next((line for line in read_text(path).splitlines() if line.strip()), "")
+    words = first.split()
     if len(words) == 5 and all(math.isfinite(_parse_number(words[place])) for place in (1, 2, 4)):
         return True
+    if not first or (not re.search(r"[,;\t]", first) and len(words) > 3 and words[3].isdecimal()):
+        return True
     try:
-        return not words or sniff_format(path) not in ("table", "audacity")
+        return sniff_format(path) not in ("table", "audacity")
     except BadInput:
         return True
 
