@@ -1,5 +1,7 @@
 """Files as each annotation tool writes them."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 EAF = """<?xml version="1.0" encoding="UTF-8"?>
@@ -280,3 +282,10 @@ CHARADES = (
     "c092 11.90 21.20;c147 0.00 12.60,24.83\n"
     "N11GT,0KZ7,Stairs,6,7,Yes,x,y,z,,30.08\n"
 )
+
+
+def saved(path: Path, content: str | dict | list, encoding: str = "utf-8") -> Path:
+    """The file, with what is no text as JSON."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding=encoding, newline="")
+    return path

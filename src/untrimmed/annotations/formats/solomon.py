@@ -8,6 +8,7 @@ from statistics import median
 
 from untrimmed.annotations.annotations import Hints, Row
 from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.frame_labels import LABELS
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.sheet import Sheet, SheetLine, cut_sheet, split_lines
 from untrimmed.annotations.formats.text import parse_number, parse_seconds, read_any_text
@@ -22,6 +23,9 @@ NOTHING = ("", "0", "-", "na", "nan")
 
 NO = ("false", "no")
 
+OTHERS = {"label", "class", "action", "phase", "video", "subject", "score", "id", "frame", "start", "end", "status"}
+"""Names of columns, in lower case, that say that a table is of another kind."""
+
 _TIME = re.compile(r"time( ?\(s(ec)?\)|[ _]s(ec)?)?")
 _SPREAD = 0.2
 """How much, of the usual step, two times may be apart more or less: they are rounded."""
@@ -34,9 +38,11 @@ def holds_solomon_columns(text: str) -> bool:
         return False
     if _find_step(lines[1:]) is None:
         return False
+    names = {name.lower() for name in lines[0].cells[1:]}
+    if names & OTHERS or (len(names) == 1 and names & set(LABELS)):
+        return False
     cells = {cell.lower() for line in lines[1:] for cell in line.cells[1:]}
-    words = {cell for cell in cells if parse_number(cell) is None}
-    return bool(words - set(NOTHING)) or cells <= {*MARKS, *NOTHING, *NO}
+    return any(parse_number(cell) is None for cell in cells - set(NOTHING))
 
 
 def read_solomon(path: Path, hints: Hints) -> Content:
