@@ -246,7 +246,38 @@ def _text(path: Path, content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if what := describe_content(content):
+            raise BadInput(f"{path}: is {what}, not text; name another file, or save its content as text") from None
         raise BadInput(f"{path}: byte {error.start} is not UTF-8 text; save it as UTF-8") from None
+
+
+def describe_content(content: bytes) -> str | None:
+    """What kind of file these bytes are, by how it begins; None for text and for what is not known here."""
+    if content.startswith(b"PK\x03\x04"):
+        return "an Excel workbook (.xlsx)" if b"xl/" in content else "a ZIP archive"
+    if content[4:8] == b"ftyp":
+        return "an MP4 or MOV video"
+    return next((what for start, what in _BEGINNINGS.items() if content.startswith(start)), None)
+
+
+_BEGINNINGS = {
+    **{b"\x80" + bytes([number]): "a Python pickle, which is never run" for number in range(2, 6)},
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"GIF8": "a GIF image",
+    b"RIFF": "an AVI video or a WAV recording",
+    b"\x1aE\xdf\xa3": "a Matroska or WebM video",
+    b"%PDF": "a PDF",
+    b"\x89HDF": "an HDF5 file",
+    b"MATLAB": "a file of MATLAB",
+    b"\x93NUMPY": "an array of NumPy (.npy)",
+    b"PAR1": "a Parquet table",
+    b"SQLite": "an SQLite database",
+    b"\xd0\xcf\x11\xe0": "an old Office file (.xls, .doc)",
+    b"\x1f\x8b": "a gzip archive, whose name must end in .gz",
+    b"BZh": "a bzip2 archive",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+}
 
 
 def _parse_slowly(path: Path, text: str) -> Any:
