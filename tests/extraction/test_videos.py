@@ -18,7 +18,7 @@ from untrimmed.cli import app
 from untrimmed.extraction.backbones.efficientnet_lite import embed_pictures, load_efficientnet_lite0
 from untrimmed.extraction.settings import ExtractConfig, build_source, resolve_config
 from untrimmed.extraction.video import extract_video
-from untrimmed.extraction.videos import extract, find_videos
+from untrimmed.extraction.videos import extract
 from untrimmed.features.streams import read_features
 from untrimmed.io import BadInput
 from untrimmed.video.sampling import sample_frames
@@ -168,11 +168,6 @@ def test_ctrl_c_ends_workers_and_all(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("out/*"))
 
 
-def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="would both be called a; rename"):
-        extract([tmp_path / "a.mp4", tmp_path / "more" / "a.avi"], tmp_path / "out", CONFIG)
-
-
 def test_features_of_other_settings_are_not_mixed(tmp_path: Path) -> None:
     extract([film(tmp_path / "a.mp4")], tmp_path / "out", CONFIG)
     with pytest.raises(BadInput, match="choose another folder"):
@@ -191,16 +186,17 @@ def test_a_file_that_ends_early_is_a_failure_unless_that_is_allowed(tmp_path: Pa
     assert len(features) == pytest.approx(features.duration * 5, abs=1)
 
 
-def test_videos_are_found_by_their_endings_in_order(tmp_path: Path) -> None:
-    for name in ("b.MP4", "a.mkv", "notes.txt", "c.webm"):
-        (tmp_path / name).touch()
-    assert [file.name for file in find_videos(tmp_path)] == ["a.mkv", "b.MP4", "c.webm"]
-    assert find_videos(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
-    with pytest.raises(BadInput, match="no such video or folder"):
-        find_videos(tmp_path / "absent")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(BadInput, match="holds no video"):
-        find_videos(tmp_path / "empty")
+def test_videos_of_one_name_in_two_folders_are_two_features(tmp_path: Path) -> None:
+    videos = [film(tmp_path / "films/cam1/a.mp4"), film(tmp_path / "films/cam2/a.mp4", 0.8)]
+    film(tmp_path / "films/b.mp4")
+    (tmp_path / "films/c.braw").touch()
+    (tmp_path / "films/._b.mp4").touch()
+    extracted = extract(tmp_path / "films", tmp_path / "out", CONFIG)
+    assert len(extracted.done) == 3 and not extracted.failed and "1 file, such as" in extracted.notes[0]
+    features = read_features(tmp_path / "out")
+    assert sorted(features) == ["b", "cam1/a", "cam2/a"]
+    assert features["cam1/a"].duration > features["cam2/a"].duration
+    assert extract(tmp_path / "films", tmp_path / "out", CONFIG).skipped[1:] == tuple(videos)
 
 
 def test_settings_without_sense_are_refused() -> None:

@@ -78,19 +78,48 @@ def test_a_file_that_is_read_is_never_written(tmp_path):
         open_review(files._replace(subset="unreviewed"), tmp_path / "out.json")
 
 
-def test_videos_of_one_name_are_refused_and_broken_ones_are_skipped(tmp_path):
+def test_broken_videos_are_skipped(tmp_path):
     files = make_folder(tmp_path)
     (tmp_path / "videos" / "broken.mp4").write_bytes(b"no video")
     assert {video.name for video in read_videos(files)} == {"a", "b", "c"}
-    (tmp_path / "videos" / "a.avi").write_bytes(b"no video")
-    with pytest.raises(BadInput, match="same name but for its ending"):
+
+
+def test_videos_of_one_name_in_two_folders_are_two_videos(tmp_path):
+    for camera in ("cam1", "cam2"):
+        make_video(tmp_path / "videos" / camera / "a.mp4")
+    line = Timeline(10.0, (Action(1.0, 3.0, "jump", 0.9),))
+    write_activitynet_results(tmp_path / "r.json", {"cam1/a": line})
+    videos = {video.name: video for video in read_videos(ReviewFiles(tmp_path / "r.json", tmp_path / "videos"))}
+    assert {name: (len(video.items), str(video.file)[-10:]) for name, video in videos.items()} == {
+        "cam1/a": (1, "cam1/a.mp4"),
+        "cam2/a": (0, "cam2/a.mp4"),
+    }
+
+
+def test_a_video_is_one_under_any_form_of_its_name_and_called_as_annotations_do(tmp_path, caplog):
+    caplog.set_level("INFO", "untrimmed")
+    files = make_folder(tmp_path)
+    write_activitynet(
+        tmp_path / "truth.json", {"v_A": Timeline(10.0, (Action(1.0, 2.0, "old"),))}, {"v_A": "testing"}
+    )
+    videos = {video.name: video for video in read_videos(files._replace(ground_truth=tmp_path / "truth.json"))}
+    assert sorted(videos) == ["b", "c", "v_A"] and len(videos["v_A"].items) == 3
+    assert videos["v_A"].file == tmp_path / "videos" / "a.mp4" and videos["v_A"].subset == "testing"
+    assert "1 video is spelled differently on the two sides, such as 'a' and 'v_A'" in caplog.text
+
+
+def test_a_review_of_other_videos_than_those_in_the_folder_is_refused(tmp_path):
+    files = make_folder(tmp_path)
+    write_activitynet_results(tmp_path / "r.json", {"aa": Timeline(10.0, (Action(1.0, 3.0, "jump", 0.9),))})
+    with pytest.raises(BadInput, match=r"video 'aa': no such file in .*videos \(is it 'a'\?\)"):
         read_videos(files)
 
 
 def test_doubtful_videos_come_first_with_the_reason(tmp_path):
     sure, doubtful = (Action(1, 3, "jump", 0.98),), (Action(1, 3, "jump", 0.5), Action(5, 6, "run", 0.4))
     write_activitynet_results(tmp_path / "r.json", {"a": Timeline(10.0, sure), "b": Timeline(10.0, doubtful)})
-    make_video(tmp_path / "videos" / "c.mp4")
+    for name in "bc":
+        make_video(tmp_path / "videos" / f"{name}.mp4")
     videos = read_videos(ReviewFiles(tmp_path / "r.json", tmp_path / "videos"))
     assert [video.name for video in videos] == ["b", "a", "c"]
     assert [video.doubts.reason for video in videos] == [

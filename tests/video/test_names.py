@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from untrimmed.video.names import (
     VIDEO_ENDINGS,
+    NamedValues,
     NameIndex,
     describe_loose_matches,
     match_names,
@@ -175,3 +176,9 @@ def test_every_ending_of_a_container_for_video_is_one_of_a_video() -> None:
             except ValueError:
                 continue
             assert {f".{ending}" for ending in endings - NO_VIDEOS} <= {*VIDEO_ENDINGS}, container
+
+
+def test_values_are_found_under_any_form_of_a_name() -> None:
+    values = NamedValues({"v_One": 1, "two": 2})
+    assert (values["one.mp4"], values.get("TWO"), values.get("three"), len(values)) == (1, 2, None, 2)
+    assert "x/two.mkv" in values and list(values) == ["v_One", "two"]

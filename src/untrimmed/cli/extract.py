@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 import typer
 
 from untrimmed.cli.app import Device, JsonOut, Quiet, Weights, app, command
-from untrimmed.cli.printing import format_number, progress_bar, show_table, write_numbers
+from untrimmed.cli.printing import format_number, progress_bar, show_notes, show_table, write_numbers
 
 
 @command(app, resumes=True)
 def extract(
-    videos: Annotated[Path, typer.Argument(help="A video, or a folder of videos.")],
+    videos: Annotated[Path, typer.Argument(help="A video, or a folder of videos, and folders in it.")],
     out: Annotated[Path, typer.Option(help="The feature folder to write.")],
     backbone: Annotated[
         list[str] | None,
@@ -62,7 +62,8 @@ def extract(
     )
     with progress_bar(quiet) as progress:
         extracted = extract_videos(videos, out, config, workers=workers, cluster=cluster, progress=progress)
-    done, skipped, failed = map(len, extracted)
+    done, skipped, failed = map(len, extracted[:3])
+    show_notes(extracted.notes)
     reasons = {str(path): reason for path, reason in extracted.failed.items()}
     write_numbers(json, {"extracted": done, "skipped": skipped, "failed": reasons})
     print(f"{done} extracted, {skipped} there already, {failed} failed: {out}")

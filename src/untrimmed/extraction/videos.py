@@ -10,29 +10,21 @@ from untrimmed.extraction.cluster import extract_on_cluster
 from untrimmed.extraction.settings import ExtractConfig, build_source, resolve_config
 from untrimmed.extraction.workers import ExtractionProgress, extract_here
 from untrimmed.features.folder import FeatureWriter, read_source
-from untrimmed.io import BadInput, Progress, missing
-from untrimmed.video.containers import VIDEO_ENDINGS
+from untrimmed.io import BadInput, Progress
+from untrimmed.video.folders import VideoListing, list_videos
+from untrimmed.video.names import name_files
 
 
 class Extracted(NamedTuple):
-    """The outcome of an extraction: videos done now, skipped because they were there, or failed, with the reason."""
+    """The outcome of an extraction: videos done now, skipped because they were there, or failed, with the reason.
+
+    `notes` say what was passed over in the folder.
+    """
 
     done: tuple[Path, ...]
     skipped: tuple[Path, ...]
     failed: Mapping[Path, str]
-
-
-def find_videos(path: str | Path) -> list[Path]:
-    """Return a video file itself, or the files in a folder with the ending of a video, sorted."""
-    path = Path(path)
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise missing(path, "video or folder of videos")
-    videos = sorted(file for file in path.iterdir() if file.suffix.lower() in VIDEO_ENDINGS and file.is_file())
-    if not videos:
-        raise BadInput(f"{path}: holds no video; files that end in {', '.join(VIDEO_ENDINGS)} were looked for")
-    return videos
+    notes: tuple[str, ...] = ()
 
 
 def extract(
@@ -44,26 +36,26 @@ def extract(
     cluster: str | None = None,
     progress: Progress | None = None,
 ) -> Extracted:
-    """Extract a video, a folder of videos or a list of them into a feature folder, each under its stem.
+    """Extract a video, a folder of videos (and of folders of them) or a list of videos into a feature folder.
 
+    Each is called as `video.names.name_files` says: by its file, or by its path in the folder where two are alike.
     A video whose features the folder holds already is skipped, so a run that was stopped goes on where it was.
     `workers` processes take a video each; with one, no process is started. `cluster` is the address of a Ray cluster
     that takes their place. `progress` is told the seconds of video that are done. A video that cannot be used does
-    not stop the others. Raises BadInput when two videos have one stem, or the folder holds features of another
-    source.
+    not stop the others. Raises BadInput when the folder holds features of another source.
     """
     if workers < 1:
         raise BadInput(f"workers={workers} is no number of processes; give 1 or more")
-    paths = find_videos(videos) if isinstance(videos, str | Path) else [Path(path) for path in videos]
-    _check_stems(paths)
+    listing = list_videos(videos) if isinstance(videos, str | Path) else VideoListing(name_files(map(Path, videos)))
+    names = {path: name for name, path in listing.files.items()}
     if not config.fps and (stated := read_source(Path(out))):
         config = replace(config, fps=stated.fps)
-    config = resolve_config(config, paths)
+    config = resolve_config(config, list(names))
     writer = FeatureWriter(Path(out), build_source(config))
-    failed = {path: reason for path in paths if path.stem in writer and (reason := _find_change(path, writer))}
-    skipped = tuple(path for path in paths if path.stem in writer and path not in failed)
-    todo = [path for path in paths if path.stem not in writer]
-    done = set()
+    present = {path: name for path, name in names.items() if name in writer}
+    failed = {path: change for path, name in present.items() if (change := _find_change(path, name, writer))}
+    todo = [path for path in names if path not in present]
+    finished = set()
     tracker = ExtractionProgress(todo, progress)
     if cluster and todo:
         results = extract_on_cluster(todo, config, cluster)
@@ -74,27 +66,23 @@ def extract(
             if isinstance(result, str):
                 failed[path] = result
             else:
-                writer.write(path.stem, result.features, result.origin)
-                done.add(path)
+                writer.write(names[path], result.features, result.origin)
+                finished.add(path)
             tracker.finish(path)
-    in_order = {path: failed[path] for path in paths if path in failed}
-    return Extracted(tuple(path for path in paths if path in done), skipped, in_order)
+    return Extracted(
+        tuple(path for path in names if path in finished),
+        tuple(path for path in present if path not in failed),
+        {path: failed[path] for path in names if path in failed},
+        listing.notes,
+    )
 
 
-def _find_change(path: Path, writer: FeatureWriter) -> str | None:
+def _find_change(path: Path, name: str, writer: FeatureWriter) -> str | None:
     """Describe a video whose size is no longer that of the file which its features were made of; else None."""
-    origin = writer.fingerprint(path.stem)
+    origin = writer.fingerprint(name)
     if origin is None or not path.exists() or (size := path.stat().st_size) == origin.bytes:
         return None
     return (
         f"{path}: has {size:,} bytes, but its features in {writer.path} were made of a file of {origin.bytes:,}; "
-        f"remove {path.stem}.npy there to extract it again"
+        f"remove {name}.npy there to extract it again"
     )
-
-
-def _check_stems(videos: Sequence[Path]) -> None:
-    by_stem: dict[str, Path] = {}
-    for path in videos:
-        if path.stem in by_stem:
-            raise BadInput(f"{by_stem[path.stem]} and {path} would both be called {path.stem}; rename one of them")
-        by_stem[path.stem] = path

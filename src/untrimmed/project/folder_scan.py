@@ -1,25 +1,27 @@
 """What lies in a folder: its videos, the actions in each, and everything that was left out, with the reason."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from untrimmed.annotations.annotations import Annotations, Dropped, Hints, split_usable
-from untrimmed.annotations.convert import find_format
+from untrimmed.annotations.convert import read_as
 from untrimmed.annotations.formats.content import format_videos
+from untrimmed.annotations.renaming import join_annotations, rename_videos
 from untrimmed.annotations.sniff import BY_CONTENT, BY_ENDING, sniff_format
 from untrimmed.features.folder import MANIFEST
+from untrimmed.features.video_features import FeatureSource
 from untrimmed.io import BadInput
 from untrimmed.project.video_files import (
     TOLERANCE,
     VideoFiles,
-    find_nested_videos,
-    match_names,
+    match_annotated,
     probe_videos,
-    spellings,
 )
 from untrimmed.timeline import Action, Timeline
+from untrimmed.video.folders import list_videos
+from untrimmed.video.names import NamedValues, describe_loose_matches, suggest_name
 
 RESULTS = "activitynet-results"
 RUN = "log.jsonl"
@@ -27,6 +29,16 @@ RUN = "log.jsonl"
 MOST_NAMED = 7
 """Files that an error names where more than one would do."""
 EXAMPLES = 3
+
+
+class KnownFeatures(NamedTuple):
+    """Features that are there already: whether a manifest states their source, and what it was taken from."""
+
+    path: Path
+    source: FeatureSource
+    stated: bool
+    reason: str
+
 
 Candidate = tuple[Path, str]
 """A file or folder that may hold annotations, and its format."""
@@ -48,6 +60,8 @@ class FolderScan:
     """Frames a second of each video."""
     subsets: Mapping[str, str]
     notes: tuple[str, ...]
+    features: KnownFeatures | None = None
+    """None where `untrimmed extract` is yet to make them, of the videos."""
 
     @property
     def actions(self) -> list[Action]:
@@ -76,28 +90,29 @@ def scan_folder(
     Lengths are those of the files, whatever the annotations say. Raises BadInput where there is no video that can be
     read, no annotation of any, or no action.
     """
-    videos = probe_videos(find_nested_videos(folder))
+    videos = probe_videos(list_videos(folder))
     lengths = videos.lengths
     if not lengths:
         fault = next(iter(videos.faults.values()))
         raise BadInput(f"{folder}: none of its {len(videos.paths)} videos can be read: {fault}")
-    spelled = {spelling: length for video, length in lengths.items() for spelling in spellings(video)[::-1]}
-    hints = hints._replace(durations={**spelled, **lengths})
+    hints = hints._replace(durations=NamedValues(lengths))
     if annotations:
-        format = format or sniff_format(annotations)
-        file = AnnotationFile(annotations, format, find_format(format).read(annotations, hints))
+        file = _read_file(annotations, format or sniff_format(annotations), lengths, hints)
     else:
-        file = _search_annotations(folder, lengths, hints, skip)
-    names = match_names(file.annotations.timelines, lengths)
+        file = find_annotations(folder, lengths, hints, skip)
+    names = match_annotated(file.annotations.timelines, lengths, _find_folder(file.path))
     if not names:
+        first = next(iter(file.annotations.timelines))
+        near = suggest_name(first, lengths)
+        example = f"is it {near!r}?" if near else f"the first there is {min(lengths)!r}"
         raise BadInput(
             f"{file.path}: annotates {format_videos(list(file.annotations.timelines))}, and no video of {folder} is "
-            f"called so (the first there is {min(lengths)!r}); rename one or the other"
+            f"called so ({example}); rename one or the other"
         )
-    return _combine(file, videos, names)
+    return _combine(folder, file, videos, names)
 
 
-def _combine(file: AnnotationFile, videos: VideoFiles, names: Mapping[str, str]) -> FolderScan:
+def _combine(folder: Path, file: AnnotationFile, videos: VideoFiles, names: Mapping[str, str]) -> FolderScan:
     """Combine annotations with the files of videos; `names` are the videos by their names in the annotations."""
     annotations = file.annotations
     timelines: dict[str, Timeline] = {}
@@ -118,7 +133,7 @@ def _combine(file: AnnotationFile, videos: VideoFiles, names: Mapping[str, str])
         reason = f"; the first of {len(dropped)} that were dropped is {dropped[0]}" if dropped else ""
         raise BadInput(f"{file.path}: has no action that can be used{reason}; add one")
     return FolderScan(
-        tuple(dict.fromkeys(videos.paths[video].parent for video in sorted(videos.paths))),
+        (folder,),
         file.path,
         file.format,
         timelines,
@@ -128,13 +143,11 @@ def _combine(file: AnnotationFile, videos: VideoFiles, names: Mapping[str, str])
     )
 
 
-def _search_annotations(
-    folder: Path, videos: Collection[str], hints: Hints, skip: Collection[Path]
-) -> AnnotationFile:
+def find_annotations(folder: Path, videos: Collection[str], hints: Hints, skip: Collection[Path]) -> AnnotationFile:
     """Find the only file or folder below `folder` that annotates some of the videos; files in `skip` are skipped.
 
-    Raises BadInput where there is none, with what was wrong with the first that might have been one, and where
-    there is more than one.
+    Files of one format in several folders are one where each is of other videos. Raises BadInput where there is none,
+    with what was wrong with the first that might have been one, and where there is more than one.
     """
     files: list[AnnotationFile] = []
     faults: list[str] = []
@@ -145,6 +158,8 @@ def _search_annotations(
             results = [_read_candidate(*candidate, videos, hints) for candidate in group[1:]]
         files += [result for result in results if isinstance(result, AnnotationFile)]
         faults += [result for result in results if isinstance(result, str)]
+    if len(files) > 1 and (joined := _join_files(folder, files, videos)):
+        return joined
     if len(files) > 1:
         names = ", ".join(str(file.path) for file in files[:MOST_NAMED])
         raise BadInput(f"{folder}: {len(files)} hold annotations of its videos: {names}; choose with --annotations")
@@ -157,10 +172,41 @@ def _search_annotations(
 def _read_candidate(path: Path, format: str, videos: Collection[str], hints: Hints) -> AnnotationFile | str | None:
     """Return annotations of some of the videos, None where they are of others, a sentence where they are broken."""
     try:
-        annotations = find_format(format).read(path, hints)
-        return AnnotationFile(path, format, annotations) if match_names(annotations.timelines, videos) else None
+        file = _read_file(path, format, videos, hints)
+        names = match_annotated(file.annotations.timelines, videos, _find_folder(path))
+        return file if names else None
     except BadInput as error:
         return str(error)
+
+
+def _read_file(path: Path, format: str, videos: Collection[str], hints: Hints) -> AnnotationFile:
+    """Read annotations, again where their names turn out to be those of videos whose lengths are in the hints."""
+    annotations = read_as(format, path, hints)
+    names = match_annotated(annotations.timelines, videos, _find_folder(path))
+    found_lengths = {name: hints.durations[video] for name, video in names.items() if video in hints.durations}
+    if any(name not in hints.durations for name in found_lengths):
+        annotations = read_as(format, path, hints._replace(durations=found_lengths))
+    return AnnotationFile(path, format, annotations)
+
+
+def _join_files(folder: Path, files: Sequence[AnnotationFile], videos: Collection[str]) -> AnnotationFile | None:
+    """Join files of one format, each in another folder and of other videos; None where they are not such."""
+    matches = [match_annotated(file.annotations.timelines, videos, _find_folder(file.path)) for file in files]
+    named_videos = [video for names in matches for video in names.values()]
+    apart = len({file.path.parent for file in files}) == len(files)
+    if not apart or len({file.format for file in files}) > 1 or len({*named_videos}) < len(named_videos):
+        return None
+    parts = [rename_videos(file.annotations, names) for file, names in zip(files, matches, strict=True)]
+    joined = join_annotations(parts)
+    if len(joined.timelines) < sum(len(part.timelines) for part in parts):
+        return None
+    note = f"annotations are in {len(files)} files of different videos, the first is {files[0].path}"
+    return AnnotationFile(folder, files[0].format, replace(joined, notes=(note, *joined.notes)))
+
+
+def _find_folder(path: Path) -> Path:
+    """Find the folder of a file; a folder is its own."""
+    return path if path.is_dir() else path.parent
 
 
 def _group_candidates(folder: Path, skip: Collection[Path]) -> Iterator[list[Candidate]]:
@@ -197,13 +243,16 @@ def _notes(
     annotations: Annotations, videos: VideoFiles, names: Mapping[str, str], dropped: Sequence[Dropped]
 ) -> Iterator[str]:
     lengths = videos.lengths
-    yield from annotations.notes
-    for fault in videos.faults.values():
-        yield f"left out, as it cannot be read: {fault}"
+    loose = describe_loose_matches(names)
     if absent := [name for name in annotations.timelines if name not in names]:
         yield f"annotated, but no such file that can be read: {format_videos(absent)}"
     if bare := sorted(lengths.keys() - set(names.values())):
         yield f"left out, as the annotations do not name it: {format_videos(bare)}"
+    yield from ([loose] if loose else [])
+    yield from annotations.notes
+    yield from videos.notes
+    for fault in videos.faults.values():
+        yield f"left out, as it cannot be read: {fault}"
     stated = {name: annotations.timelines[name].duration for name in names}
     if odd := [name for name, video in names.items() if stated[name] > lengths[video] + TOLERANCE]:
         seconds = f"{lengths[names[odd[0]]]:.1f} s, not {stated[odd[0]]:.1f} s"

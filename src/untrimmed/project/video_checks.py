@@ -11,6 +11,7 @@ from untrimmed.project.findings import Finding
 from untrimmed.project.video_files import TOLERANCE, VideoFiles, has_steady_rate
 from untrimmed.timeline import Timeline
 from untrimmed.video import decoding
+from untrimmed.video.names import describe_loose_matches
 
 
 def check_files(
@@ -20,6 +21,11 @@ def check_files(
 
     `names` are the videos of files by the names that the annotations have for them.
     """
+    for note in videos.notes:
+        yield Finding("note", "file that is no video", note, "convert it, if it is to take part")
+    used = {name: video for name, video in names.items() if name in ground_truth}
+    if sentence := describe_loose_matches(used):
+        yield Finding("note", "video in another spelling", sentence, "fine, if it is meant")
     for name in ground_truth:
         if name not in names:
             remedy = "put its file there, fix the name, or take it out of the annotations"
@@ -84,11 +90,15 @@ def check_copies(
     videos: VideoFiles, names: Mapping[str, str], train: Sequence[str], test: Sequence[str]
 ) -> Iterator[Finding]:
     """Find files of one content under two names or more; only files of one size are read."""
-    sides = {names[name]: "test" if name in set(test) else "training" for name in (*train, *test) if name in names}
+    sides = {
+        videos.paths[names[name]]: "test" if name in set(test) else "training"
+        for name in (*train, *test)
+        if name in names
+    }
     for same_size in _group_by(sorted(videos.paths.values()), lambda file: file.stat().st_size):
         for copies in _group_by(same_size, lambda file: compute_fingerprint(file).sha256):
-            used = [sides[file.stem] for file in copies if file.stem in sides]
-            sentence = " = ".join(f"{file} ({sides.get(file.stem, 'unused')})" for file in copies)
+            used = [sides[file] for file in copies if file in sides]
+            sentence = " = ".join(f"{file} ({sides.get(file, 'unused')})" for file in copies)
             if {"training", "test"} <= set(used):
                 kind = "one video in both training and test, under two names"
                 yield Finding("error", kind, sentence, "take one out")

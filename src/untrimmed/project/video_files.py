@@ -1,7 +1,6 @@
 """The videos in folders: what their files say of themselves, and which one a name in annotations means."""
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from untrimmed.annotations.formats.content import media_name
-from untrimmed.features.folder import PREFIX
-from untrimmed.io import BadInput, missing
-from untrimmed.video.containers import VIDEO_ENDINGS, open_video, read_packets
+from untrimmed.io import BadInput
+from untrimmed.video.containers import open_video, read_packets
+from untrimmed.video.folders import VideoListing
+from untrimmed.video.names import NameIndex, match_affixes, match_names
 from untrimmed.video.probe import VideoInfo, probe_video
 
 TOLERANCE = 1.0
@@ -32,11 +31,15 @@ ROUNDING = 0.0021
 
 @dataclass(frozen=True)
 class VideoFiles:
-    """Videos by their files' names without ending: `infos` of those that can be read, `faults` of the others."""
+    """Videos by name, see `name_files`: `infos` of those that can be read, `faults` of the others.
+
+    `notes` say what was passed over in their folders.
+    """
 
     paths: Mapping[str, Path]
     infos: Mapping[str, VideoInfo]
     faults: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def lengths(self) -> dict[str, float]:
@@ -44,64 +47,34 @@ class VideoFiles:
         return {video: info.duration for video, info in self.infos.items()}
 
 
-def probe_videos(files: Iterable[Path]) -> VideoFiles:
-    """Open every video and decode its first frame. Raises BadInput where two have one name."""
-    paths: dict[str, Path] = {}
-    for file in files:
-        if paths.setdefault(file.stem, file) != file:
-            raise BadInput(f"{paths[file.stem]} and {file} would both be called {file.stem}; rename one of them")
+def probe_videos(listing: VideoListing) -> VideoFiles:
+    """Open every video and decode its first frame."""
     with ThreadPoolExecutor(READERS) as pool:
-        results = dict(zip(paths, pool.map(_probe, paths.values()), strict=True))
+        results = dict(zip(listing.files, pool.map(_probe, listing.files.values()), strict=True))
     infos = {video: info for video, info in results.items() if isinstance(info, VideoInfo)}
     faults = {video: fault for video, fault in results.items() if isinstance(fault, str)}
-    return VideoFiles(paths, infos, faults)
+    return VideoFiles(listing.files, infos, faults, listing.notes)
 
 
-def find_nested_videos(folder: Path) -> list[Path]:
-    """Find the files with the ending of a video in a folder and in the folders inside it; hidden ones are skipped.
+def match_annotated(names: Iterable[str], videos: Iterable[str], folder: Path | None = None) -> dict[str, str]:
+    """Return the video that each name in annotations means, of those that mean one, see `match_names`.
 
-    Raises BadInput where there is none.
+    A name that could mean two is looked for in `folder`, in which the annotations lie. Where no name is a video's,
+    they may have a text in common that the videos lack, such as `_annotations`. Raises BadInput where two names mean
+    one video.
     """
-    if not folder.is_dir():
-        raise missing(folder, "folder of videos")
-    videos: list[Path] = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name[0] != ".")
-        files = [Path(parent, name) for name in sorted(names) if name[0] != "."]
-        videos += [file for file in files if file.suffix.lower() in VIDEO_ENDINGS and file.is_file()]
-    if not videos:
-        raise BadInput(f"{folder}: holds no video; files that end in {', '.join(VIDEO_ENDINGS)} were looked for")
-    return videos
-
-
-def match_names(names: Iterable[str], videos: Iterable[str]) -> dict[str, str]:
-    """Return the video that each name means, of those that mean one; `videos` are names of files without ending.
-
-    A name is looked up as it is, then without a path and an ending, then with `v_` and without it, then in any case
-    of its letters. Raises BadInput where two names mean one video.
-    """
-    videos = set(videos)
-    lower = Counter(video.casefold() for video in videos)
-    folded = {video.casefold(): video for video in videos if lower[video.casefold()] == 1}
-    matches: dict[str, str] = {}
-    owners: dict[str, str] = {}
+    names, videos = tuple(names), tuple(videos)
+    matches, index = match_names(names, videos), NameIndex(videos)
+    owners = {video: name for name, video in matches.items()}
     for name in names:
-        exact = [spelling for spelling in spellings(name) if spelling in videos]
-        similar = [folded.get(spelling.casefold()) for spelling in spellings(name)]
-        video = next(filter(None, [*exact, *similar]), None)
-        if video is None:
-            continue
-        if owners.setdefault(video, name) != name:
+        video = None if name in matches else index.find(name)
+        if video is not None and owners.setdefault(video, name) != name:
             raise BadInput(f"{owners[video]!r} and {name!r} in the annotations both mean video {video!r}; rename one")
-        matches[name] = video
-    return matches
-
-
-def spellings(name: str) -> tuple[str, ...]:
-    """Return how a video may be called, the likeliest first."""
-    short = media_name(name)
-    plain = short.removeprefix(PREFIX)
-    return tuple(dict.fromkeys((name, short, plain, PREFIX + plain)))
+    if folder is not None:
+        beside = {f"{Path(os.path.abspath(folder)).as_posix()}/{name}": name for name in names if name not in matches}
+        remaining = [video for video in videos if video not in owners]
+        matches |= {beside[path]: video for path, video in match_names(beside, videos).items() if video in remaining}
+    return matches or match_affixes(names, videos)
 
 
 def has_steady_rate(path: Path) -> bool:

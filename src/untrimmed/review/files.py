@@ -1,20 +1,28 @@
 """Opens a review: reads the files that a user names into videos, the most doubtful first."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from untrimmed.annotations.annotations import Annotations
 from untrimmed.annotations.formats.activitynet import read_activitynet
+from untrimmed.annotations.formats.content import format_videos
+from untrimmed.annotations.renaming import rename_videos
 from untrimmed.detection.view import holds_detections, read_rows, read_timelines
-from untrimmed.extraction.videos import find_videos
 from untrimmed.io import BadInput
 from untrimmed.review.edits import UNREVIEWED, make_item
 from untrimmed.review.ranking import count_doubts
 from untrimmed.review.session import PriorAnnotations, ReviewSession, ReviewVideo
 from untrimmed.timeline import Timeline
+from untrimmed.video.folders import list_videos
+from untrimmed.video.names import describe_loose_matches, match_names, suggest_name
 from untrimmed.video.probe import probe_video
 from untrimmed.visualization.panels import media_type
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 MOST_SUGGESTIONS = 200
 """Suggestions of one video: the best."""
@@ -60,17 +68,22 @@ def open_review(files: ReviewFiles, out: Path) -> ReviewSession:
 def read_videos(files: ReviewFiles) -> list[ReviewVideo]:
     """Read every video of the files and of the folder, the most doubtful first.
 
-    A video that lies outside of the folder, by a link, is listed and not played. Raises BadInput where a file cannot
-    be read, the folder holds no video, or two of its videos have one name.
+    A video that lies outside of the folder, by a link, is listed and not played. Names of videos are matched as
+    `video.names.match_names` says, and what is not exact is logged. Raises BadInput where a file cannot be read, the
+    folder holds no video, or files name videos of which none is there.
     """
     detected = holds_detections(files.reviewed)
+    listing = list_videos(files.videos)
     content = _Content(
-        _index_paths(find_videos(files.videos)),
+        listing.files,
         read_timelines(files.reviewed) if detected else {},
         Annotations({}) if detected else read_activitynet(files.reviewed),
         read_activitynet(files.ground_truth) if files.ground_truth else Annotations({}),
         _read_other_results(files),
     )
+    content, notes = _rename_all(content, files)
+    for note in (*notes, *listing.notes):
+        logger.info("%s", note)
     highest = max((action.score for line in content.suggestions.values() for action in line), default=1.0)
     names = {*content.paths, *content.suggestions, *content.corrected.timelines, *content.ground_truth.timelines}
     videos = [video for name in sorted(names) if (video := _build_video(name, content, files, highest))]
@@ -79,13 +92,53 @@ def read_videos(files: ReviewFiles) -> list[ReviewVideo]:
     return sorted(videos, key=lambda video: -video.doubts.total)
 
 
-def _index_paths(videos: Sequence[Path]) -> dict[str, Path]:
-    paths: dict[str, Path] = {}
-    for video in videos:
-        if video.stem in paths:
-            raise BadInput(f"{video}: {paths[video.stem].name} has the same name but for its ending; rename one")
-        paths[video.stem] = video
-    return paths
+class _Renaming:
+    """Gives the videos of all files one name each, that of the first file with them; `notes` say what was odd."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self._videos: dict[str, None] = {}
+
+    def match(self, names: Iterable[str], what: str) -> dict[str, str]:
+        """Match names to those of earlier files, and remember the others."""
+        names = tuple(names)
+        matches = match_names(names, self._videos)
+        self._videos |= dict.fromkeys(matches.get(name, name) for name in names)
+        if loose := describe_loose_matches(matches):
+            self.notes.append(f"{what}: {loose}")
+        return {name: matches.get(name, name) for name in names}
+
+    def rename(self, values: Mapping[str, T], what: str) -> dict[str, T]:
+        """Rename the videos of values by video."""
+        names = self.match(values, what)
+        return {names[name]: value for name, value in values.items()}
+
+    def rename_annotations(self, annotations: Annotations, what: str) -> Annotations:
+        """Rename the videos of annotations."""
+        return rename_videos(annotations, self.match(annotations.timelines, what))
+
+
+def _rename_all(content: _Content, files: ReviewFiles) -> tuple[_Content, list[str]]:
+    """Call a video the same in all files, as the annotations do, and say what was matched loosely, or not at all.
+
+    Raises BadInput where files name videos, and none of these is in the folder.
+    """
+    renaming = _Renaming()
+    ground_truth = renaming.rename_annotations(content.ground_truth, str(files.ground_truth))
+    corrected = renaming.rename_annotations(content.corrected, str(files.reviewed))
+    suggestions = renaming.rename(content.suggestions, str(files.reviewed))
+    rows = {detector: renaming.rename(timelines, detector) for detector, timelines in content.rows.items()}
+    paths = renaming.rename(content.paths, str(files.videos))
+    absent = sorted({*ground_truth.timelines, *corrected.timelines, *suggestions} - paths.keys())
+    bare = paths.keys() - {*ground_truth.timelines, *corrected.timelines, *suggestions}
+    if absent:
+        near = suggest_name(absent[0], bare)
+        hint = f" (is it {near!r}?)" if near else f" (the first there is {min(content.paths)!r})"
+        sentence = f"{format_videos(absent)}: no such file in {files.videos}{hint}"
+        if len(bare) == len(paths):
+            raise BadInput(f"{files.reviewed}: {sentence}; no video of it is there, so name another folder of videos")
+        renaming.notes.insert(0, sentence)
+    return _Content(paths, suggestions, corrected, ground_truth, rows), renaming.notes
 
 
 def _read_other_results(files: ReviewFiles) -> dict[str, Mapping[str, Timeline]]:

@@ -8,9 +8,10 @@ two names ever get one video.
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path, PurePath, PurePosixPath
+from typing import TypeVar
 from unicodedata import normalize
 from urllib.parse import unquote
 
@@ -38,9 +39,11 @@ MEDIA_ENDINGS = tuple(ending for ending in (*VIDEO_ENDINGS, *_AUDIO_ENDINGS) if 
 _ARRAY_ENDINGS = (".npy", ".npz", ".pkl", ".pickle", ".pt", ".pth", ".h5", ".hdf5", ".csv", ".gz")
 _ADDRESS = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]+://|file:(?=/))(.*)", re.DOTALL)
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:|file:/|[A-Za-z][A-Za-z0-9+.-]+://")
+_WORD = re.compile(r"[^\W\d_]{3}")
 _NEAR = 0.6
 """How alike two names must be, of 1, for one to be suggested for the other."""
 
+T = TypeVar("T")
 Parts = tuple[str, ...]
 """A name in one of its forms: the folders of its path, then what the video is called."""
 
@@ -108,6 +111,25 @@ class _Level:
         return next(filter(None, (self._whole.get(parts[place:]) for place in range(1, len(parts)))), None)
 
 
+class NamedValues(Mapping[str, T]):
+    """Values by video, each found under any form of the video's name."""
+
+    def __init__(self, values: Mapping[str, T]) -> None:
+        self._values, self._index = values, NameIndex(values)
+
+    def __getitem__(self, name: str) -> T:
+        video = self._index.find(name)
+        if video is None:
+            raise KeyError(name)
+        return self._values[video]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
 def match_names(names: Iterable[str], videos: Iterable[str]) -> dict[str, str]:
     """Return the video that each name means, of those that mean one.
 
@@ -124,6 +146,27 @@ def match_names(names: Iterable[str], videos: Iterable[str]) -> dict[str, str]:
             if video is not None and counts[video] == 1 and video not in taken:
                 matches[name] = video
     return {name: matches[name] for name in names if name in matches}
+
+
+def match_affixes(names: Iterable[str], videos: Iterable[str]) -> dict[str, str]:
+    """Return the video that names mean which all have one text behind or before a video's, such as `_annotations`.
+
+    Of several such texts, the one that most names have. Nothing where a single name has it, unless it is a word.
+    """
+    index = NameIndex(videos)
+    groups: dict[tuple[str, bool], dict[str, str]] = {}
+    for name in dict.fromkeys(names):
+        for cut in re.finditer(r"[_\-. ]", name):
+            for behind, part in ((True, name[: cut.start()]), (False, name[cut.end() :])):
+                affix = name[cut.start() :] if behind else name[: cut.end()]
+                if part and (video := index.find(part)):
+                    groups.setdefault((affix.casefold(), behind), {})[name] = video
+    clear = [
+        matches
+        for (affix, _), matches in groups.items()
+        if len({*matches.values()}) == len(matches) and (len(matches) > 1 or _WORD.search(affix))
+    ]
+    return max(clear, key=len, default={})
 
 
 def suggest_name(name: str, candidates: Iterable[str]) -> str | None:
