@@ -56,6 +56,8 @@ class Timeline:
     actions: tuple[Action, ...] = ()
     video: Path | None = field(default=None, compare=False, repr=False, kw_only=True)
     """The file that a detector looked at, for the page of `show`."""
+    cut: int = field(default=0, compare=False, repr=False, kw_only=True)
+    """Candidates that a detector's `suppress.keep` alone left out: at most so many more would be here."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.duration) and self.duration > 0):
@@ -116,11 +118,17 @@ class Timeline:
 
 
 class Timelines(Mapping[str, Timeline]):
-    """Timelines by the names of their videos. `notes` say what was cut, guessed or left out on the way to them."""
+    """Timelines by the names of their videos. `notes` say what was cut, guessed or left out on the way to them.
 
-    def __init__(self, timelines: Mapping[str, Timeline], notes: Iterable[str] = ()) -> None:
+    `failed` are the videos that could not be used, with the reason.
+    """
+
+    def __init__(
+        self, timelines: Mapping[str, Timeline], notes: Iterable[str] = (), failed: Mapping[str, str] | None = None
+    ) -> None:
         self._timelines = dict(timelines)
         self.notes = tuple(notes)
+        self.failed = dict(failed or {})
 
     def __getitem__(self, video: str) -> Timeline:
         return self._timelines[video]
@@ -142,11 +150,11 @@ class Timelines(Mapping[str, Timeline]):
 
     def best(self, count: int) -> "Timelines":
         """The `count` actions of highest score of every video."""
-        return Timelines({video: timeline.best(count) for video, timeline in self.items()}, self.notes)
+        return Timelines({video: timeline.best(count) for video, timeline in self.items()}, self.notes, self.failed)
 
     def above(self, score: float) -> "Timelines":
         """The actions of every video that score at least `score`."""
-        return Timelines({video: timeline.above(score) for video, timeline in self.items()}, self.notes)
+        return Timelines({video: timeline.above(score) for video, timeline in self.items()}, self.notes, self.failed)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """A dict an action: `video`, `start` and `end` in seconds, `label`, `score`."""

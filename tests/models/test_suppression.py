@@ -1,6 +1,7 @@
 """Suppression: the fast way against the plain one, and what it promises."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -193,3 +194,14 @@ def test_two_candidates_vote_by_their_scores():
     result = suppress(segments, scores, SuppressConfig(method="hard", tiou=0.5, vote=0.5))
     # 0.6 of weight 1 at 10, and 0.2 of weight 0.8 at 8.
     assert result.segments.tolist() == [[0, pytest.approx((0.6 * 10 + 0.16 * 8) / 0.76)]]
+
+
+@settings(deadline=None)
+@given(candidates(), configs, st.integers(1, 12))
+def test_what_the_limit_leaves_out_is_counted_and_nothing_else(drawn, config, keep) -> None:
+    everything = suppress(*drawn, replace(config, keep=10_000))
+    limited = suppress(*drawn, replace(config, keep=keep))
+    assert everything.cut == 0
+    left_out = len(everything.scores) - len(limited.scores)
+    assert limited.cut >= left_out
+    assert (limited.cut == 0) == (left_out == 0)

@@ -63,6 +63,10 @@ Subset = Annotated[str | None, typer.Option(help="Judge these videos only, as th
 Tious = Annotated[str | None, typer.Option(help="Other thresholds: 0.5 or 0.3,0.5 or 0.3:0.7:0.1.")]
 VideoList = Annotated[Path | None, typer.Option(help="Judge only the videos in this file, one a line.")]
 Overrides = Annotated[list[str] | None, typer.Argument(help="Settings over the recipe's: train.steps=500")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SETTING", help="Of suppression, over the detector's: suppress.keep=500."),
+]
 Weights = Annotated[
     list[Path] | None, typer.Option(help="A published backbone's weights; one for each backbone, in their order.")
 ]

@@ -1,11 +1,12 @@
 """Find the actions of videos with a detector."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from untrimmed.cli.app import Device, JsonOut, Quiet, Weights, app, command
+from untrimmed.cli.app import Device, JsonOut, Quiet, Settings, Weights, app, command
 from untrimmed.cli.printing import progress_bar, show_notes, show_table, write_numbers
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def detect(
         Literal["auto", "float32", "bfloat16"],
         typer.Option(help="Of the network; auto is bfloat16 where the processor is made for it, and faster there."),
     ] = "float32",
+    settings: Settings = None,
     weights: Weights = None,
     device: Device = "auto",
     json: JsonOut = None,
@@ -48,17 +50,26 @@ def detect(
 ) -> None:
     """Find the actions of videos; with `--also`, what two detectors agree on (late fusion).
 
+    A video that cannot be used does not stop the others; then the exit code is 2.
+
     Example: `untrimmed detect runs/demo/detector.safetensors match.mp4 --out match.srt`
     """
     from untrimmed.detection.fusion import Fusion
     from untrimmed.detection.loading import load
     from untrimmed.detection.results import SUBTITLE_SCORE, check_output, write_detections
+    from untrimmed.detection.sources import open_source
     from untrimmed.detection.video_scores import read_video_scores
 
     if out:
         check_output(out)
     scores = read_video_scores(video_scores, top_labels) if video_scores else None
-    detectors = [load(path, device, runtime=runtime, precision=precision) for path in (detector, *(also or ())[:1])]
+    detectors = [
+        load(path, device, runtime=runtime, precision=precision, overrides=settings or ())
+        for path in (detector, *(also or ())[:1])
+    ]
+    if out:
+        data, features = detectors[0].recipe.data, detectors[0].source
+        check_output(out, len(open_source(source, features, data, weights or ())))
     with progress_bar(quiet) as progress:
         options = {"weights": weights or (), "video_scores": scores, "progress": progress}
         if also:
@@ -72,6 +83,10 @@ def detect(
             print(file)
     elif not json:
         _show(timelines.above(SUBTITLE_SCORE if score is None else score))
+    if timelines.failed:
+        for reason in timelines.failed.values():
+            print(f"untrimmed: {reason}", file=sys.stderr)
+        raise typer.Exit(2)
 
 
 def _show(timelines: "Timelines") -> None:

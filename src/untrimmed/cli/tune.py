@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from untrimmed.cli.app import Device, JsonOut, Overrides, Quiet, app, command
+from untrimmed.cli.app import Device, JsonOut, Overrides, Quiet, Settings, app, command
 from untrimmed.cli.printing import progress_bar, show_notes, show_table, write_numbers
 
 
@@ -17,6 +17,7 @@ def tune(
     subset: Annotated[
         list[str] | None, typer.Option(help="Split to tune on; may be repeated [default: data.test].")
     ] = None,
+    settings: Settings = None,
     out: Annotated[Path | None, typer.Option(help="The file to write [default: beside it, NAME-tuned].")] = None,
     device: Device = "auto",
     json: JsonOut = None,
@@ -28,14 +29,17 @@ def tune(
     """
     from untrimmed.detection.card import describe_threshold
     from untrimmed.detection.detector import Detector
+    from untrimmed.detection.loading import override_suppression
     from untrimmed.detection.tune import tune as tune_detector
     from untrimmed.evaluation.tables import map_table
     from untrimmed.models.device import pick_device
     from untrimmed.recipe import read_recipe
 
     data = read_recipe(recipe, overrides or []).data
+    named = [word for word in overrides or [] if word.strip().startswith("suppress.")]
+    start = override_suppression(Detector.load(detector, pick_device(device)), [*named, *(settings or [])])
     with progress_bar(quiet) as progress:
-        tuned = tune_detector(Detector.load(detector, pick_device(device)), data, subset or (), progress=progress)
+        tuned = tune_detector(start, data, subset or (), progress=progress)
     file = out or detector.with_name(f"{detector.stem}-tuned{detector.suffix}")
     tuned.detector.save(file)
     write_numbers(json, tuned.to_json())

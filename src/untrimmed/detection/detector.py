@@ -1,6 +1,7 @@
 """A trained model with all that it needs to be used again: features in, a timeline out; one file."""
 
 import json
+import logging
 import math
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,6 +31,8 @@ from untrimmed.models.device import Precision, autocast, to_device, uses_bfloat1
 from untrimmed.models.suppression import suppress
 from untrimmed.recipe import Recipe, build_recipe, recipe_tree
 from untrimmed.timeline import Action, Timeline, Timelines
+
+logger = logging.getLogger(__name__)
 
 HEADER = "untrimmed"
 BATCH = 8
@@ -77,12 +80,14 @@ class Detector:
     def __call__(self, source: VideoFeatures | str | Path, *, progress: Progress | None = None) -> Timeline | Any:
         """Find the actions of a video, of a feature file, or of features in memory: a Timeline.
 
-        A folder, or a file that holds the features of several videos, gives Timelines, a mapping by video.
-        Raises BadInput for what cannot be used.
+        A folder, or a file that holds the features of several videos, gives Timelines, a mapping by video; a video
+        that cannot be used is among its `failed`, and logged. Raises BadInput where none can be used.
         """
         if isinstance(source, VideoFeatures):
             return self.detect(source)
         timelines = self.detect_all(source, progress=progress)
+        for reason in timelines.failed.values():
+            logger.warning("left out: %s", reason)
         return timelines if Path(source).is_dir() or len(timelines) != 1 else next(iter(timelines.values()))
 
     def detect(self, features: VideoFeatures, name: str = "the video") -> Timeline:
@@ -101,7 +106,8 @@ class Detector:
         """Find the actions of a video, a feature file, or of every one in a folder of either.
 
         `weights` are the files of a published backbone, by which videos become features. With `video_scores`,
-        candidates are weighed by the classes of their video before suppression.
+        candidates are weighed by the classes of their video before suppression. Videos that cannot be used are in
+        `failed`. Raises BadInput where none can be used.
         """
         videos = open_source(Path(source), self.source, self.recipe.data, weights)
         if video_scores:
@@ -115,7 +121,7 @@ class Detector:
             segments, scores = self.candidates(features)
             return self.suppress(segments, scores, features.duration, video_scores, video)
 
-        return detect_each(videos, detect, progress)
+        return detect_each(videos, detect, self.recipe.suppress.keep, progress)
 
     def suppress(
         self,
@@ -137,7 +143,7 @@ class Detector:
             for (start, end), label, score in zip(bounds, survivors.labels, survivors.scores, strict=True)
             if end > start
         )
-        return Timeline(duration, actions)
+        return Timeline(duration, actions, cut=survivors.cut)
 
     def check(self, features: VideoFeatures, name: str = "the video") -> None:
         """Refuse features that the model was not trained on."""

@@ -1,5 +1,6 @@
 """Loads a detector from a file of either kind, to be run by torch or by onnxruntime."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -9,6 +10,7 @@ from untrimmed.detection.export import export_to_runtime
 from untrimmed.detection.runtime import SUFFIX, load_onnx
 from untrimmed.io import BadInput
 from untrimmed.models.device import Precision, pick_device
+from untrimmed.recipe import override_recipe
 
 
 def load(
@@ -17,13 +19,30 @@ def load(
     *,
     runtime: Literal["torch", "onnx"] | None = None,
     precision: Precision = "float32",
+    overrides: Sequence[str] = (),
 ) -> Detector:
     """Load the detector in a file that `train`, `tune` or `export` wrote.
 
     `runtime` is what runs the network: by default onnxruntime for an `.onnx` file, else torch; a detector that torch
-    saved is exported first where onnxruntime is to run it. Raises BadInput for a file that is no detector, for a
-    device that is not on this machine, and for what a runtime cannot do.
+    saved is exported first where onnxruntime is to run it. `overrides` are settings of suppression over those of the
+    detector's recipe, as in `("suppress.keep=500",)`. Raises BadInput for a file that is no detector, for a device
+    that is not on this machine, for what a runtime cannot do, and for another setting.
     """
+    return override_suppression(_load(path, device, runtime, precision), overrides)
+
+
+def override_suppression(detector: Detector, overrides: Sequence[str]) -> Detector:
+    """Return the detector with settings such as `suppress.keep=500` put over its recipe's.
+
+    Raises BadInput for any other setting: those decide what was learned.
+    """
+    for word in overrides:
+        if not word.strip().startswith("suppress."):
+            raise BadInput(f"{word!r}: only suppression can be set of a trained detector, as in suppress.keep=500")
+    return replace(detector, recipe=override_recipe(detector.recipe, overrides)) if overrides else detector
+
+
+def _load(path: str | Path, device: str, runtime: Literal["torch", "onnx"] | None, precision: Precision) -> Detector:
     path = Path(path)
     is_onnx = path.suffix == SUFFIX
     if runtime not in (None, "torch", "onnx"):

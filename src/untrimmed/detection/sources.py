@@ -5,23 +5,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from untrimmed.annotations.corpus import DataConfig, open_features
+from untrimmed.detection.limits import describe_cuts
 from untrimmed.extraction.settings import ExtractConfig, restore_config
 from untrimmed.extraction.video import extract_video
-from untrimmed.extraction.videos import find_videos
-from untrimmed.features import archives
-from untrimmed.features.files import FEATURE_ENDINGS
 from untrimmed.features.folder import MANIFEST
+from untrimmed.features.listing import holds_feature_files, is_feature_file
 from untrimmed.features.streams import FeatureStreams, find_stream_folders
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
-from untrimmed.io import Progress, missing, track
+from untrimmed.io import BadInput, Progress, missing, track
 from untrimmed.timeline import Timeline, Timelines
+from untrimmed.video.folders import VideoListing, list_videos
 
 
 class Videos:
     """The features of videos by name, each extracted when asked for and not before."""
 
-    def __init__(self, files: Sequence[Path], config: ExtractConfig) -> None:
-        self.files = {file.stem: file for file in files}
+    def __init__(self, listing: VideoListing, config: ExtractConfig) -> None:
+        self.files, self.notes = listing.files, listing.notes
         self.config = config
 
     def __getitem__(self, video: str) -> VideoFeatures:
@@ -48,16 +48,29 @@ def open_source(
         raise missing(path, "video, feature file or folder")
     if holds_features(path, source.streams):
         return open_features(data, path=path)
-    return Videos(find_videos(path), restore_config(source, weights))
+    return Videos(list_videos(path), restore_config(source, weights))
 
 
 def detect_each(
-    videos: FeatureStreams | Videos, detect: Callable[[str], Timeline], progress: Progress | None
+    videos: FeatureStreams | Videos, detect: Callable[[str], Timeline], keep: int, progress: Progress | None
 ) -> Timelines:
-    """Detect in one video after the other; the timeline of a video, not of features alone, names its file."""
-    files = videos.files if isinstance(videos, Videos) else {}
-    names = track(videos, "detecting", progress, len(videos))
-    return Timelines({video: replace(detect(video), video=files.get(video)) for video in names})
+    """Detect in one video after the other; the timeline of a video, not of features alone, names its file.
+
+    One that cannot be used does not stop the others. What `detect` leaves out by its limit `keep` is noted. Raises
+    BadInput where none can be used.
+    """
+    files, notes = (videos.files, videos.notes) if isinstance(videos, Videos) else ({}, ())
+    timelines: dict[str, Timeline] = {}
+    failed: dict[str, str] = {}
+    for video in track(videos, "detecting", progress, len(videos)):
+        try:
+            timelines[video] = replace(detect(video), video=files.get(video))
+        except BadInput as error:
+            failed[video] = str(error)
+    if failed and not timelines:
+        first = next(iter(failed.values()))
+        raise BadInput(first if len(failed) == 1 else f"none of {len(failed):,} videos can be used: {first}")
+    return Timelines(timelines, (*notes, *describe_cuts(timelines, keep)), failed)
 
 
 def holds_features(path: Path, streams: Sequence[str] = ()) -> bool:
@@ -65,5 +78,5 @@ def holds_features(path: Path, streams: Sequence[str] = ()) -> bool:
     if find_stream_folders(path, streams) or "*" in path.name:
         return True
     if path.is_dir():
-        return (path / MANIFEST).exists() or any(file.name.endswith(FEATURE_ENDINGS) for file in path.iterdir())
-    return path.name.endswith((*FEATURE_ENDINGS, *archives.ARCHIVE_ENDINGS))
+        return (path / MANIFEST).exists() or holds_feature_files(path)
+    return is_feature_file(path, alone=True)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from untrimmed.annotations.corpus import Corpus, DataConfig, open_corpus
+from untrimmed.annotations.label_names import describe_loose_labels, match_labels
 from untrimmed.annotations.subsets import match_subsets
 from untrimmed.detection.card import Card, Threshold, Tuning, count_videos, hash_ground_truth, select_figures
 from untrimmed.detection.detector import Detector
@@ -89,6 +90,8 @@ class CandidateStore:
         self._folder, self._least, self._room = folder, least, HELD
         self._arrays: dict[str, tuple[np.ndarray, np.ndarray] | Path] = {}
         order = sorted(range(len(classes)), key=lambda label: classes[label])
+        self.cut = 0
+        """Videos of which `keep` left something out, at the last suppression."""
         self.labels, self._places = tuple(classes[label] for label in order), np.argsort(order)
 
     def add(
@@ -113,6 +116,7 @@ class CandidateStore:
 
     def suppress(self, config: SuppressConfig) -> Instances:
         """Suppress the candidates of all videos; the detections, ordered as in timelines."""
+        self.cut = 0
         columns = [self._suppress_video(number, video, config) for number, video in enumerate(self._arrays)]
         video, label, start, end, score = (np.concatenate(parts) for parts in zip(*columns, strict=True))
         return Instances(tuple(self._arrays), self.labels, video, label, start, end, score)
@@ -120,6 +124,7 @@ class CandidateStore:
     def _suppress_video(self, number: int, video: str, config: SuppressConfig) -> tuple[np.ndarray, ...]:
         segments, scores = self._read(video)
         survivors = suppress(segments[:-1], scores.astype(np.float64), config)
+        self.cut += survivors.cut > 0
         start, end = survivors.segments.clip(0, segments[-1, 1]).T
         label = self._places[survivors.labels]
         # In the order of a timeline: it decides between equal scores.
@@ -146,8 +151,13 @@ def tune(
     splits = tuple(subset) or data.test
     corpus = open_corpus(replace(data, train=splits, test=()))
     ground_truth = from_timelines({video: corpus.dataset.ground_truth[video] for video in corpus.train})
-    if not set(ground_truth.labels) & set(detector.classes):
-        raise BadInput(f"{data.annotations}: has none of the detector's classes, such as {detector.classes[0]!r}")
+    labels = match_labels(ground_truth.labels, detector.classes)
+    if not labels:
+        raise BadInput(
+            f"{data.annotations}: has none of the detector's classes, such as {detector.classes[0]!r}, but "
+            f"{ground_truth.labels[0]!r}; name the labels alike"
+        )
+    ground_truth = ground_truth.rename({}, labels)
     protocol = DETECTION_PROTOCOLS[corpus.dataset.protocol]
     config = detector.recipe.suppress
     least = min(config.floor, *(values["floor"] for values in TRIED["floor"]))
@@ -164,21 +174,22 @@ def tune(
         trials = tuple(track(search_settings(config, measure), "trying settings", progress))
         best = replace(config, **[trial for trial in trials if trial.kept][-1].settings)
         results = candidates.suppress(best)
+        notes = [*_describe_caveats(detector, corpus, splits), *_describe_limit(best.keep, candidates.cut, corpus)]
+        notes += filter(None, [describe_loose_labels(labels)])
         before = compute_detection_scores(ground_truth, candidates.suppress(config), protocol)
     after = compute_detection_scores(ground_truth, results, protocol)
     point = find_operating_points(ground_truth, results, TIOU).pooled.find_best()
-    notes = _describe_caveats(detector, corpus, splits)
     tuning = Tuning(
         on=count_videos(corpus.dataset, splits, corpus.train),
         annotations=hash_ground_truth(corpus.dataset, corpus.train),
         before=select_figures(before),
         after=select_figures(after),
         threshold=Threshold(point.score, TIOU, point.precision, point.recall, point.f1) if point else None,
-        notes=notes,
+        notes=tuple(notes),
     )
     card = replace(detector.card or Card(), tuning=tuning)
     tuned = replace(detector, recipe=replace(detector.recipe, suppress=best), card=card)
-    return Tuned(tuned, before, after, trials, notes)
+    return Tuned(tuned, before, after, trials, tuple(notes))
 
 
 def search_settings(config: SuppressConfig, measure: Callable[[SuppressConfig], float]) -> Iterator[Trial]:
@@ -202,6 +213,18 @@ def search_settings(config: SuppressConfig, measure: Callable[[SuppressConfig], 
                     best, highest = tried, average
         if best == start:
             return
+
+
+def _describe_limit(keep: int, cut: int, corpus: Corpus) -> list[str]:
+    """Say in how many videos the limit `keep` leaves something out, and how many actions the densest has."""
+    if not cut:
+        return []
+    densest = max(corpus.train, key=lambda video: len(corpus.dataset.ground_truth[video]))
+    actions = len(corpus.dataset.ground_truth[densest])
+    return [
+        f"suppress.keep = {keep} leaves candidates out of {cut} of {len(corpus.train)} videos; "
+        f"the most actions in one are {actions}, in {densest!r}"
+    ]
 
 
 def _describe_caveats(detector: Detector, corpus: Corpus, splits: Sequence[str]) -> tuple[str, ...]:

@@ -76,6 +76,8 @@ class Suppressed(NamedTuple):
     """After suppression."""
     candidates: Int[np.ndarray, " detections"]
     """The index of the candidate that each detection was."""
+    cut: int = 0
+    """Candidates that `keep` alone left out: at most so many more would have remained; 0 where none would."""
 
 
 def suppress(
@@ -95,7 +97,7 @@ def suppress(
     first_scores = scores[candidates, labels].astype(np.float64)
     last_scores = first_scores.copy()
     groups = labels if config.per_class else np.zeros_like(labels)
-    picks = _pick(
+    picks, cut = _pick(
         segments,
         last_scores,
         groups,
@@ -111,7 +113,7 @@ def suppress(
         detections = segments[picks]
     else:
         detections = _vote(segments, first_scores, groups, picks, config.vote)
-    return Suppressed(detections, labels[picks], last_scores[picks], candidates[picks])
+    return Suppressed(detections, labels[picks], last_scores[picks], candidates[picks], int(cut))
 
 
 def _list_pairs(
@@ -141,8 +143,10 @@ def _pick(
     sigma: float,
     tiou: float,
     end_floor: float,
-) -> Indices:
+) -> tuple[Indices, int]:
     """Pick the best `keep` pairs after suppression within each group, best first; `scores` is changed in place.
+
+    Also how many pairs could still have come after them: 0 only where none would have.
 
     Scores only fall, so the score that a pair had when last updated bounds what it has now. The pair of the highest
     bound is updated with the picks of its group since then; if it is still on top it is the next pick. A pair that
@@ -158,7 +162,8 @@ def _pick(
     # The last pick of each group, and how many picks of all groups there were when a pair was last updated.
     latest = np.full(group_count, -1)
     updated = np.full(size, _NEW)
-    picks = np.empty(min(keep, size), np.int64)
+    # One more than is kept, to know whether any is cut.
+    picks = np.empty(min(keep + 1, size), np.int64)
     count = 0
     while len(heap) > 0 and count < picks.size and -heap[0][0] >= end_floor:
         pair = heap[0][1]
@@ -183,7 +188,9 @@ def _pick(
             picks[count], latest[group] = pair, count
             count += 1
             heapq.heappop(heap)
-    return picks[:count]
+    if count <= keep:
+        return picks[:count], 0
+    return picks[:keep], 1 + len([0 for bound, _ in heap if -bound >= end_floor])
 
 
 @njit(cache=True)

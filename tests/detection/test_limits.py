@@ -1,0 +1,80 @@
+"""What `suppress.keep` leaves out is said, and the limit can be set without training again."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import synthetic
+from untrimmed.annotations.corpus import open_corpus
+from untrimmed.cli import app
+from untrimmed.detection.detector import Detector
+from untrimmed.detection.limits import describe_cuts
+from untrimmed.detection.loading import load
+from untrimmed.io import BadInput
+from untrimmed.timeline import Action, Timeline
+from untrimmed.training.loop import build_model, join_processes, train
+
+
+@pytest.fixture
+def recipe(tmp_path: Path):
+    recipe = synthetic.recipe_for(synthetic.write_dataset(tmp_path / "data"))
+    return replace(recipe, suppress=replace(recipe.suppress, keep=7, floor=0, end_floor=0))
+
+
+@pytest.fixture
+def file(recipe, tmp_path: Path) -> Path:
+    corpus = open_corpus(recipe.data)
+    model = build_model(recipe, corpus, join_processes("cpu")).eval()
+    Detector(model, recipe, synthetic.CHANNELS, corpus.dataset.classes, corpus.source).save(
+        tmp_path / "d.safetensors"
+    )
+    return tmp_path / "d.safetensors"
+
+
+def test_the_limit_is_said_with_counts_and_the_video_of_which_most_is_left_out() -> None:
+    action = Action(0, 1, "a", 0.25)
+    timelines = {"x": Timeline(9, (action,), cut=3), "y": Timeline(9, (action,) * 2, cut=4), "z": Timeline(9)}
+    (note,) = describe_cuts(timelines, 2)
+    assert note.startswith("suppress.keep = 2 left out up to 7 candidates of 2 of 3 videos, most of 'y' (4, ")
+    assert "score up to 0.25" in note
+    assert "--set suppress.keep=" in note
+    assert describe_cuts({"z": Timeline(9)}, 2) == ()
+
+
+def test_detections_that_the_limit_leaves_out_are_noted_and_a_higher_one_finds_them(file: Path, recipe) -> None:
+    features = recipe.data.features
+    few = load(file).detect_all(features)
+    assert any(note.startswith("suppress.keep = 7 left out up to") for note in few.notes)
+    more = load(file, overrides=["suppress.keep=9"]).detect_all(features)
+    assert {len(timeline) for timeline in more.values()} == {9}
+    assert all(set(few[video]) <= set(more[video]) for video in few)
+    everything = load(file, overrides=["suppress.keep=100000000"]).detect_all(features)
+    assert not any("suppress.keep" in note for note in everything.notes)
+    cut = sum(timeline.cut for timeline in few.values())
+    assert sum(map(len, everything.values())) <= sum(map(len, few.values())) + cut
+
+
+def test_only_suppression_of_a_trained_detector_can_be_set(file: Path) -> None:
+    with pytest.raises(BadInput, match=r"'model\.levels=3': only suppression can be set"):
+        load(file, overrides=["model.levels=3"])
+    with pytest.raises(BadInput, match=r"suppress\.kep is not a setting; did you mean keep"):
+        load(file, overrides=["suppress.kep=3"])
+
+
+def test_the_command_takes_the_limit_and_says_what_it_leaves_out(file: Path, recipe, tmp_path: Path) -> None:
+    arguments = ["detect", str(file), str(recipe.data.features), "--out", str(tmp_path / "out.json")]
+    result = CliRunner().invoke(app, [*arguments, "--set", "suppress.keep=3"])
+    assert result.exit_code == 0, result.output
+    assert "note: suppress.keep = 3 left out up to" in result.output
+    result = CliRunner().invoke(app, [*arguments, "--set", "suppress.keep=100000000"])
+    assert "suppress.keep" not in result.output
+
+
+def test_a_training_says_what_the_limit_left_out_of_its_test(recipe, tmp_path: Path, caplog) -> None:
+    recipe = replace(recipe, train=replace(recipe.train, steps=1))
+    with caplog.at_level(logging.INFO, "untrimmed"):
+        train(recipe, tmp_path / "run")
+    assert "suppress.keep = 7 left out up to" in caplog.text
