@@ -159,11 +159,13 @@ def advise_missing_features(config: DataConfig, features: Mapping[str, VideoFeat
     """Say what is there instead of a video's features, and what to do."""
     extract, drop = f"extract them{_advise_extraction(config)}", 'set data.unusable = "drop"'
     names = list(features)
+    content = features.describe() if isinstance(features, FeatureStreams) else "nothing"
     if not names:
-        return f"there is {features.describe() if isinstance(features, FeatureStreams) else 'nothing'}; {extract}"
+        return f"found {content}, nothing that is read as features; {extract}"
     near = suggest_name(video, names)
     nearest = f"the nearest name is {near!r}" if near else f"the first of them is {names[0]!r}"
-    return f"there are features of {len(names)}, {nearest}; rename one or the other, {extract} or {drop}"
+    remedy = f"rename one or the other, {extract} or {drop}"
+    return f"found {content}, with features of {len(names)} videos, {nearest}; {remedy}"
 
 
 def _check_dropped(config: DataConfig, dataset: Dataset) -> list[str]:
@@ -239,7 +241,8 @@ def _suggest_axes(features: VideoFeatures, duration: float) -> str:
     grid, count = features.grid, features.channels
     if abs(grid.end(count) - duration) > max(RATE_LEEWAY * duration, 2 * grid.step + grid.span):
         return ""
-    return f'{count} would fit, and it has {count} channels: are the axes swapped? then set data.axes = "ct"; or '
+    swapped = f"{count} would fit, and it has {count} channels: are the axes swapped?"
+    return f'{swapped} then change data.axes ("tc" or "ct"); or '
 
 
 def join_feature_paths(config: DataConfig) -> str:

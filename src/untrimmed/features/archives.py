@@ -100,7 +100,7 @@ def _find_videos(tree: Tree, path: tuple[str, ...], keys: tuple[str, ...]) -> li
     """Find the videos in a group: one, if the names of its arrays say so, or one for each array and group."""
     if video := _find_pose(tree, path) or _pick(tree, path, keys):
         return [video]
-    arrays = _select_arrays(tree)
+    arrays = _select_arrays(tree, alone=not path)
     videos = [_Video((*path, name), entry.load) for name, entry in arrays.items()]
     groups = {name: node for name, node in tree.items() if isinstance(node, dict)}
     for name, group in groups.items():
@@ -111,11 +111,11 @@ def _find_videos(tree: Tree, path: tuple[str, ...], keys: tuple[str, ...]) -> li
     return videos
 
 
-def _select_arrays(tree: Tree) -> dict[str, Entry]:
-    """Select the arrays of two axes or more; those of one where there are no others."""
+def _select_arrays(tree: Tree, *, alone: bool = False) -> dict[str, Entry]:
+    """Select the arrays of two axes or more; those of one where a file has no others, to say that they are none."""
     entries = {name: node for name, node in tree.items() if isinstance(node, Entry) and node.shape}
     wide = {name: entry for name, entry in entries.items() if len(entry.shape) > 1}
-    return wide or (entries if not any(isinstance(node, dict) for node in tree.values()) else {})
+    return wide or (entries if alone and not any(isinstance(node, dict) for node in tree.values()) else {})
 
 
 def _pick(tree: Tree, path: tuple[str, ...], keys: tuple[str, ...]) -> _Video | None:

@@ -129,20 +129,22 @@ def _open_hdf5(file: Path) -> Content:
     h5py = import_optional("h5py", "hdf5", f"{file}: HDF5")
     try:
         opened = h5py.File(file, "r")
-        return Content(_walk(h5py, opened, DEPTH), closing(opened))
+        return Content(_walk(h5py, opened, DEPTH, set()), closing(opened))
     except FAULTS as error:
         raise BadInput(f"{file}: is not a readable HDF5 file ({error}); write it again") from None
 
 
-def _walk(h5py: Any, group: Any, depth: int) -> Tree:
-    """List a group's arrays and groups; links out of the file are not followed."""
+def _walk(h5py: Any, group: Any, depth: int, visited: set[int]) -> Tree:
+    """List a group's arrays and groups, each group once; links out of the file are not followed."""
     tree: Tree = {}
+    visited.add(h5py.h5o.get_info(group.id).addr)
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             continue
         node = group[name]
         if not isinstance(node, h5py.Dataset):
-            tree[name] = _walk(h5py, node, depth - 1) if depth and isinstance(node, h5py.Group) else {}
+            is_new = isinstance(node, h5py.Group) and h5py.h5o.get_info(node.id).addr not in visited
+            tree[name] = _walk(h5py, node, depth - 1, visited) if depth and is_new else {}
         elif node.dtype.names and "values_block_0" in node.dtype.names:
             tree[name] = Entry((len(node), 2), partial(_load_pandas, node))
         else:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from untrimmed.features.archives import CONTENT_ENDINGS, Archive
-from untrimmed.features.contents import holds_objects
+from untrimmed.features.contents import FAULTS, holds_objects
 from untrimmed.features.shapes import Axes, Reading, check_array
 from untrimmed.features.tables import read_table
 from untrimmed.io import BadInput, missing
@@ -26,8 +26,8 @@ def read_array(file: Path, axes: Axes = "tc") -> Reading:
 def read_npy(file: Path) -> np.ndarray:
     """Map a `.npy` file into memory; its length is checked against its header."""
     try:
-        return np.load(file, mmap_mode="r", allow_pickle=False)
+        return np.lib.format.open_memmap(file, mode="r")
     except FileNotFoundError:
         raise missing(file, "file") from None
-    except (OSError, ValueError, EOFError) as error:
+    except FAULTS as error:
         raise BadInput(f"{file}: is not a readable .npy file ({error}); write it again") from None

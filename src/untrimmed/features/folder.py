@@ -111,7 +111,7 @@ class FeatureFolder:
 
     def describe(self) -> str:
         """Describe what lies here, in words, for sentences about what does not."""
-        return describe_files(self.path)
+        return describe_files(self.path, self._selected)
 
     def _note(self, kind: str, sentence: str) -> None:
         """Log a guess, unless one of its kind was."""

@@ -1,5 +1,6 @@
 """Lists the files of features in a folder, which videos they are of, and says what lies there where none is."""
 
+import json
 import os
 import re
 from collections import Counter
@@ -7,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from untrimmed.features.archives import ARCHIVE_ENDINGS, COLLECTIONS, CONTENT_ENDINGS, Archive
+from untrimmed.features.archives import ARCHIVE_ENDINGS, COLLECTIONS, CONTENT_ENDINGS, KEYS, UNNAMED, Archive
 from untrimmed.features.contents import holds_objects
 from untrimmed.io import BadInput
 from untrimmed.video.names import is_media
@@ -31,6 +32,8 @@ FEW = 2
 """Up to so many files of any kind in a folder are opened to see whether they are of many videos."""
 FEW_ARCHIVES = 64
 """The same for those that usually are."""
+MOST_STREAMS = 4
+"""Folders or endings of files of the same names that may be the streams of videos."""
 _SEPARATORS = "_-. "
 _SUFFIX_WORD = re.compile(
     r"(?:(?:i3d|c3d|tsn|tsm|tsp|r3d|r2p?1d|rgb|flow|feats?|features?|clip|slowfast|slow|fast|videomae|internvideo|vivit|"
@@ -81,7 +84,7 @@ def holds_feature_files(folder: Path) -> bool:
         return True
     if any(is_media(file.name) for file in files):
         return False
-    return bool(features) or any(_select_files(inner).files for inner in _list_folders(folder))
+    return bool(_select(files, folder).files) or any(map(holds_feature_files, _list_folders(folder)))
 
 
 def list_places(path: Path, files: Sequence[Path] = ()) -> Listing:
@@ -98,7 +101,8 @@ def list_places(path: Path, files: Sequence[Path] = ()) -> Listing:
     places: dict[str, Place] = {}
     for file, name in by_file.items():
         archive = archives.get(file)
-        if archive and len(archive.names) > 1 and all(recurring[inner] == 1 for inner in archive.names):
+        many = archive and (len(archive.names) > 1 or (_is_collection(file) and archive.names not in ([], [name])))
+        if archive and many and all(recurring[inner] == 1 for inner in archive.names):
             places.update({inner: Place(file, inner) for inner in archive.names})
         else:
             archives.pop(file, None)
@@ -106,17 +110,34 @@ def list_places(path: Path, files: Sequence[Path] = ()) -> Listing:
     return Listing(dict(sorted(places.items())), archives, selection.notes)
 
 
-def describe_files(path: Path) -> str:
-    """Describe what lies at a path, in words: how many files of which endings, and one of them."""
-    if not path.is_dir():
+def describe_files(path: Path, files: Sequence[Path] = ()) -> str:
+    """Describe what lies at a path, or the `files`: how many of which endings, and one of them."""
+    if not files and not path.is_dir():
         return f"one file, {path.name}"
-    files = [file for file in _walk(path) if not file.name.startswith(".")]
+    files = files or [file for file in _walk(path) if not file.name.startswith(".")]
     if not files:
         return "an empty folder"
     endings = Counter("".join(file.suffixes[-1:]).lower() or "no ending" for file in files)
     counts = ", ".join(f"{count:,} {ending}" for ending, count in endings.most_common(4))
-    folders = "" if files[0].parent == path else " in the folders in it"
-    return f"{len(files):,} {'file' if len(files) == 1 else 'files'}{folders} ({counts}), such as {files[0].name}"
+    folders = " in the folders in it" if path.is_dir() and files[0].parent != path else ""
+    number = f"{len(files):,} {'file' if len(files) == 1 else 'files'}"
+    return f"{number}{folders} ({counts}), such as {files[0].name}{_suggest_streams(files)}"
+
+
+def _suggest_streams(files: Sequence[Path]) -> str:
+    """Say how to name streams, where files of the same names lie in several folders or have several endings."""
+    files = [file for file in files if is_feature_file(file)]
+    by_folder: dict[str, set[str]] = {}
+    by_ending: dict[str, set[str]] = {}
+    for file in files:
+        stem, separator, ending = video_name(file).rpartition("_")
+        by_folder.setdefault(str(file.parent), set()).add(file.name)
+        pattern = file.parent / f"*{separator}{ending}{file.name.removeprefix(video_name(file))}"
+        by_ending.setdefault(str(pattern), set()).add(stem)
+    for paths in (by_folder, by_ending):
+        if 1 < len(paths) <= MOST_STREAMS and len(set(map(frozenset, paths.values()))) == 1:
+            return f" (if these are streams of the same videos, set data.features = {json.dumps(list(paths))})"
+    return ""
 
 
 def shorten_names(names: Iterable[str]) -> list[dict[str, str]]:
@@ -154,7 +175,7 @@ def _list_one(file: Path) -> Listing:
     lowered = file.name.lower()
     if lowered.endswith((*CONTENT_ENDINGS, ".json")) or (lowered.endswith(".npy") and holds_objects(file)):
         archive = Archive(file)
-        if archive.names:
+        if archive.names or lowered.endswith(".json"):
             return Listing({name: Place(file, name) for name in archive.names}, {file: archive})
     return Listing({video_name(file): Place(file)}, {})  # reading it says what is wrong
 
@@ -201,6 +222,8 @@ def _name_files(path: Path, files: Sequence[Path]) -> dict[Path, str]:
     for file, stem in stems.items():
         shared.setdefault(stem, []).append(file)
     for stem, alike in shared.items():
+        if stem.lower() in (*KEYS, *UNNAMED) and len({file.parent.name for file in alike}) == len(files) > 1:
+            return {file: file.parent.name for file in alike}  # a folder a video
         if len(alike) > 1:
             if len({file.parent for file in alike}) < len(alike):
                 raise BadInput(f"{path}: {alike[0].name} and {alike[1].name} are both of {stem}; remove one")

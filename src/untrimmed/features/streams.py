@@ -101,7 +101,10 @@ class FeatureStreams(Mapping[str, VideoFeatures]):
 
     def describe(self) -> str:
         """Describe what lies at the paths, in words, for sentences about what does not."""
-        return "; ".join(f"{folder.path}: {folder.describe()}" for folders in self._folders for folder in folders)
+        folders = [folder for folders in self._folders for folder in folders]
+        if len(folders) == 1:
+            return folders[0].describe()
+        return ", ".join(f"{folder.describe()} in {folder.path}" for folder in folders)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

@@ -24,7 +24,8 @@ RAMP = 8
 CERTAIN = 4
 """Columns from which a row 0, 1, 2, ... of a table of whole numbers is a header."""
 MOST_HEADERS = 8
-_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+_COMMA = re.compile(r"[+-]?\d*(,\d+)?([eE][+-]?\d+)?|nan", re.IGNORECASE)
+"""A number with a decimal comma, if with any."""
 _WHOLE = re.compile(r"\d+")
 _BLANK = ("", "na", "n/a", "nan", "null", "none", "-nan", "#n/a")
 
@@ -93,11 +94,16 @@ def _cut(line: str, delimiter: str | None) -> list[str]:
 
 def _is_header(row: list[str]) -> bool:
     """Whether a row names columns: none of its cells is a number, or it begins as DeepLabCut's do."""
-    if _fold(row[0]) in KEYPOINT_HEADERS or (not row[0] and _counts(row[1:])):
+    if _fold(row[0]) in KEYPOINT_HEADERS or (not row[0] and _are_numbered(row[1:])):
         return True
     return not any(_is_number(cell.replace(",", ".")) for cell in row) and any(
         cell.lower() not in _BLANK for cell in row
     )
+
+
+def _are_numbered(cells: Sequence[str]) -> bool:
+    """Whether cells beside an empty one are pandas' numbers of columns: whole, and each one another."""
+    return len(cells) > 0 and all(map(_WHOLE.fullmatch, cells)) and len(set(cells)) == len(cells)
 
 
 def _counts(cells: Sequence[str]) -> bool:

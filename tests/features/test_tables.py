@@ -1,0 +1,155 @@
+"""Tables of numbers: delimiters, header rows, index columns, decimal commas, and tables that are none."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from untrimmed.features.tables import read_table
+from untrimmed.io import BadInput
+
+VALUES = np.array([[0.5, -1.25, 3], [2, 0.125, 4e-3], [7, 8, -9.5], [1, 2, 3.25]], np.float32)
+
+
+def write_rows(path, rows, delimiter=","):
+    path.write_text("\n".join(delimiter.join(map(str, row)) for row in rows) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", " ", "  ", ", ", " ; "])
+@pytest.mark.parametrize("header", [[], [["f0", "f1", "f2"]], [["0", "1", "2"]]])
+def test_any_usual_delimiter_with_or_without_names_of_columns(tmp_path, delimiter, header):
+    file = write_rows(tmp_path / "a.csv", [*header, *VALUES.tolist()], delimiter)
+    reading = read_table(file)
+    assert np.array_equal(reading.values, VALUES)
+    assert bool(reading.notes) == (header == [["0", "1", "2"]])
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", " "])
+def test_a_comma_in_numbers_that_are_parted_otherwise_is_a_decimal_comma(tmp_path, delimiter):
+    rows = [[str(number).replace(".", ",") for number in row] for row in VALUES.tolist()]
+    assert np.array_equal(read_table(write_rows(tmp_path / "a.csv", rows, delimiter)).values, VALUES)
+    headed = write_rows(tmp_path / "b.csv", [["x", "y", "z"], *rows], delimiter)
+    assert np.array_equal(read_table(headed).values, VALUES)
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "frame", "Frame", "time", "index", "frame_idx", "Time (s)"[:4]])
+@pytest.mark.parametrize("first", [0, 1, 10])
+def test_an_index_column_is_no_channel_and_that_is_noted(tmp_path, name, first):
+    rows = [[first + place, *row] for place, row in enumerate(VALUES.tolist())]
+    for header in (["f0", "f1", "f2"], ["0", "1", "2"] if not name else ["a", "b", "c"]):
+        reading = read_table(write_rows(tmp_path / "a.csv", [[name, *header], *rows]))
+        assert np.array_equal(reading.values, VALUES)
+        assert list(reading.notes) == ["a first column that only counts rows was left out"]
+
+
+def test_a_first_column_of_another_name_or_that_does_not_rise_is_a_channel(tmp_path):
+    for name, start in (("speed", [0, 1, 2, 3]), ("time", [0, 2, 1, 3]), ("index", [5, 5, 5, 5])):
+        rows = [[first, *row] for first, row in zip(start, VALUES.tolist(), strict=True)]
+        reading = read_table(write_rows(tmp_path / "a.csv", [[name, "a", "b", "c"], *rows]))
+        assert reading.values.shape == (4, 4) and not reading.notes
+
+
+def test_a_ramp_without_a_name_is_left_out_where_it_is_long_and_nothing_but_a_ramp(tmp_path):
+    long = np.arange(24, dtype=np.float32).reshape(8, 3) ** 2
+    ramp = write_rows(tmp_path / "a.csv", [[place, *row] for place, row in enumerate(long.tolist())])
+    assert np.array_equal(read_table(ramp).values, long)
+    short = write_rows(tmp_path / "b.csv", [[place, *row] for place, row in enumerate(VALUES.tolist())])
+    assert read_table(short).values.shape == (4, 4)
+    steps = write_rows(tmp_path / "c.csv", [[place // 2, *row] for place, row in enumerate(long.tolist())])
+    assert read_table(steps).values.shape == (8, 4)
+
+
+def test_a_first_row_of_whole_numbers_is_a_snippet_unless_it_counts(tmp_path):
+    assert len(read_table(write_rows(tmp_path / "a.csv", [[1, 0, 2], [3, 4, 5]])).values) == 2
+    # two or three whole numbers may count by chance
+    assert len(read_table(write_rows(tmp_path / "b.csv", [[0, 1, 2], [3, 4, 5]])).values) == 2
+    assert len(read_table(write_rows(tmp_path / "c.csv", [[0, 1, 2, 3], [3, 4, 5, 6]])).values) == 1
+
+
+def test_missing_frames_are_not_closed_up(tmp_path):
+    rows = [[frame, *row] for frame, row in zip([0, 1, 2, 7], VALUES.tolist(), strict=True)]
+    with pytest.raises(
+        BadInput, match=r"a\.csv: its column 'frame' goes from 2 to 7, though by 1 elsewhere: rows are"
+    ):
+        read_table(write_rows(tmp_path / "a.csv", [["frame", "a", "b", "c"], *rows]))
+    strided = [[16 * place, *row] for place, row in enumerate(VALUES.tolist())]
+    assert np.array_equal(
+        read_table(write_rows(tmp_path / "b.csv", [["frame", "a", "b", "c"], *strided])).values, VALUES
+    )
+    jittered = [[0.033, *VALUES[0]], [0.067, *VALUES[1]], [0.1, *VALUES[2]], [0.133, *VALUES[3]]]
+    assert np.array_equal(
+        read_table(write_rows(tmp_path / "c.csv", [["time", "a", "b", "c"], *jittered])).values, VALUES
+    )
+
+
+def test_names_of_rows_blank_lines_comments_quotes_and_a_byte_order_mark(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        '\ufeff# made by us\n\n"name","x","y"\n"img0.png","1.5","2"\n"img1.png","3","4"\n\n'
+    )
+    reading = read_table(tmp_path / "a.csv")
+    assert reading.values.tolist() == [[1.5, 2], [3, 4]]
+    assert reading.notes == {"a first column of texts was taken for names of rows": "such as 'img0.png'"}
+
+
+def test_empty_cells_and_truth_values_are_numbers_or_none(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b\n1,\n,True\nNA,false\n")
+    assert np.array_equal(
+        read_table(tmp_path / "a.csv").values, [[1, np.nan], [np.nan, 1], [np.nan, 0]], equal_nan=True
+    )
+
+
+DEEPLABCUT = """scorer,DLC_resnet50_A,DLC_resnet50_A,DLC_resnet50_A,DLC_resnet50_A,DLC_resnet50_A,DLC_resnet50_A
+bodyparts,nose,nose,nose,1,1,1
+coords,x,y,likelihood,x,y,likelihood
+0,10.0,20.0,0.9,1.0,2.0,0.5
+1,,,0.1,3.0,4.0,0.5
+2,14.0,24.0,0.9,5.0,6.0,0.5
+"""
+
+
+def test_the_header_rows_of_deeplabcut_are_none_and_its_gaps_are_filled(tmp_path):
+    (tmp_path / "a.csv").write_text(DEEPLABCUT)
+    reading = read_table(tmp_path / "a.csv")
+    assert reading.values[:, 0].tolist() == [10, 12, 14] and reading.values.shape == (3, 6)
+    assert reading.values[:, 2].tolist() == np.float32([0.9, 0.1, 0.9]).tolist()
+    assert reading.notes["gaps in tracked points were interpolated along time"] == "11.1 % of its numbers"
+    (tmp_path / "b.csv").write_text("scorer,a,a\nindividuals,m1,m1\nbodyparts,nose,nose\ncoords,x,y\n0,1,2\n1,3,4\n")
+    assert read_table(tmp_path / "b.csv").values.tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a,b\n", "holds no row of numbers"),
+        ("", "holds no row of numbers"),
+        ("1,2\n3\n", "is not a table of numbers"),
+        ("a,b\n1,two\n", "is not a table of numbers"),
+        ("1;2\n3;x\n", "is not a table of numbers"),
+    ],
+)
+def test_a_table_that_is_none_is_one_sentence(tmp_path, text, sentence):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(BadInput, match=rf"a\.csv: {sentence}[^\n]*$"):
+        read_table(tmp_path / "a.csv")
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_table_in_any_form_reads_back(tmp_path_factory, data):
+    rows, columns = data.draw(st.integers(1, 12)), data.draw(st.integers(2, 6))
+    cell = st.integers(-400, 400).map(lambda number: number / 8 + 1 / 16)
+    values = np.array(
+        data.draw(st.lists(st.lists(cell, min_size=columns, max_size=columns), min_size=rows, max_size=rows))
+    )
+    delimiter = data.draw(st.sampled_from([",", ";", "\t", " "]))
+    comma = delimiter != "," and data.draw(st.booleans())
+    named = data.draw(st.sampled_from(["", "names", "numbers"]))
+    index = named == "names" and rows > 1 and data.draw(st.booleans())
+    lines = [[str(number).replace(".", "," if comma else ".") for number in row] for row in values.tolist()]
+    header = [[f"f{c}" if named == "names" else str(c) for c in range(columns)]] if named else []
+    if index:
+        lines = [[str(place), *line] for place, line in enumerate(lines)]
+        header = [["frame", *header[0]]]
+    file = write_rows(tmp_path_factory.mktemp("t") / "a.csv", [*header, *lines], delimiter)
+    assert np.array_equal(read_table(file).values, values.astype(np.float32))
