@@ -6,14 +6,17 @@ from typing import Annotated
 import typer
 
 from untrimmed.cli.app import JsonOut, Overrides, app, command
-from untrimmed.cli.printing import write_numbers
+from untrimmed.cli.printing import show_notes, write_numbers
 
 
 @command(app)
 def doctor(
     recipe: Annotated[
         Path | None,
-        typer.Argument(help="A recipe, proposed by `untrimmed init` or any other [default: look at this machine]."),
+        typer.Argument(
+            help="A recipe, proposed by `untrimmed init` or any other; or a folder with one, or with what `init` "
+            "proposes one from [default: look at this machine]."
+        ),
     ] = None,
     overrides: Overrides = None,
     everything: Annotated[bool, typer.Option("--all", help="Show all findings, not five of each kind.")] = False,
@@ -31,11 +34,17 @@ def doctor(
     if recipe is None:
         _report_machine(json)
         return
-    from untrimmed.project.doctor import check_dataset
+    from untrimmed.project.doctor import check_dataset, check_folder
     from untrimmed.project.findings import count_severities, findings_to_json, format_findings, summarize_findings
     from untrimmed.recipe import read_recipe
 
-    groups = check_dataset(read_recipe(recipe, overrides or []), recipe.parent, decode=decode)
+    if recipe.is_dir():
+        checked = check_folder(recipe, overrides or [], decode=decode)
+        groups = checked.groups
+        proposed = "no recipe is there; what `untrimmed init` proposes was checked, and nothing written"
+        show_notes(checked.notes if checked.recipe else (*checked.notes, proposed))
+    else:
+        groups = check_dataset(read_recipe(recipe, overrides or []), recipe.parent, decode=decode)
     write_numbers(json, findings_to_json(groups))
     print("\n".join([*format_findings(groups, everything), f"{recipe}: {summarize_findings(groups)}"]))
     if count_severities(groups)["error"]:

@@ -11,7 +11,14 @@ from untrimmed.cli.printing import show_notes, show_table, write_numbers
 
 @command(app)
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with videos, and folders in it.")],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="A folder with videos, and folders in it; or with features alone."),
+    ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(help="Features that are there already, a folder or file: no videos are needed."),
+    ] = None,
     annotations: Annotated[
         Path | None, typer.Option(help="File or folder of annotations, any format [default: searched for in DIR].")
     ] = None,
@@ -21,21 +28,29 @@ def init(
     from_: Annotated[
         str | None, typer.Option("--from", help="The format of the annotations [default: told by their content].")
     ] = None,
-    fps: Annotated[float | None, typer.Option(help="Frames a second, for annotations that count frames.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Frames a second, of annotations that count frames and of features.")
+    ] = None,
     label: Annotated[
         str | None, typer.Option(metavar="COLUMNS", help="The label's column in a table; several as in verb+noun.")
     ] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="Of the annotations' times: s, ms, us, frames or share [default: as they say].")
+    ] = None,
+    tier: Annotated[list[str] | None, typer.Option(help="A tier to read, of several; may be given again.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a recipe that is there.")] = False,
     json: JsonOut = None,
 ) -> None:
-    """Propose a recipe for your own videos: which train and which test, snippet rate, windows, network.
+    """Propose a recipe for your own videos or features: which train and which test, snippet rate, windows, network.
 
-    Example: `untrimmed init match_videos --annotations labels.csv`
+    Example: `untrimmed init match_videos --annotations labels.csv`,
+    without videos `untrimmed init --features sensors.npz --annotations labels.csv`
     """
     from untrimmed.project.dataset_statistics import draw_histogram
     from untrimmed.project.init import init_recipe
 
-    result = init_recipe(folder, out, annotations, format=from_, fps=fps, label=label, force=force)
+    options = {"format": from_, "fps": fps, "label": label, "unit": unit, "tiers": tier or []}
+    result = init_recipe(folder, out, annotations, features=features, **options, force=force)
     scan, numbers = result.scan, result.numbers
     proposal = {"fps": numbers.fps, "length": numbers.length, "levels": numbers.levels, "steps": numbers.steps}
     write_numbers(json, {"proposal": proposal, "classes": [row._asdict() for row in result.classes]})

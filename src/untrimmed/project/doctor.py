@@ -1,21 +1,33 @@
 """Checks a recipe's data set from end to end: annotations, videos, features, splits, windows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from untrimmed.annotations.corpus import DataConfig, describe_missing_split, find_video_folders, open_dataset
 from untrimmed.annotations.datasets.dataset import Dataset
 from untrimmed.annotations.subsets import describe_loose_subsets, match_subsets
-from untrimmed.extraction.videos import find_videos
 from untrimmed.io import BadInput
 from untrimmed.project.annotation_checks import check_balance, check_duplicates, check_labels, check_times
 from untrimmed.project.feature_checks import check_features, check_origins
-from untrimmed.project.findings import Finding, FindingGroup, group_findings
+from untrimmed.project.findings import Finding, FindingGroup, group_findings, replace_path
+from untrimmed.project.init import init_recipe
+from untrimmed.project.suppress_checks import check_keep
 from untrimmed.project.video_checks import check_copies, check_decoding, check_files, check_lengths, check_rates
-from untrimmed.project.video_files import match_names, probe_videos
+from untrimmed.project.video_files import match_annotated, probe_videos
 from untrimmed.project.window_checks import check_windows
-from untrimmed.recipe import Recipe
+from untrimmed.recipe import Recipe, read_recipe
+from untrimmed.video.folders import list_videos
+
+
+class FolderCheck(NamedTuple):
+    """The findings in a folder, by its recipe or (None) by a proposed one, which was read with these notes."""
+
+    recipe: Path | None
+    groups: list[FindingGroup]
+    notes: tuple[str, ...]
 
 
 def check_dataset(recipe: Recipe, folder: str | Path = ".", *, decode: bool = False) -> list[FindingGroup]:
@@ -44,8 +56,28 @@ def check_dataset(recipe: Recipe, folder: str | Path = ".", *, decode: bool = Fa
         check_labels(dataset),
         check_balance(dataset, train, test),
         check_windows(recipe, dataset.ground_truth, videos),
+        check_keep(recipe.suppress, dataset.ground_truth, videos),
     )
     return group_findings(chain.from_iterable(checks))
+
+
+def check_folder(folder: str | Path, overrides: Sequence[str] = (), *, decode: bool = False) -> FolderCheck:
+    """Check the data set in a folder by the only recipe in it, or by the one that `init_recipe` would propose.
+
+    Nothing is written there. Raises BadInput where the folder holds several recipes, or nothing to propose one from.
+    """
+    folder = Path(folder)
+    recipes = sorted(folder.glob("*.toml"))
+    if len(recipes) > 1:
+        names = ", ".join(file.name for file in recipes)
+        raise BadInput(f"{folder}: holds {len(recipes)} recipes ({names}); name one of them")
+    if recipes:
+        return FolderCheck(recipes[0], check_dataset(read_recipe(recipes[0], overrides), folder, decode=decode), ())
+    with TemporaryDirectory() as place:
+        result = init_recipe(folder, Path(place, "dataset.toml"))
+        groups = check_dataset(read_recipe(result.recipe, overrides), folder, decode=decode)
+    named = [replace_path(group, str(result.annotations), str(result.scan.annotations)) for group in groups]
+    return FolderCheck(None, named, result.notes)
 
 
 def _check_splits(
@@ -75,11 +107,12 @@ def _check_videos(
     try:
         folders = find_video_folders(data)
         if not folders:
-            remedy = "name their folder: data.videos = ..."
-            yield Finding("note", "videos not looked at", "data.videos is empty", remedy)
+            sentence = "data.videos is empty: lengths are checked against the features alone"
+            remedy = "fine without videos, as for sensors; else set data.videos to their folder"
+            yield Finding("note", "no videos", sentence, remedy)
             return
-        videos = probe_videos(file for folder in folders for file in find_videos(folder))
-        names = match_names(dataset.ground_truth, videos.paths)
+        videos = probe_videos(list_videos(*folders))
+        names = match_annotated(dataset.ground_truth, videos.paths)
     except BadInput as error:
         yield Finding("error", "videos that cannot be found", str(error))
         return

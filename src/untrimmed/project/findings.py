@@ -41,6 +41,15 @@ def group_findings(findings: Iterable[Finding]) -> list[FindingGroup]:
     return sorted(groups, key=lambda group: SEVERITIES.index(group.severity))
 
 
+def replace_path(group: FindingGroup, old: str, new: str) -> FindingGroup:
+    """Return the group with one path for another in what its findings say."""
+    findings = (
+        finding._replace(sentence=finding.sentence.replace(old, new), remedy=finding.remedy.replace(old, new))
+        for finding in group.findings
+    )
+    return group._replace(findings=tuple(findings))
+
+
 def format_findings(groups: Sequence[FindingGroup], everything: bool = False) -> list[str]:
     """Format a heading with the count, a line a finding, and what to do, once where it is the same for all."""
     lines = []

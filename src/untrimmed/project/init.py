@@ -1,14 +1,18 @@
 """From a folder of videos and annotations to a recipe and an annotation file, written together or not at all."""
 
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from untrimmed.annotations.annotations import Hints
-from untrimmed.annotations.convert import check_rate
 from untrimmed.annotations.formats.activitynet import write_activitynet
+from untrimmed.annotations.subsets import describe_loose_subsets
+from untrimmed.annotations.units import check_rate, check_unit
 from untrimmed.features.folder import read_source
-from untrimmed.io import BadInput, read_text, whole, write_text
+from untrimmed.io import BadInput, missing, read_text, whole, write_text
 from untrimmed.project.dataset_statistics import ClassRow, count_classes, note_one_sided_classes
+from untrimmed.project.feature_scan import find_features, list_video_folders, scan_features
 from untrimmed.project.folder_scan import FolderScan, scan_folder
 from untrimmed.project.recipe_numbers import RecipeNumbers, propose_numbers
 from untrimmed.project.recipe_text import BEGINNING, build_default_source, format_recipe, list_next_commands
@@ -33,28 +37,36 @@ class InitResult(NamedTuple):
 
 
 def init_recipe(
-    folder: str | Path,
+    folder: str | Path | None,
     out: str | Path,
     annotations: str | Path | None = None,
     *,
+    features: str | Path | None = None,
     format: str | None = None,
     fps: float | None = None,
     label: str | None = None,
+    unit: str | None = None,
+    tiers: Sequence[str] = (),
     force: bool = False,
 ) -> InitResult:
     """Scan `folder`, propose a recipe, and write it to `out` with the annotations beside it.
 
-    `format`, `fps` and `label` are those of the annotations, see `untrimmed.read_annotations`.
+    Where `features` names a folder or file of features, or `folder` holds features and no video, none is opened:
+    how many snippets a second there are is taken from a manifest, from the lengths that the annotations state, or
+    from `fps`. `format`, `fps`, `label`, `unit` and `tiers` are those of the annotations, see
+    `untrimmed.read_annotations`.
     With `force` a recipe that is there is replaced, and the annotations that it names; the user's own never are.
     Raises BadInput where something is there already, or the folder holds too little to learn from.
     """
-    out = Path(out)
+    out, source = Path(out), Path(annotations) if annotations else None
+    _check_inputs(folder, features, source)
     if out.exists() and not force:
-        raise BadInput(f"{out}: is there already; write elsewhere with --out, or replace it with --force")
+        raise BadInput(
+            f"{out}: is there already; write another one (out=..., --out ...), or replace it (force=True, --force)"
+        )
     written = _find_written_annotations(out)
-    source = Path(annotations) if annotations else None
-    hints = Hints(check_rate(fps), label)
-    scan = scan_folder(Path(folder), source, format, hints, [written] if written else [])
+    hints = Hints(check_rate(fps), label, unit=check_unit(unit), tiers=tuple(tiers))
+    scan = _scan(folder, features, source, format, hints, [written] if written else [])
     if len(scan.timelines) < 2:
         raise BadInput(
             f"{scan.annotations}: annotates {next(iter(scan.timelines))!r} alone; a detector is tested on other "
@@ -62,19 +74,69 @@ def init_recipe(
         )
     target = _choose_target(out, scan.annotations, written)
     split = split_videos({video: timeline.labels for video, timeline in scan.timelines.items()}, scan.subsets)
-    numbers = propose_numbers(scan.timelines, scan.rates, split)
-    features = out.parent / FEATURES
-    if read_source(features) not in (None, build_default_source(numbers.fps)):
-        # Features of another kind lie there.
-        features = out.parent / f"{FEATURES}_{numbers.fps:g}fps"
-    text = format_recipe(str(out), scan, split, numbers, target, features)
+    known = scan.features
+    snippet_rate = known.source.fps / known.source.stride if known else None
+    numbers = propose_numbers(scan.timelines, scan.rates, split, snippet_rate)
+    text = format_recipe(
+        str(out), scan, split, numbers, target, known.path if known else _choose_features(out, numbers)
+    )
     with whole(target) as new_annotations, whole(out) as new_recipe:
         write_activitynet(new_annotations, scan.timelines, split.subsets)
         write_text(new_recipe, text)
     commands = list_next_commands(read_recipe(out), str(out))
     classes = count_classes(scan.timelines, split)
-    notes = (*scan.notes, *note_one_sided_classes(classes))
+    notes = (*scan.notes, *_note_split(scan, split), *note_one_sided_classes(classes))
     return InitResult(scan, split, classes, numbers, out, target, commands, notes)
+
+
+def _check_inputs(folder: str | Path | None, features: str | Path | None, annotations: Path | None) -> None:
+    """Raise BadInput for a path that does not exist, and where neither videos nor features are named."""
+    if folder is None and features is None:
+        raise BadInput("nothing to look at: name a folder of videos, or features (features=..., --features ...)")
+    if folder is not None and not Path(folder).is_dir():
+        raise missing(Path(folder), "folder of videos or features")
+    if features is not None and "*" not in str(features) and not Path(features).exists():
+        raise missing(Path(features), "file or folder of features")
+    if annotations and not annotations.exists():
+        raise missing(annotations, "file or folder of annotations")
+
+
+def _scan(
+    folder: str | Path | None,
+    features: str | Path | None,
+    annotations: Path | None,
+    format: str | None,
+    hints: Hints,
+    skip: Collection[Path],
+) -> FolderScan:
+    """Scan videos, or, where they are named or no video is there, features."""
+    place = Path(folder) if folder is not None else None
+    folders = list_video_folders(place) if place else ()
+    if features is None and place and not folders:
+        features = find_features(place)
+    if features is not None:
+        scan = scan_features(Path(features), annotations, format, hints, skip, place)
+        return replace(scan, folders=folders)
+    assert place
+    return scan_folder(place, annotations, format, hints, skip)
+
+
+def _choose_features(out: Path, numbers: RecipeNumbers) -> Path:
+    """Choose the folder that features of this rate are extracted to."""
+    features = out.parent / FEATURES
+    if read_source(features) in (None, build_default_source(numbers.fps)):
+        return features
+    return out.parent / f"{FEATURES}_{numbers.fps:g}fps"  # features of another kind lie there
+
+
+def _note_split(scan: FolderScan, split: Split) -> list[str]:
+    """Say which subsets are written under another name, and which was held out of folds."""
+    renamed = {scan.subsets[video]: split.subsets[video] for video in scan.subsets}
+    notes = [] if split.proposed else describe_loose_subsets(renamed)
+    if split.proposed and renamed:
+        names = ", ".join(map(repr, sorted(renamed)))
+        notes.append(f"the annotations' subsets ({names}) do not part training from test, so a split is proposed")
+    return notes
 
 
 def _find_written_annotations(out: Path) -> Path | None:

@@ -1,12 +1,13 @@
 """The numbers of a recipe that suit a data set: snippet rate, windows, levels, size of the network, steps."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from untrimmed.features.windows import window_starts
+from untrimmed.models.suppression import SuppressConfig
 from untrimmed.project.split import Split
 from untrimmed.timeline import Timeline
 
@@ -29,6 +30,10 @@ OVERLAP = 0.75
 DENSE = 0.8
 """From this share of time with an action on, there is too little background to move actions about in."""
 STEPS = (200, 20_000)
+KEEP = SuppressConfig().keep
+"""Detections that are kept of a video, at least."""
+KEEP_SHARE = 2
+"""Detections that are kept of a video for every action of the densest one: some are wrong."""
 
 
 class NetworkSize(NamedTuple):
@@ -68,15 +73,28 @@ class RecipeNumbers(NamedTuple):
     busy: float
     """Share of the time with an action."""
     training_actions: int
+    average: int = 1
+    """Snippets of the features that are there to average into one."""
+    most: int = 0
+    """Actions of the densest video."""
+    keep: int = KEEP
+    """Detections that are kept of a video."""
 
 
-def propose_numbers(timelines: Mapping[str, Timeline], rates: Mapping[str, float], split: Split) -> RecipeNumbers:
-    """Propose numbers for videos; `rates` are their frames a second. Raises ValueError without any action."""
+def propose_numbers(
+    timelines: Mapping[str, Timeline], rates: Mapping[str, float], split: Split, snippet_rate: float | None = None
+) -> RecipeNumbers:
+    """Propose numbers for videos; `rates` are their frames a second. Raises ValueError without any action.
+
+    `snippet_rate` is snippets a second of features that are there, some of which may be averaged into one.
+    """
     lengths = np.array([action.length for timeline in timelines.values() for action in timeline])
     if not len(lengths):
         raise ValueError("no action; a recipe cannot be proposed")
     short, long = map(float, np.percentile(lengths, (SHORT, LONG)))
-    fps = choose_rate(short, long, min(rates[video] for video in timelines))
+    average = choose_average(short, long, snippet_rate) if snippet_rate else 1
+    slowest = min(rates[video] for video in timelines)
+    fps = snippet_rate / average if snippet_rate else choose_rate(short, long, slowest)
     length = choose_length(long * fps, max(timeline.duration for timeline in timelines.values()) * fps)
     training = [timelines[video] for video in timelines if split.subsets[video] in split.train]
     training_actions = sum(map(len, training))
@@ -96,6 +114,9 @@ def propose_numbers(timelines: Mapping[str, Timeline], rates: Mapping[str, float
         random_move=busy < DENSE,
         busy=busy,
         training_actions=training_actions,
+        average=average,
+        most=max(map(len, timelines.values())),
+        keep=choose_keep(timelines.values()),
     )
 
 
@@ -104,9 +125,19 @@ def choose_rate(short: float, long: float, fps: float) -> float:
 
     Never more than `fps`, the frames a second of the slowest video, as far as the choice of `RATES` goes.
     """
-    ideal = min(SNIPPETS / short, max(WINDOWS[1] / long, FEWEST / short))
+    ideal = compute_ideal_rate(short, long)
     rates = [rate for rate in RATES if rate <= fps] or [RATES[0]]
     return next((rate for rate in rates if rate >= ideal - 1e-9), rates[-1])
+
+
+def choose_average(short: float, long: float, snippet_rate: float) -> int:
+    """Choose how many snippets to average into one, so that the rate is the lowest that suits the actions."""
+    return max(1, math.floor(snippet_rate / compute_ideal_rate(short, long) + 1e-9))
+
+
+def compute_ideal_rate(short: float, long: float) -> float:
+    """Compute the snippets a second that suit actions whose shortest and longest last so many seconds."""
+    return min(SNIPPETS / short, max(WINDOWS[1] / long, FEWEST / short))
 
 
 def choose_length(longest: float, video: float) -> int:
@@ -124,6 +155,12 @@ def choose_levels(longest: float, length: int) -> int:
 def widest_anchor(levels: int) -> int:
     """Return the snippets of the coarsest level's widest anchor, which is its cell."""
     return 2 ** (levels + 1)
+
+
+def choose_keep(timelines: Iterable[Timeline]) -> int:
+    """Choose how many detections to keep of a video: in hundreds, with room for the actions of the densest one."""
+    most = max(map(len, timelines), default=0)
+    return max(KEEP, 100 * math.ceil(KEEP_SHARE * most / 100))
 
 
 def choose_steps(windows: int, size: NetworkSize) -> int:

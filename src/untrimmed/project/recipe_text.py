@@ -11,7 +11,7 @@ from untrimmed.annotations.corpus import build_extract_commands
 from untrimmed.extraction.settings import ExtractConfig, build_source, resolve_config
 from untrimmed.features.video_features import FeatureSource
 from untrimmed.project.dataset_statistics import format_count
-from untrimmed.project.folder_scan import FolderScan
+from untrimmed.project.folder_scan import FolderScan, KnownFeatures
 from untrimmed.project.recipe_numbers import DENSE, LONG, OVERLAP, SHORT, SNIPPETS, RecipeNumbers, widest_anchor
 from untrimmed.project.split import Split
 from untrimmed.recipe import Recipe, build_recipe
@@ -29,7 +29,7 @@ def format_recipe(
     name: str, scan: FolderScan, split: Split, numbers: RecipeNumbers, annotations: Path, features: Path
 ) -> str:
     """Format the recipe as TOML; `name` is what its comments call its file. The text is read back as a check."""
-    body = "\n".join([_format_data(scan, split, annotations, features, numbers.fps), _format_numbers(numbers)])
+    body = "\n".join([_format_data(scan, split, annotations, features, numbers), _format_numbers(numbers)])
     recipe = build_recipe(tomllib.loads(body), name)
     commands = "\n".join(f"#     {command}" for command in list_next_commands(recipe, name))
     contents = f"{format_count(len(scan.timelines), 'video')} and {format_count(len(scan.actions), 'action')}"
@@ -51,18 +51,39 @@ def list_next_commands(recipe: Recipe, name: str) -> list[str]:
     ]
 
 
-def _format_data(scan: FolderScan, split: Split, annotations: Path, features: Path, fps: float) -> str:
+def _format_data(scan: FolderScan, split: Split, annotations: Path, features: Path, numbers: RecipeNumbers) -> str:
     folders = [str(folder) for folder in scan.folders]
+    videos = f"videos = {_toml(folders[0] if len(folders) == 1 else folders)}\n" if folders else ""
     origin = "proposed here, a quarter of the videos" if split.proposed else "as the annotations have it"
-    source = build_default_source(fps)
+    average = f"average = {numbers.average}  # snippets into one\n" if numbers.average > 1 else ""
+    source = _format_known_source(scan.features) if scan.features else _format_default_source(numbers.fps)
     return f"""\
 [data]
-videos = {_toml(folders[0] if len(folders) == 1 else folders)}
-annotations = {_toml(str(annotations))}  # seconds from the start of each video
+{videos}annotations = {_toml(str(annotations))}  # seconds from the start of each video
 features = {_toml(str(features))}
-train = {_toml(list(split.train))}  # {_format_contents(scan, split, split.train)}
+{average}train = {_toml(list(split.train))}  # {_format_contents(scan, split, split.train)}
 test = {_toml(list(split.test))}  # {_format_contents(scan, split, split.test)}; {origin}
+{source}"""
 
+
+def _format_known_source(features: KnownFeatures) -> str:
+    """Format where features come from that are there already; nothing where their manifest says it."""
+    if features.stated:
+        return ""
+    source = features.source
+    return f"""
+# {source.fps / source.stride:.4g} snippets a second, {features.reason}.
+[data.source]
+backbone = {_toml(source.backbone)}  # a name of your own: a detector asks for the same one again
+fps = {_toml(source.fps)}
+stride = {_toml(source.stride)}
+window = {_toml(source.window)}
+"""
+
+
+def _format_default_source(fps: float) -> str:
+    source = build_default_source(fps)
+    return f"""
 # What `untrimmed extract` makes with the command above. Features of another rate or network would not fit
 # the windows below and are refused; change or remove this section with them.
 [data.source]
@@ -115,6 +136,7 @@ average = {0.98 if numbers.steps < 1000 else 0.995}
 
 [suppress]
 sigma = 0.3  # `untrimmed tune` finds what suits a trained detector
+keep = {numbers.keep}  # detections of a video; the most actions in one are {numbers.most}
 """
 
 

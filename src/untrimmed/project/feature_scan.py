@@ -1,0 +1,147 @@
+"""What features and annotations alone say, without videos: which videos, how long they are, at which rate."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from untrimmed.annotations.annotations import Annotations, Hints, find_last_end, split_usable
+from untrimmed.annotations.convert import read_as
+from untrimmed.annotations.formats.content import format_videos
+from untrimmed.annotations.sniff import sniff_format
+from untrimmed.features.folder import MANIFEST, read_source
+from untrimmed.features.listing import holds_feature_files, is_archive, is_feature_file
+from untrimmed.features.streams import FeatureStreams, read_features
+from untrimmed.features.video_features import FeatureSource
+from untrimmed.io import BadInput
+from untrimmed.project.feature_rate import (
+    LEAST_LEEWAY,
+    LEEWAY,
+    SnippetRate,
+    build_source,
+    describe_disagreement,
+    guess_snippet_rate,
+    refuse_short_features,
+)
+from untrimmed.project.folder_scan import AnnotationFile, FolderScan, KnownFeatures, find_annotations
+from untrimmed.timeline import Timeline
+from untrimmed.video.containers import VIDEO_ENDINGS
+from untrimmed.video.names import suggest_name
+
+UNKNOWN = FeatureSource(backbone="unknown", fps=1)
+USUAL_NAMES = ("features", "feature", "feats", "data")
+"""Names of files and folders that say nothing of what is in them."""
+
+
+def scan_features(
+    path: Path,
+    annotations: Path | None = None,
+    format: str | None = None,
+    hints: Hints = Hints(),
+    skip: Collection[Path] = (),
+    folder: Path | None = None,
+) -> FolderScan:
+    """Scan features, and annotations, which are searched for in `folder` unless they are named, without any video.
+
+    A manifest says how many snippets a second there are, or the lengths that the annotations state, or `hints.fps`.
+    Lengths are those of the annotations where the features agree with them. Raises BadInput where the features cannot
+    be opened, where no annotation is of any, and where nothing says their rate.
+    """
+    stated = read_source(path)
+    names = list(read_features(path, stated or UNKNOWN))
+    if not names:
+        raise BadInput(f"{path}: holds no features; name the folder or file that does (features=..., --features ...)")
+    if annotations:
+        format = format or sniff_format(annotations)
+        file = AnnotationFile(annotations, format, read_as(format, annotations, hints))
+    else:
+        file = find_annotations(folder or path.parent, names, hints, skip)
+    lengths = {video: timeline.duration for video, timeline in file.annotations.timelines.items()}
+    features = read_features(path, stated or UNKNOWN, durations=lengths)
+    counts = {video: len(features[video]) for video in lengths if video in features}
+    if not counts:
+        near = suggest_name(next(iter(lengths)), names) or names[0]
+        raise BadInput(
+            f"{file.path}: annotates {format_videos(list(lengths))}, and no features in {path} are called so (there "
+            f"are {len(names)}, such as {near!r}); rename one or the other"
+        )
+    source, reason = _find_source(path, stated, file.annotations, counts, hints.fps)
+    return _build_scan(path, file, features, counts, KnownFeatures(path, source, stated is not None, reason))
+
+
+def find_features(folder: Path) -> Path | None:
+    """Find the features in a folder: an only archive in it or one called so, the folder itself, or one in it."""
+    if (folder / MANIFEST).exists():
+        return folder
+    entries = sorted(entry for entry in folder.iterdir() if entry.name[0] != ".")
+    archives = [entry for entry in entries if is_archive(entry)]
+    usual = [entry for entry in archives if entry.stem.lower() in USUAL_NAMES]
+    if len(archives) == 1 or len(usual) == 1:
+        return (usual or archives)[0]
+    inner = [entry for entry in entries if entry.is_dir() and holds_feature_files(entry)]
+    if len(inner) == 1 and not any(is_feature_file(entry) for entry in entries if entry.suffix != ".csv"):
+        return inner[0]
+    return folder if holds_feature_files(folder) else None
+
+
+def list_video_folders(folder: Path) -> tuple[Path, ...]:
+    """List the folders of the videos in a folder and in the folders inside it; none without a video."""
+    files = (file for file in sorted(folder.rglob("*")) if file.suffix.lower() in VIDEO_ENDINGS)
+    shown = (file for file in files if not any(part[0] == "." for part in file.relative_to(folder).parts))
+    return tuple(dict.fromkeys(file.parent for file in shown))
+
+
+def _find_source(
+    path: Path, stated: FeatureSource | None, annotations: Annotations, counts: Mapping[str, int], fps: float | None
+) -> tuple[FeatureSource, str]:
+    """Find how the snippets lie in time, and say what that was taken from."""
+    if stated:
+        return stated, f"stated by {path / MANIFEST}"
+    lengths = {video: annotations.timelines[video].duration for video in counts}
+    guess = guess_snippet_rate(counts, lengths, fps)
+    if guess is None and fps is None:
+        raise BadInput(f"{path}: {describe_disagreement(counts, lengths)}")
+    if guess is None and fps:
+        refuse_short_features(path, counts, lengths, fps)
+        guess = SnippetRate(fps, "as given")
+    assert guess
+    return build_source(_name_backbone(path), guess.rate, fps), guess.reason
+
+
+def _name_backbone(path: Path) -> str:
+    """Name what made the features after their file, or its folder where that is called as all are."""
+    names = (name for name in (path.stem, path.resolve().parent.name) if name.lower() not in USUAL_NAMES)
+    return next(names, path.stem)
+
+
+def _build_scan(
+    path: Path, file: AnnotationFile, features: FeatureStreams, counts: Mapping[str, int], known: KnownFeatures
+) -> FolderScan:
+    annotations = file.annotations
+    timelines: dict[str, Timeline] = {}
+    longer, dropped = [], list(annotations.dropped)
+    for video in sorted(counts):
+        length, end = annotations.timelines[video].duration, known.source.grid.end(counts[video])
+        rows = annotations.rows[video]
+        if length == find_last_end(rows) and end > length + max(LEEWAY * length, LEAST_LEEWAY):
+            longer.append(video)
+            length = end
+        timelines[video] = Timeline(length, split_usable(video, rows, length, annotations.classes).actions)
+    if not any(timeline.actions for timeline in timelines.values()):
+        reason = f"; the first of {len(dropped)} that were dropped is {dropped[0]}" if dropped else ""
+        raise BadInput(f"{file.path}: has no action that can be used{reason}; add one")
+    notes = [*annotations.notes, f"{known.source.fps / known.source.stride:.4g} snippets a second, {known.reason}"]
+    if longer:
+        notes.append(
+            f"ends with its features, after its last action, as no length is stated: {format_videos(longer)}"
+        )
+    if absent := [video for video in annotations.timelines if video not in counts]:
+        notes.append(f"annotated, but without features: {format_videos(absent)}")
+    if bare := len(features) - len(counts):
+        notes.append(
+            f"left out, as the annotations do not name them: features of {bare:,} of {len(features):,} videos"
+        )
+    if dropped:
+        notes.append(f"left out, as they cannot be used ({len(dropped)}): {dropped[0]}")
+    rate = known.source.fps / known.source.stride
+    subsets = {video: subset for video, subset in annotations.subsets.items() if video in counts}
+    rates = dict.fromkeys(timelines, rate)
+    return FolderScan((), file.path, file.format, timelines, rates, subsets, tuple(notes), known)
