@@ -1,5 +1,8 @@
 """Tables of strangers: columns guessed by name, units by name and form, and what was guessed is told."""
 
+import pickle
+import re
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -137,3 +140,109 @@ def test_a_clock_shows_milliseconds_and_is_read_again() -> None:
     assert format_clock(3725.9996) == "01:02:06.000"
     assert parse_seconds(format_clock(360000.0625)) == 360000.062
     assert parse_number("1.234,5") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# annotator: A\n# date: 2024-01-01\nvideo,start,end,label\nclip.avi,1.5,62.25,jump\n",
+        "# video,start,end,label\nclip.avi,1.5,62.25,jump\n",
+        "# video start end label\nclip.avi 1.5 62.25 jump\n",
+        "sep=;\nvideo;start;end;label\nclip.avi;1,5;62,25;jump\n",
+        "My study\n\nvideo,start,end,label\nclip.avi,1.5,62.25,jump\n",
+        "clip.avi,1.5,62.25,jump\n",
+        "1.5,62.25,jump,clip.avi\n",
+        "clip.avi\t1.5\t62.25\tjump\n",
+        "clip.avi   1.5  62.25  jump\n",
+        "clip.avi|1.5|62.25|jump\n",
+        ",0,1,2,3\n0,clip.avi,1.5,62.25,jump\n",
+        ",video,start,end,label\n0,clip.avi,1.5,62.25,jump\n1,clip.avi,NaN,NaN,\n2,other,nan,nan,nan\n",
+        "video,start,end,jump,fall\nclip.avi,1.5,62.25,1,0\n",
+        "video,starttime,endtime,code\nclip.avi,1.5,62.25,jump\n",
+        "media,action_start,action_end,event_name\nclip.avi,1.5,62.25,jump\n",
+        "file,time_in,time_out,name\nclip.avi,1.5,62.25,jump\n",
+        "video,start,end,label,\nclip.avi,1.5,62.25,jump,\n",
+        "video start end label\nclip.avi 1.5 62.25 jump\n",
+    ],
+)
+def test_tables_of_many_makes_are_read_alike(tmp_path: Path, text: str) -> None:
+    for name in ("table.csv", "table.txt"):
+        timelines = read_annotations(table(tmp_path, text, name)).timelines
+        assert timelines == {"clip": Timeline(62.25, (Action(1.5, 62.25, "jump"),))}, name
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_every_usual_encoding_is_read(tmp_path: Path, encoding: str) -> None:
+    text = "video,start,end,label\nclip.mp4,1,2,salto mortale\n"
+    (tmp_path / "table.csv").write_bytes(text.encode(encoding))
+    assert read_annotations(tmp_path / "table.csv").timelines["clip"].labels == ("salto mortale",)
+
+
+def test_marks_of_classes_at_each_time_become_actions(tmp_path: Path) -> None:
+    text = "video,frame,jump,fall\n" + "".join(f"c,{n},{int(2 <= n < 6)},{int(n >= 8)}\n" for n in range(10))
+    timeline = read_annotations(table(tmp_path, text), fps=2).timelines["c"]
+    assert timeline.actions == (Action(1.0, 3.0, "jump"), Action(4.0, 5.0, "fall"))
+
+
+def test_what_is_skipped_guessed_and_not_used_is_noted(tmp_path: Path) -> None:
+    text = "# by A\nvideo,start,end,label,comment,rater\nc,1,2,jump,good,7\nd,,,,,\n"
+    notes = read_annotations(table(tmp_path, text)).notes
+    assert "comments above the table are skipped, the first is '# by A' (1 lines)" in notes
+    assert "columns that are not used: 'comment', 'rater'" in notes
+    assert "lines without times (1, the first is line 4) only say that there is such a video" in notes
+    notes = read_annotations(table(tmp_path, "c.mp4,1,2,jump\n")).notes
+    assert "no line names the columns: taken as video, start, end, label" in notes
+
+
+def test_columns_without_names_can_be_named(tmp_path: Path) -> None:
+    file = table(tmp_path, "jump,run,1,2\nfall,run,3,4\n")
+    with pytest.raises(
+        BadInput, match=r"no line names the columns, and line 1 has jump, run, 1, 2; .*--columns video,"
+    ):
+        read_annotations(file)
+    timelines = read_annotations(file, columns=("label", "video", "start", "end")).timelines
+    assert timelines == {"run": Timeline(4.0, (Action(1, 2, "jump"), Action(3, 4, "fall")))}
+
+
+def test_moments_are_refused_as_such(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"has one time a line \('time'\) and no end, so these are moments"):
+        read_annotations(table(tmp_path, "video,time,label\nv1.avi,1.0,jump\n"))
+
+
+def test_two_groups_of_datavyu_need_a_choice(tmp_path: Path) -> None:
+    text = "a.ordinal,a.onset,a.offset,a.code01,b.onset,b.offset,b.code01\n1,1000,2000,look,3000,4000,reach\n"
+    with pytest.raises(BadInput, match=r"has not one code of Datavyu but a\.code01, b\.code01; name the label"):
+        read_annotations(table(tmp_path, text))
+    timeline = read_annotations(table(tmp_path, text), label="b.code01").timelines["table"]
+    assert timeline.actions == (Action(3.0, 4.0, "reach"),)
+
+
+def test_a_workbook_is_read_from_its_first_sheet(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for cells in (("video", "start", "end", "label"), ("clip.mp4", 1.5, time(0, 1, 2, 250000), "jump")):
+        book.active.append(cells)
+    book.create_sheet("More").append(("x",))
+    book.save(tmp_path / "table.xlsx")
+    annotations = read_annotations(tmp_path / "table.xlsx")
+    assert annotations.timelines == {"clip": Timeline(62.25, (Action(1.5, 62.25, "jump"),))}
+    assert "read from sheet 'Sheet'; not read: 'More'" in annotations.notes
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "words"),
+    [
+        (b"PK\x03\x04 and xl/worksheets\xff", "table.csv", "is an Excel workbook (.xlsx), not text"),
+        (b"PK\x03\x04\xff", "table.txt", "is a ZIP archive, not text"),
+        (pickle.dumps({"a": 1}), "table.json", "is a Python pickle, which is never run, not text"),
+        (b"\x89PNG\r\n\x1a\n", "table.csv", "is a PNG image, not text"),
+        (b"\xd0\xcf\x11\xe0\xa1", "table.xls", "is an old Office file (.xls, .doc), and no file of annotations"),
+        (b"video,start", "table.xlsx", "is no Excel workbook, whatever its ending says"),
+        (b"PK\x03\x04", "table.xlsx", "cannot be read as an Excel workbook"),
+        (b"video,label\nCaf\xe9,x\n", "table.csv", "is not UTF-8 text; save it as UTF-8"),
+    ],
+)
+def test_what_is_no_text_is_named(tmp_path: Path, content: bytes, name: str, words: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadInput, match=re.escape(words)):
+        read_annotations(tmp_path / name)

@@ -7,7 +7,7 @@ from typing import Any
 
 from untrimmed.annotations.formats.bento import holds_bento_bouts
 from untrimmed.annotations.formats.boris_tables import holds_boris_events
-from untrimmed.annotations.formats.csv_table import COMMENTS, DELIMITERS
+from untrimmed.annotations.formats.csv_table import DELIMITERS
 from untrimmed.annotations.formats.elan_tab import holds_elan_export
 from untrimmed.annotations.formats.frame_labels import ENDINGS as FRAME_ENDINGS
 from untrimmed.annotations.formats.frame_labels import holds_frame_labels, holds_frame_ranges
@@ -168,7 +168,9 @@ def _sniff_text(path: Path) -> str:
         return "frame-ranges"
     if holds_class_files(path):
         return "multithumos"
-    if any(delimiter in line for delimiter in DELIMITERS) or len(line.split()) > 2 or line.startswith(COMMENTS):
+    # There may be lines above the names of the columns.
+    lines = [*read_any_text(path)[:BEGINNING].split("\n")[:10], line]
+    if any(mark in text for mark in DELIMITERS for text in lines) or max(len(text.split()) for text in lines) > 2:
         return "table"
     # An empty track of labels is an empty file.
     if not line:

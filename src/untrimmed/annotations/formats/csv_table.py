@@ -167,8 +167,9 @@ def _build_table(
     elif heading is not None:
         columns, body = _read_names(lines[heading]), lines[heading + 1 :]
     else:
-        body = lines[1:] if _is_count(lines[0].cells) else lines
-        columns = guess_names(path, body)
+        counted = _is_count(lines[0].cells)
+        body = lines[1:] if counted else lines
+        columns = guess_names(path, body, indexed=counted and not lines[0].cells[0].strip())
         notes.append(f"no line names the columns: taken as {', '.join(name or '(not used)' for name in columns)}")
     return DelimitedTable(
         columns, tuple(_fit_cells(line, columns, delimiter) for line in body), delimiter, tuple(notes)
@@ -200,21 +201,22 @@ def _is_count(cells: Sequence[str]) -> bool:
     return len(numbers) > 1 and numbers == list(map(str, range(len(numbers))))
 
 
-def guess_names(path: Path, lines: Sequence[TableLine]) -> tuple[str, ...]:
+def guess_names(path: Path, lines: Sequence[TableLine], *, indexed: bool = False) -> tuple[str, ...]:
     """Guess the names of columns that have none from their content: two times that rise, and what is beside them.
 
-    A column that only counts the lines is not used. Raises BadInput where more than one guess is possible.
+    A column that only counts the lines is not used, as the first is if they are `indexed`. Raises BadInput where more than one guess is possible.
     """
     columns = list(zip(*(line.cells for line in lines), strict=False))
     kinds = ["counts" if _counts_lines(cells) else "times" if _are_times(cells) else "text" for cells in columns]
+    kinds[:indexed] = ["counts"] * indexed
     times, texts = ([index for index, kind in enumerate(kinds) if kind == what] for what in ("times", "text"))
     names = {}
     if len(times) == 2 and _rise(columns[times[0]], columns[times[1]]):
         names = {times[0]: "start", times[1]: "end", **_guess_texts(columns, times, texts)}
     if "label" not in names.values():
-        number, cells = (lines[0].number, ", ".join(lines[0].cells)) if lines else (1, "nothing")
+        number, cells = (lines[0].number, lines[0].cells) if lines else (1, ("nothing",))
         raise BadInput(
-            f"{path}: no line names the columns, and line {number} has {cells[:80]}; add such a line, or "
+            f"{path}: no line names the columns, and line {number} has {_show_cells(cells)}; add such a line, or "
             "name them (columns=('video', 'start', 'end', 'label'), --columns video,start,end,label)"
         )
     return tuple(names.get(index, "") for index in range(len(columns)))
@@ -262,10 +264,15 @@ def _fit_cells(line: TableLine, columns: Sequence[str], delimiter: str) -> Table
     if len(cells) != len(columns):
         parted = f", parted by {DELIMITERS[delimiter]}" if delimiter in DELIMITERS else ""
         raise BadInput(
-            f"{line.path}: line {line.number} has {len(cells)} cells ({', '.join(cells)[:60]}) for {len(columns)} "
-            f"columns ({', '.join(columns)[:80]}){parted}; quote a cell that holds what parts cells, or fix the line"
+            f"{line.path}: line {line.number} has {len(cells)} cells ({_show_cells(cells)}) for "
+            f"{len(columns)} columns ({', '.join(columns)[:80]}){parted}; quote a cell that holds what parts cells, or fix the line"
         )
     return line._replace(cells=cells)
+
+
+def _show_cells(cells: Sequence[str]) -> str:
+    """Show the first of some cells in one line."""
+    return " ".join(", ".join(cells).split())[:60]
 
 
 def _split_lines(path: Path, text: str, delimiter: str, skipped: int) -> list[TableLine]:
