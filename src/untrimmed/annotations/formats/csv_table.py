@@ -265,7 +265,8 @@ def _fit_cells(line: TableLine, columns: Sequence[str], delimiter: str) -> Table
         parted = f", parted by {DELIMITERS[delimiter]}" if delimiter in DELIMITERS else ""
         raise BadInput(
             f"{line.path}: line {line.number} has {len(cells)} cells ({_show_cells(cells)}) for "
-            f"{len(columns)} columns ({', '.join(columns)[:80]}){parted}; quote a cell that holds what parts cells, or fix the line"
+            f"{len(columns)} columns ({', '.join(columns)[:80]}){parted}; "
+            "quote a cell that holds what parts cells, or fix the line"
         )
     return line._replace(cells=cells)
 
