@@ -204,7 +204,8 @@ def _is_count(cells: Sequence[str]) -> bool:
 def guess_names(path: Path, lines: Sequence[TableLine], *, indexed: bool = False) -> tuple[str, ...]:
     """Guess the names of columns that have none from their content: two times that rise, and what is beside them.
 
-    A column that only counts the lines is not used, as the first is if they are `indexed`. Raises BadInput where more than one guess is possible.
+    A column that only counts the lines is not used, as the first is if they are `indexed`. Raises BadInput where more
+    than one guess is possible.
     """
     columns = list(zip(*(line.cells for line in lines), strict=False))
     kinds = ["counts" if _counts_lines(cells) else "times" if _are_times(cells) else "text" for cells in columns]

@@ -19,11 +19,9 @@ def read_any_text(path: Path) -> str:
     content = read_bytes(path)
     if not content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = read_text(path)
-        if "\0" not in text:
-            return unify_newlines(text)
         # Latin letters of UTF-16 without its mark are UTF-8 too, a NUL beside each.
-        if text[::2].count("\0") + text[1::2].count("\0") < len(text) // 4:
-            raise BadInput(f"{path}: holds NUL characters, so it is no text; name another file, or save it as UTF-8")
+        if len(text) < 4 or text.count("\0") * 3 < len(text):
+            return unify_newlines(text)
         content = (codecs.BOM_UTF16_LE if text[1] == "\0" else codecs.BOM_UTF16_BE) + content
     try:
         return unify_newlines(content.decode("utf-16"))
