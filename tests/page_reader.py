@@ -31,7 +31,7 @@ def two_rows(label: str = "jump") -> dict[str, Timeline]:
     truth = (Action(1.0, 3.0, label), Action(3.5, 4.5, label), Action(5.0, 7.0, label))
     right = (Action(1.1, 3.1, label, 0.9), Action(3.5, 4.5, label, 0.92))
     detections = (*right, Action(8.0, 9.0, label, 0.95), Action(5.0, 7.0, "other", 0.7))
-    return {"truth": Timeline(10.0, truth), "detections": Timeline(10.0, detections)}
+    return {"ground truth": Timeline(10.0, truth), "detections": Timeline(10.0, detections)}
 
 
 class Page(HTMLParser):

@@ -141,7 +141,7 @@ def test_a_picture_of_a_video_has_truth_kernels_and_as_many_detections(tmp_path)
     assert [file.name for file in out.parent.iterdir()] == ["k.svg"]
     # Without truth and without a layer there is still something to choose by.
     write_kernels(out, detector, features, "video02")
-    assert "detections: 20 actions" in out.read_text() and "truth" not in out.read_text()
+    assert "detections: 20 actions" in out.read_text() and "ground truth" not in out.read_text()
 
 
 @pytest.mark.parametrize(
@@ -181,4 +181,4 @@ def test_a_report_of_results_carries_every_layer_of_every_video(tmp_path):
     for panel in data["panels"]:
         assert [layer["number"] for layer in panel["kernels"]] == [1, 2, 3] and 1 <= panel["layer"] <= 3
         assert all(row["kernels"] for layer in panel["kernels"] for row in layer["rows"])
-        assert [row["name"] for row in panel["rows"]] == ["truth", "detections"]
+        assert [row["name"] for row in panel["rows"]] == ["ground truth", "detections"]

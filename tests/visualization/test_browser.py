@@ -109,7 +109,7 @@ def rows(label: str = "jump") -> dict[str, Timeline]:
     truth = (Action(1.0, 3.0, label), Action(4.0, 5.0, "run"), Action(6.0, 9.0, label))
     one = (Action(1.1, 3.1, label, 0.9), Action(6.0, 7.6, label, 0.8), Action(10.0, 11.0, "run", 0.7))
     two = (Action(1.0, 3.0, label, 0.6), Action(4.0, 5.0, "run", 0.05))
-    return {"truth": Timeline(12.0, truth), "one": Timeline(12.0, one), "two": Timeline(12.0, two)}
+    return {"ground truth": Timeline(12.0, truth), "one": Timeline(12.0, one), "two": Timeline(12.0, two)}
 
 
 # The report
@@ -273,7 +273,7 @@ def test_a_thousand_videos_open_in_a_few_seconds(browser, tmp_path):
         parts = zip(starts, scores, labels, strict=True)
         return Timeline(180.0, tuple(Action(a, a + 5, f"class {c}", s) for a, s, c in parts))
 
-    panels = [Panel(f"video {i:04}", 180.0, {"truth": line(8), "detections": line(60)}) for i in range(1000)]
+    panels = [Panel(f"video {i:04}", 180.0, {"ground truth": line(8), "detections": line(60)}) for i in range(1000)]
     write_report(tmp_path / "r.html", "t", panels, [])
     assert (tmp_path / "r.html").stat().st_size < 3_000_000
     begun = time.monotonic()

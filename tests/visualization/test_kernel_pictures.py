@@ -34,7 +34,7 @@ several = st.lists(kernels, max_size=30)
 
 def rows(label: str = "jump") -> dict[str, Timeline]:
     truth = Timeline(100.0, (Action(10, 30, label), Action(50, 70, label)))
-    return {"truth": truth, "detections": Timeline(100.0, (Action(11, 29, label, 0.8),))}
+    return {"ground truth": truth, "detections": Timeline(100.0, (Action(11, 29, label, 0.8),))}
 
 
 def layer_of(*some: Kernel, number: int = 3, learned: bool = True) -> KernelLayer:
@@ -94,10 +94,10 @@ def test_a_kernel_stands_over_its_own_time_between_the_actions():
     order = [
         float(e.attrib["y"])
         for e in root.iter(f"{SVG}text")
-        if e.text in ("truth", "kernels", "merged", "detections")
+        if e.text in ("ground truth", "kernels", "merged", "detections")
     ]
-    words = [e.text for e in root.iter(f"{SVG}text") if e.text in ("truth", "kernels", "merged", "detections")]
-    assert words == ["truth", "kernels", "merged", "detections"] and order == sorted(order)
+    words = [e.text for e in root.iter(f"{SVG}text") if e.text in ("ground truth", "kernels", "merged", "detections")]
+    assert words == ["ground truth", "kernels", "merged", "detections"] and order == sorted(order)
 
 
 @given(st.floats(-500, 500), st.floats(0.5, 300))

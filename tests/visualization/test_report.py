@@ -189,7 +189,7 @@ def test_the_same_report_is_written_byte_for_byte(tmp_path):
 
 def test_stills_show_the_actions_and_stay_within_their_room(tmp_path):
     video = make_video(tmp_path / "a.mp4")
-    rows = {"truth": Timeline(2.0, (Action(0.2, 0.8, "jump"), Action(1.0, 1.6, "run")))}
+    rows = {"ground truth": Timeline(2.0, (Action(0.2, 0.8, "jump"), Action(1.0, 1.6, "run")))}
     panels = [Panel("a", 2.0, rows, video), Panel("b", 2.0, rows), Panel("c", 2.0, {}, video)]
     found = make_stills(panels, 100_000)
     assert list(found) == ["a"]
@@ -219,17 +219,17 @@ def test_a_view_of_several_detectors_has_a_row_for_each(tmp_path):
     one, two = tmp_path / "one" / "results.json", tmp_path / "two" / "results.json"
     write_activitynet_results(one, {"a": two_rows()["detections"], "b": two_rows()["detections"]})
     write_activitynet_results(two, {"a": Timeline(10.0), "c": two_rows()["detections"]})
-    write_activitynet(tmp_path / "truth.json", {"a": two_rows()["truth"]})
+    write_activitynet(tmp_path / "truth.json", {"a": two_rows()["ground truth"]})
 
     def rows(*others: Path) -> dict[str, list[str]]:
         view(one, tmp_path / "r.html", tmp_path / "truth.json", None, others)
         panels = Page(tmp_path / "r.html").data["panels"]
         return {panel["name"]: [row["name"] for row in panel["rows"]] for panel in panels}
 
-    assert rows() == {"a": ["truth", "detections"], "b": ["detections"]}
+    assert rows() == {"a": ["ground truth", "detections"], "b": ["detections"]}
     # What a detector was not given it did not miss.
     assert rows(two) == {
-        "a": ["truth", "one/results", "two/results"],
+        "a": ["ground truth", "one/results", "two/results"],
         "b": ["one/results"],
         "c": ["two/results"],
     }

@@ -6,14 +6,20 @@ from typing import Annotated
 import typer
 
 from untrimmed.cli.app import app, command
+from untrimmed.cli.evaluate import ResultsUnit, TruthUnit
 from untrimmed.io import BadInput
+
+Rate = Annotated[float | None, typer.Option("--fps", help="Frames a second, for times in frames.")]
 
 
 @command(app)
 def view(
-    results: Annotated[Path, typer.Argument(help="Detections (or annotations) in ActivityNet's JSON form.")],
+    results: Annotated[Path, typer.Argument(help="Detections, or annotations: any file that `convert` reads.")],
     out: Annotated[Path, typer.Option(help="The HTML file to write.")],
     truth: Annotated[Path | None, typer.Option(help="Annotations to show beside them.")] = None,
+    unit: ResultsUnit = None,
+    truth_unit: TruthUnit = None,
+    fps: Rate = None,
     videos: Annotated[Path | None, typer.Option(help="Folder of the videos.")] = None,
     others: Annotated[
         list[Path] | None, typer.Option("--and", help="Another detector's results, for a row below; may be repeated.")
@@ -34,11 +40,13 @@ def view(
         from untrimmed.detection.detector import Detector
         from untrimmed.detection.kernels import write_kernel_view
 
-        print(write_kernel_view(results, out, Detector.load(kernels[0]), kernels[1], truth, videos))
+        units = {"unit": unit, "truth_unit": truth_unit, "fps": fps}
+        print(write_kernel_view(results, out, Detector.load(kernels[0]), kernels[1], truth, videos, **units))
     else:
         from untrimmed.detection.view import view as write_view
 
-        print(write_view(results, out, truth, videos, others or [], stills=stills))
+        units = {"unit": unit, "truth_unit": truth_unit, "fps": fps}
+        print(write_view(results, out, truth, videos, others or [], stills=stills, **units))
 
 
 @command(app)
@@ -48,6 +56,8 @@ def kernels(
     video: Annotated[str, typer.Option(help="Which of the folder.")],
     out: Annotated[Path, typer.Option(help="The SVG file to write.")],
     truth: Annotated[Path | None, typer.Option(help="Annotations to show beside them.")] = None,
+    truth_unit: TruthUnit = None,
+    fps: Rate = None,
     layer: Annotated[int | None, typer.Option(help="1 is the finest [default: the one that fits best].")] = None,
 ) -> None:
     """Draw the Gaussian kernels that a GTAN laid over a video: curves, boxes, merged ones, detections.
@@ -57,4 +67,5 @@ def kernels(
     from untrimmed.detection.detector import Detector
     from untrimmed.detection.kernels import write_kernels
 
-    print(write_kernels(out, Detector.load(detector), source, video, truth, layer))
+    options = {"truth_unit": truth_unit, "fps": fps}
+    print(write_kernels(out, Detector.load(detector), source, video, truth, layer, **options))

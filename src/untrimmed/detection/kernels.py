@@ -1,5 +1,6 @@
 """The Gaussian kernels that a GTAN detector lays over a video, in seconds, as a picture or a page."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from untrimmed.annotations.label_names import describe_loose_labels, match_labels
 from untrimmed.detection.detector import BATCH, Detector, split_batches
 from untrimmed.detection.sources import Videos, open_source
-from untrimmed.detection.view import DETECTIONS, read_timelines, view
+from untrimmed.detection.view import DETECTIONS, read_truth, rename_labels, view
 from untrimmed.features.streams import FeatureStreams
 from untrimmed.features.video_features import VideoFeatures
 from untrimmed.features.windows import Window, cut_windows
@@ -18,8 +20,11 @@ from untrimmed.io import BadInput, write_text
 from untrimmed.models.base import stack_windows
 from untrimmed.models.gaussian_kernels import Kernels, group_kernels
 from untrimmed.models.gtan import GTAN
+from untrimmed.video.names import match_names, suggest_name
 from untrimmed.visualization.kernels import Kernel, KernelLayer, choose_layer, kernels_svg
 from untrimmed.visualization.timelines import GROUND_TRUTH
+
+logger = logging.getLogger(__name__)
 
 MANY = 20
 """Detections of a picture without truth."""
@@ -65,11 +70,14 @@ def write_kernels(
     layer: int | None = None,
     *,
     width: int = 960,
+    truth_unit: str | None = None,
+    fps: float | None = None,
 ) -> Path:
     """Write the SVG of one video of a feature file or folder: truth, one layer's kernels, detections (Fig. 6).
 
     The layer, counted from 1, is by default that of `fitting_layer`. Of the detections it shows the
-    surest, as many as there are true actions. Raises BadInput for a video or a layer that there is not.
+    surest, as many as there are true actions. `truth_unit` and `fps` are as in `view`. Raises BadInput for a video or
+    a layer that there is not.
     """
     require_gtan(detector)
     features = _features_of(open_source(source, detector.source, detector.recipe.data), video, source)
@@ -78,10 +86,18 @@ def write_kernels(
         raise BadInput(f"layer {layer}: the detector has layers 1 to {len(layers)}, the finest first")
     rows, many = {}, MANY
     if truth:
-        annotated = read_timelines(truth)
-        if video not in annotated:
-            raise BadInput(f"{truth}: has no video {video!r}; give the annotations that it is in, or none")
-        rows[GROUND_TRUTH], many = annotated[video], max(1, len(annotated[video].actions))
+        annotated = read_truth(truth, truth_unit, fps)
+        matched = match_names([video], annotated)
+        if video not in matched:
+            near = suggest_name(video, annotated)
+            hint = f" (most like it is {near!r})" if near else ""
+            raise BadInput(f"{truth}: has no video {video!r}{hint}; give the annotations that it is in, or none")
+        ground_truth = annotated[matched[video]]
+        labels = match_labels({action.label for action in ground_truth.actions}, detector.classes)
+        if sentence := describe_loose_labels(labels):
+            logger.info("%s: %s", truth, sentence)
+        ground_truth = rename_labels(ground_truth, labels)
+        rows[GROUND_TRUTH], many = ground_truth, max(1, len(ground_truth.actions))
     detections = detector.detect(features, f"{source}: {video}")
     rows[DETECTIONS] = detections.best(many)
     drawn_layer = layers[layer - 1] if layer is not None else choose_layer(layers, rows)
@@ -97,6 +113,10 @@ def write_kernel_view(
     source: Path,
     truth: Path | None = None,
     videos: Path | None = None,
+    *,
+    unit: str | None = None,
+    truth_unit: str | None = None,
+    fps: float | None = None,
 ) -> Path:
     """Write the report of a results file with the kernels of each video below its timelines, layer by layer."""
     require_gtan(detector)
@@ -105,15 +125,18 @@ def write_kernel_view(
     def find_layers(video: str) -> tuple[KernelLayer, ...]:
         return find_kernels(detector, _features_of(features, video, source), f"{source}: {video}")
 
-    return view(results, out, truth, videos, find_kernels=find_layers)
+    return view(results, out, truth, videos, unit=unit, truth_unit=truth_unit, fps=fps, find_kernels=find_layers)
 
 
 def _features_of(videos: FeatureStreams | Videos, video: str, source: Path) -> VideoFeatures:
     """Return the features of a video. Raises BadInput, which says which videos there are, for another."""
-    if video not in videos:
+    matched = match_names([video], videos)
+    if video not in matched:
         names = sorted(videos)
-        raise BadInput(f"{source}: has no video {video!r}; it has {len(names)}, such as {', '.join(names[:3])}")
-    return videos[video]
+        near = suggest_name(video, names)
+        hint = f"; most like it is {near!r}" if near else ""
+        raise BadInput(f"{source}: has no video {video!r}; it has {len(names)}, such as {', '.join(names[:3])}{hint}")
+    return videos[matched[video]]
 
 
 def _window_shares(windows: Sequence[Window]) -> list[tuple[float, float]]:

@@ -1,20 +1,28 @@
 """Shows detections as a page: videos above their timelines, one row a file."""
 
+import logging
 import tempfile
 import webbrowser
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from untrimmed.annotations.convert import read_annotations
+from untrimmed.annotations.label_names import describe_loose_labels, match_labels
 from untrimmed.annotations.sniff import sniff_format
-from untrimmed.extraction.videos import find_videos
+from untrimmed.evaluation.agreement import Sides, match_results
+from untrimmed.evaluation.instances import from_timelines
+from untrimmed.evaluation.times import doubt_times, name_truth_unit
 from untrimmed.io import BadInput
-from untrimmed.timeline import Timeline
+from untrimmed.timeline import Timeline, classes_of
+from untrimmed.video.folders import list_videos
+from untrimmed.video.names import describe_loose_matches, match_names
 from untrimmed.visualization.kernels import KernelLayer
 from untrimmed.visualization.panels import Panel
 from untrimmed.visualization.report import Embedding, write_report
 from untrimmed.visualization.timelines import GROUND_TRUTH
+
+logger = logging.getLogger(__name__)
 
 DETECTIONS = "detections"
 """The row of a page's only detector."""
@@ -29,21 +37,31 @@ def view(
     *,
     stills: bool = True,
     browser: bool = False,
+    unit: str | None = None,
+    truth_unit: str | None = None,
+    fps: float | None = None,
     find_kernels: Callable[[str], tuple[KernelLayer, ...]] | None = None,
 ) -> Path:
     """Write one HTML file that plays videos above the timelines of ground truth and of one or more detectors.
 
     `results` are a file of detections or annotations, or timelines by video; each of the `others` is a file with a
-    row of its own. Without `out` the page is a temporary file; with `browser` it is opened. Below the timelines stand
-    the Gaussian kernels that `find_kernels` finds of a video. Returns the page's file.
-    Raises BadInput where a file cannot be read, and where one results file is given twice.
+    row of its own. Without `out` the page is a temporary file; with `browser` it is opened. `unit` and `truth_unit`
+    are those of the times in files of results and of ground truth, `fps` their frames a second, as `read_annotations`
+    takes them. Below the timelines stand the Gaussian kernels that `find_kernels` finds of a video. Names of videos
+    and labels that are spelled differently are matched, and that is logged. Returns the page's file.
+    Raises BadInput where a file cannot be read, where one results file is given twice, and where results and ground
+    truth have no video or no time in common.
     """
     if isinstance(results, Mapping):
-        title, rows = DETECTIONS, {DETECTIONS: results, **{Path(path).stem: read_timelines(path) for path in others}}
+        other_rows = {Path(path).stem: read_timelines(path, unit, fps, videos) for path in others}
+        rows = {DETECTIONS: results, **other_rows}
+        title, sources = DETECTIONS, (DETECTIONS, *others)
     else:
-        title, rows = Path(results).stem, read_rows([Path(path) for path in (results, *others)])
-    annotated = read_timelines(ground_truth) if ground_truth else {}
-    files = {file.stem: file for file in find_videos(Path(videos))} if videos else {}
+        sources = [Path(path) for path in (results, *others)]
+        title, rows = Path(results).stem, read_rows(sources, unit, fps, videos)
+    annotated = read_truth(ground_truth, truth_unit, fps, videos) if ground_truth else {}
+    rows = _match_rows(rows, sources, annotated, ground_truth, units_said=bool(unit or truth_unit))
+    files = _match_files(Path(videos), set().union(*rows.values())) if videos else {}
     panels = []
     for video in sorted(set().union(*rows.values())):
         # A results file that does not know the video has no row, rather than an empty one: it has missed nothing.
@@ -57,7 +75,9 @@ def view(
     return page
 
 
-def read_rows(paths: Sequence[Path]) -> dict[str, Mapping[str, Timeline]]:
+def read_rows(
+    paths: Sequence[Path], unit: str | None = None, fps: float | None = None, videos: str | Path | None = None
+) -> dict[str, Mapping[str, Timeline]]:
     """Read the timelines of several files, detections or annotations, by the name of each file's row in a page."""
     if len({path.resolve() for path in paths}) < len(paths):
         raise BadInput(f"{', '.join(map(str, paths))}: one file is there twice; give each once")
@@ -68,12 +88,34 @@ def read_rows(paths: Sequence[Path]) -> dict[str, Mapping[str, Timeline]]:
         names = [str(path.resolve()) for path in paths]
     if len(paths) == 1:
         names = [DETECTIONS]
-    return {name: read_timelines(path) for name, path in zip(names, paths, strict=True)}
+    return {name: read_timelines(path, unit, fps, videos) for name, path in zip(names, paths, strict=True)}
 
 
-def read_timelines(path: str | Path) -> Mapping[str, Timeline]:
-    """Read the timelines in a file of detections or of annotations, in any format."""
-    return read_annotations(path).timelines
+def read_timelines(
+    path: str | Path, unit: str | None = None, fps: float | None = None, videos: str | Path | None = None
+) -> Mapping[str, Timeline]:
+    """Read the timelines in a file of detections or of annotations, in any format; what was guessed is logged.
+
+    `unit` is that of times which the file leaves open, `fps` frames a second. The folder of `videos` has the lengths
+    that the file does not state.
+    """
+    annotations = read_annotations(path, fps=fps, unit=unit, durations=videos)
+    for note in annotations.notes:
+        sentence = note.replace("(durations=..., --durations)", "(videos=..., --videos)")
+        logger.info("%s", sentence if str(path) in sentence else f"{path}: {sentence}")
+    if rows := annotations.dropped:
+        logger.warning("%s: %s segments cannot be shown, the first: %s", path, f"{len(rows):,}", rows[0])
+    return annotations.timelines
+
+
+def read_truth(
+    path: str | Path, unit: str | None = None, fps: float | None = None, videos: str | Path | None = None
+) -> Mapping[str, Timeline]:
+    """Read the timelines of a ground truth; a sentence of refusal names its own option for the unit."""
+    try:
+        return read_timelines(path, unit, fps, videos)
+    except BadInput as error:
+        raise BadInput(name_truth_unit(str(error))) from None
 
 
 def holds_detections(path: Path) -> bool:
@@ -88,3 +130,53 @@ def build_panel(
     rows = {**({GROUND_TRUTH: ground_truth} if ground_truth else {}), **rows}
     first = next(iter(rows.values()))
     return Panel(video, first.duration, rows, file or next(iter(reversed(rows.values()))).video)
+
+
+def _match_rows(
+    rows: Mapping[str, Mapping[str, Timeline]],
+    sources: Sequence[object],
+    annotated: Mapping[str, Timeline],
+    truth: object,
+    *,
+    units_said: bool,
+) -> dict[str, Mapping[str, Timeline]]:
+    """Give all rows the names of videos and labels of the ground truth, or else of the first row."""
+    ground_truth, reference = from_timelines(annotated), annotated or next(iter(rows.values()))
+    matched = {}
+    for (name, timelines), source in zip(rows.items(), sources, strict=True):
+        if annotated:
+            sides, results = Sides(truth, source), from_timelines(timelines)
+            results = match_results(ground_truth, results, sides, labelled=False).results
+            if not units_said:
+                doubt_times(ground_truth, results, sides)
+        matched[name] = _rename(timelines, reference, source)
+    return matched
+
+
+def _rename(
+    timelines: Mapping[str, Timeline], reference: Mapping[str, Timeline], source: object
+) -> dict[str, Timeline]:
+    """Rename videos and labels as those of the reference that they are spelled like, and log it."""
+    videos = match_names(timelines, reference)
+    labels = match_labels(classes_of(timelines.values()), classes_of(reference.values()))
+    for sentence in filter(None, (describe_loose_matches(videos), describe_loose_labels(labels))):
+        logger.info("%s: %s", source, sentence)
+    return {videos.get(video, video): rename_labels(timeline, labels) for video, timeline in timelines.items()}
+
+
+def rename_labels(timeline: Timeline, labels: Mapping[str, str]) -> Timeline:
+    """Rename the labels of a timeline; those that are not in `labels` stay."""
+    if all(labels.get(action.label, action.label) == action.label for action in timeline.actions):
+        return timeline
+    return replace(timeline, actions=tuple(replace(a, label=labels.get(a.label, a.label)) for a in timeline.actions))
+
+
+def _match_files(folder: Path, videos: Collection[str]) -> dict[str, Path]:
+    """Find the files of videos in a folder; those that are not there are logged."""
+    listing = list_videos(folder)
+    matches = match_names(videos, listing.files)
+    for sentence in filter(None, (describe_loose_matches(matches), *listing.notes)):
+        logger.info("%s: %s", folder, sentence)
+    if absent := sorted(set(videos) - matches.keys()):
+        logger.warning("%s: has no file of %s of %s videos, such as %r", folder, len(absent), len(videos), absent[0])
+    return {video: listing.files[name] for video, name in matches.items()}

@@ -13,7 +13,7 @@ from untrimmed.visualization.svg import TRACKS, build_element, build_svg
 from untrimmed.visualization.templates import render
 from untrimmed.visualization.text import fit_text, replace_unprintable, text_width
 
-GROUND_TRUTH = "truth"
+GROUND_TRUTH = "ground truth"
 """The row that all others are compared with."""
 
 # All lengths are in pixels.
