@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from untrimmed.annotations.convert import FORMATS, convert, read_annotations, write_annotations
 from untrimmed.cli import app
+from untrimmed.io import BadInput
 from untrimmed.timeline import Action, Timeline
 
 
@@ -193,3 +194,24 @@ def test_lengths_of_other_videos_are_refused(table: Path, tmp_path: Path) -> Non
     result = run_convert(table, tmp_path / "out.json", "--durations", tmp_path / "lengths.csv")
     assert result.exit_code == 2 and "no name is in both (is it 'ab' there?)" in result.output
     assert not (tmp_path / "out.json").exists()
+
+
+def test_a_text_that_all_names_have_behind_those_of_the_lengths_is_dropped(tmp_path: Path) -> None:
+    for name in ("c1", "c2"):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / f"{name}_annotations.csv").write_text("start,end,label\n1,4,x\n")
+    (tmp_path / "lengths.csv").write_text("video,duration\nc1,5\nc2,6\n")
+    annotations = read_annotations(tmp_path / "in", durations=tmp_path / "lengths.csv")
+    assert {video: line.duration for video, line in annotations.timelines.items()} == {"c1": 5.0, "c2": 6.0}
+    assert any("such as 'c1_annotations' and 'c1'" in note for note in annotations.notes)
+
+
+def test_recordings_of_one_name_are_called_by_their_folders_and_written_into_folders(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("video,start,end,label\n/d/cam1/a.mp4,1,2,x\n/d/cam2/a.mp4,1,3,x\nb.mp4,1,2,x\n")
+    lines = read_annotations(tmp_path / "in.csv").timelines
+    assert sorted(lines) == ["b", "cam1/a", "cam2/a"]
+    write_annotations(tmp_path / "out", lines, "srt")
+    assert (tmp_path / "out/cam2/a.srt").is_file() and (tmp_path / "out/b.srt").is_file()
+    for name in ("../a", "/a", "x/../a", "x//a"):
+        with pytest.raises(BadInput, match="cannot be the name of a file"):
+            write_annotations(tmp_path / "more", {name: lines["b"]}, "srt")

@@ -103,7 +103,7 @@ def test_rows_that_cannot_be_actions_are_dropped_with_a_reason(tmp_path: Path) -
         ("video,start,end,label\nclip,soon,2,jump\n", "line 2 has 'soon' for 'start'; seconds, or a time like"),
         ("video,start,end,label,score\nclip,1,2,jump,high\n", "line 2 has 'high' for 'score'; a score was expected"),
         ("video,start,end,label\n,1,2,jump\n", "line 2 names no video; fill it in"),
-        ("video,start,end,label\na/c.mp4,1,2,x\nb/c.mp4,1,2,x\n", "'a/c.mp4' and 'b/c.mp4' would both be video 'c'"),
+        ("video,start,end,label\na/c.mp4,1,2,x\na/c.avi,1,2,x\n", "'a/c.mp4' and 'a/c.avi' would both be video 'c'"),
         ("video,time,status,label\nclip,1,PAUSE,x\n", "line 2 has the status 'pause'; START or STOP was expected"),
         ("video,start,end,label\n", "has no action that can be used"),
         ("video,start,end,label\nclip,2,1,x\n", "no action that can be used; the first of 1 dropped is video 'clip'"),

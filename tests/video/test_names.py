@@ -15,9 +15,11 @@ from untrimmed.video.names import (
     NamedValues,
     NameIndex,
     describe_loose_matches,
+    match_affixes,
     match_names,
     media_name,
     name_files,
+    name_locations,
     normalize_name,
     suggest_name,
 )
@@ -182,3 +184,25 @@ def test_values_are_found_under_any_form_of_a_name() -> None:
     values = NamedValues({"v_One": 1, "two": 2})
     assert (values["one.mp4"], values.get("TWO"), values.get("three"), len(values)) == (1, 2, None, 2)
     assert "x/two.mkv" in values and list(values) == ["v_One", "two"]
+
+
+def test_recordings_are_called_by_file_and_by_folder_where_two_share_a_name() -> None:
+    assert name_locations(["/x/cam1/a.mp4", "/x/cam2/a.mp4", "/x/cam2/b.mp4", "c/d"]) == {
+        "/x/cam1/a.mp4": "cam1/a",
+        "/x/cam2/a.mp4": "cam2/a",
+        "/x/cam2/b.mp4": "b",
+        "c/d": "c/d",
+    }
+    videos = NamedValues({"cam1/a": 1, "cam2/a": 2, "b": 3})
+    assert name_locations(["/x/cam1/a.mp4", "y/b.mp4"], videos) == {"/x/cam1/a.mp4": "cam1/a", "y/b.mp4": "b"}
+    assert [*name_locations(["a.mp4", "cam1/a.mp4"]).values()] == ["a", "a"]
+
+
+def test_a_text_behind_or_before_all_names_is_no_part_of_them() -> None:
+    assert match_affixes(["c1_annotations", "c2_annotations"], ["c1", "c2", "c3"]) == {
+        "c1_annotations": "c1",
+        "c2_annotations": "c2",
+    }
+    assert match_affixes(["labels-C1"], ["c1"]) == {"labels-C1": "c1"}
+    assert match_affixes(["clip_2"], ["clip"]) == {}
+    assert match_affixes(["clip_2", "clip_3"], ["clip"]) == {}

@@ -39,12 +39,13 @@ from untrimmed.annotations.formats.via import read_via, write_via
 from untrimmed.annotations.formats.via_csv import read_via_csv
 from untrimmed.annotations.formats.vtt import read_vtt, write_vtt
 from untrimmed.annotations.formats.workbook import ENDINGS as WORKBOOKS
+from untrimmed.annotations.renaming import rename_videos
 from untrimmed.annotations.sniff import TABLES, choose_written_format, sniff_format
 from untrimmed.annotations.units import CLOCK, check_rate, check_unit, refuse_other_unit
 from untrimmed.io import BadInput, missing
 from untrimmed.timeline import Timeline, classes_of
 from untrimmed.video.folders import list_videos
-from untrimmed.video.names import NamedValues, describe_loose_matches, match_names, suggest_name
+from untrimmed.video.names import NamedValues, describe_loose_matches, match_affixes, match_names, suggest_name
 from untrimmed.video.probe import probe_video
 
 SCORES, LENGTHS, SUBSETS, EMPTY, MARKS = "scores", "lengths", "subsets", "videos without actions", "ambiguous marks"
@@ -190,20 +191,28 @@ def read_as(format: str, path: Path, hints: Hints) -> Annotations:
 def _read_checked(format: str, path: Path, hints: Hints) -> Annotations:
     """Read annotations, and note whose lengths were found under another spelling.
 
+    Where all names have a text in common that those of the lengths lack, such as `_annotations`, it is dropped.
     Raises BadInput where lengths are given, and none is of a video in the annotations.
     """
     annotations = read_as(format, path, hints)
     matches = match_names(annotations.timelines, hints.durations)
     if hints.durations and not matches:
-        first, lengths = next(iter(annotations.timelines)), list(hints.durations)
-        near = suggest_name(first, lengths)
-        hint = f" (is it {near!r} there?)" if near else ""
-        raise BadInput(
-            f"{path}: annotates {format_videos(list(annotations.timelines))}, and the lengths are of "
-            f"{format_videos(lengths)}: no name is in both{hint}; rename one or the other"
-        )
+        matches = match_affixes(annotations.timelines, hints.durations)
+        lengths = {name: hints.durations[video] for name, video in matches.items()}
+        annotations = rename_videos(read_as(format, path, hints._replace(durations=lengths)), matches)
+    if hints.durations and not matches:
+        raise _no_lengths(path, list(annotations.timelines), list(hints.durations))
     loose = describe_loose_matches(matches)
     return replace(annotations, notes=(*annotations.notes, loose)) if loose else annotations
+
+
+def _no_lengths(path: Path, names: list[str], lengths: list[str]) -> BadInput:
+    near = suggest_name(names[0], lengths)
+    hint = f" (is it {near!r} there?)" if near else ""
+    return BadInput(
+        f"{path}: annotates {format_videos(names)}, and the lengths are of {format_videos(lengths)}: "
+        f"no name is in both{hint}; rename one or the other"
+    )
 
 
 def write_annotations(

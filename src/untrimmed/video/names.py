@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import takewhile
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TypeVar
 from unicodedata import normalize
@@ -201,6 +202,28 @@ def name_files(files: Iterable[Path]) -> dict[str, Path]:
     while len(counts := Counter(names.values())) < len(names):
         names = {path: name if counts[name] == 1 else whole[path] for path, name in names.items()}
     return {name: files[path] for path, name in names.items()}
+
+
+def name_locations(locations: Iterable[str], videos: Mapping[str, object] = {}) -> dict[str, str]:
+    """Return what the videos at several locations are called: as `media_name` says, or as they stand if none is one.
+
+    Where recordings in several folders share a name, or `videos` know that one by its folder alone, it is the path
+    below the folder that all of these are in. Two may still be called the same.
+    """
+    locations = tuple(dict.fromkeys(locations))
+    names = {place: media_name(place) if is_media(place) else place for place in locations}
+    shared = Counter(names.values())
+    folders = {place: _split(_find_path(place))[:-1] for place in locations if is_media(place)}
+    bare = {names[place] for place, inner in folders.items() if not inner}
+    alike = [inner for place, inner in folders.items() if shared[names[place]] > 1]
+    common = len(list(takewhile(lambda parts: len({*parts}) == 1, zip(*alike, strict=False))))
+    for place, inner in folders.items():
+        name = names[place]
+        if shared[name] > 1 and name not in bare:
+            names[place] = "/".join((*inner[common:], name))
+        elif inner and name not in videos and place in videos:
+            names[place] = f"{inner[-1]}/{name}"
+    return names
 
 
 def is_inner_path(name: str) -> bool:

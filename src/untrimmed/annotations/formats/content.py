@@ -1,7 +1,6 @@
 """What the reader of one file hands over before anything is checked, and how that becomes annotations."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ from untrimmed.annotations.annotations import (
 )
 from untrimmed.annotations.units import read_in_seconds
 from untrimmed.io import BadInput, missing
-from untrimmed.video.names import is_media, media_name
+from untrimmed.video.names import name_locations
 
 
 @dataclass(frozen=True)
@@ -106,20 +105,8 @@ def build_annotations(path: Path, content: Content, hints: Hints) -> Annotations
     notes += (*describe_guessed_lengths(timelines, durations), *describe_repeats(usable))
     if empty:
         notes.append(f"{format_videos(empty)} of unknown length and without any action: left out")
-    notes += _list_repeated(usable)
     subsets = {video: subset for video, subset in content.subsets.items() if video in timelines}
     return Annotations(timelines, subsets, (*dropped, *unusable), rows, notes=tuple(notes))
-
-
-def _list_repeated(rows: Mapping[str, Sequence[Row]]) -> Iterator[str]:
-    """Yield a sentence where the same stands more than once; all of it is kept."""
-    counts = Counter((video, row) for video, video_rows in rows.items() for row in video_rows)
-    if repeated := [key for key, count in counts.items() if count > 1]:
-        (video, row), more = repeated[0], sum(counts[key] - 1 for key in repeated)
-        yield (
-            f"{more:,} annotations repeat another of the same label and times, and count as well: the first is "
-            f"{row.label!r} at [{row.start:g}, {row.end:g}] s of video {video!r}"
-        )
 
 
 def format_videos(names: Sequence[str]) -> str:
@@ -127,16 +114,16 @@ def format_videos(names: Sequence[str]) -> str:
     return f"video {names[0]!r}" if len(names) == 1 else f"{len(names)} videos (the first is {names[0]!r})"
 
 
-def shorten_names(path: Path, locations: Iterable[str]) -> dict[str, str]:
-    """Return the video's name for each of several locations; one that is no recording's stays as it is.
+def shorten_names(path: Path, locations: Iterable[str], videos: Mapping[str, float] = {}) -> dict[str, str]:
+    """Return the video's name for each of several locations, see `name_locations`.
 
-    Raises BadInput where two would get the same name.
+    `videos` are those of which something is known. Raises BadInput where two would get the same name.
     """
+    names = name_locations(locations, videos)
     owner: dict[str, str] = {}
-    for location in dict.fromkeys(locations):
-        name = media_name(location) if is_media(location) else location
+    for location, name in names.items():
         if owner.setdefault(name, location) != location:
             raise BadInput(
                 f"{path}: {owner[name]!r} and {location!r} would both be video {name!r}; rename one of them"
             )
-    return {location: name for name, location in owner.items()}
+    return names

@@ -65,17 +65,26 @@ def fill_folder(path: Path) -> Iterator[Path]:
 
 
 def build_file_path(folder: Path, name: str, ending: str, what: str) -> Path:
-    """Build the path of a file directly in `folder`. Raises BadInput for a name that would lie elsewhere or nowhere.
+    """Build the path of a file in `folder`. Raises BadInput for a name that would lie elsewhere or nowhere.
 
-    `what` says what has the name, `video` or `label`.
+    `what` says what has the name, `video` or `label`. That of a video may be a path, as where two folders have one of
+    the same name; its file then lies in a folder in `folder`.
     """
+    *inner, last = name.split("/") if what == "video" and not name.startswith("/") else [name]
+    for part in inner:
+        _refuse_part(part, "", what, name)
+    _refuse_part(last, ending, what, name)
+    return folder.joinpath(*inner, f"{last}{ending}")
+
+
+def _refuse_part(part: str, ending: str, what: str, name: str) -> None:
+    """Raise BadInput where a part of a path cannot be the name of a file or folder."""
     reason = None
-    if any(letter in "/\\" or ord(letter) < 32 for letter in name):
+    if any(letter in "/\\" or ord(letter) < 32 for letter in part):
         reason = "it holds a slash or a control character"
-    elif not name or name[0] == ".":
-        reason = "it begins with a dot" if name else "it is empty"
-    elif len((name + ending).encode("utf-8", "replace")) > LONGEST:
+    elif not part or part[0] == ".":
+        reason = "it begins with a dot" if part else "it is empty"
+    elif len((part + ending).encode("utf-8", "replace")) > LONGEST:
         reason = f"it is longer than {LONGEST} bytes"
     if reason:
         raise BadInput(f"{what} {name!r} cannot be the name of a file, as {reason}; rename it, or use another format")
-    return folder / f"{name}{ending}"

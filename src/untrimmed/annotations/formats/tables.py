@@ -52,7 +52,7 @@ def read_tabular(path: Path, hints: Hints) -> Content:
     locations = [line.read_text(columns.video) if columns.video else path.stem for line in table.lines]
     if "" in locations:
         raise BadInput(f"{path}: line {table.lines[locations.index('')].number} names no video; fill it in")
-    names = shorten_names(path, locations)
+    names = shorten_names(path, locations, hints.durations)
     videos = [names[location] for location in locations]
     columns, unit = _settle_unit(path, table, columns, hints.unit)
     rows: dict[str, list[Row]] = {video: [] for video in videos}

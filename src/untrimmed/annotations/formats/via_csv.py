@@ -44,7 +44,7 @@ def read_via_csv(path: Path, hints: Hints) -> Content:
     data = [line if line.strip() and not _is_comment(line) else "" for line in lines]
     sheet = Sheet(path, names, tuple(split_lines("\n".join(data))))
     files = [_read_file(sheet, line) for line in sheet.lines]
-    videos = shorten_names(path, files)
+    videos = shorten_names(path, files, hints.durations)
     rows: dict[str, list[Row]] = {videos[file]: [] for file in files}
     dropped: list[Dropped] = []
     unused: Counter[str] = Counter()
