@@ -34,7 +34,9 @@ def guess_snippet_rate(
     """
     number = np.array([counts[video] for video in counts], float)
     seconds = np.array([lengths[video] for video in counts], float)
-    middle = float(np.median(number / seconds))
+    order = np.argsort(number / seconds)
+    weights = np.cumsum(seconds[order])  # of two lengths that are rounded, the longer one is the exacter
+    middle = float((number / seconds)[order][np.searchsorted(weights, weights[-1] / 2)])
     strides = [fps / stride for stride in range(1, 65)] if fps else []
     exact = float(f"{middle:.3g}")
 
@@ -54,17 +56,13 @@ def guess_snippet_rate(
 def describe_disagreement(counts: Mapping[str, int], lengths: Mapping[str, float]) -> str:
     """Say between which rates the videos lie where they have no one rate."""
     rates = {video: count / lengths[video] for video, count in counts.items()}
-    if len(set(counts.values())) == 1 and len(counts) > 1:
-        count = next(iter(counts.values()))
-        return (
-            f"every video has {count} snippets, however long it is, so they were resized to one length and have no "
-            "rate; take the features from before that"
-        )
+    alike = " (all videos have as many: were they resized to one length, there is no rate)"
     low, high = min(rates, key=lambda video: rates[video]), max(rates, key=lambda video: rates[video])
+    resized = alike if len(set(counts.values())) == 1 else ""
     return (
         f"the lengths in the annotations do not say how many snippets a second these are: "
         f"{counts[low]:,} over {lengths[low]:.1f} s in {low!r} would be {rates[low]:.3g}, "
-        f"{counts[high]:,} over {lengths[high]:.1f} s in {high!r} {rates[high]:.3g}; give the rate "
+        f"{counts[high]:,} over {lengths[high]:.1f} s in {high!r} {rates[high]:.3g}{resized}; give the rate "
         "(fps=25, --fps 25) or the videos' lengths in the annotations"
     )
 

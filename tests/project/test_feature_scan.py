@@ -1,0 +1,168 @@
+"""From features and labels alone to a recipe that trains: without a video."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from untrimmed.annotations.corpus import open_corpus
+from untrimmed.annotations.formats.activitynet import read_activitynet
+from untrimmed.cli import app
+from untrimmed.features.folder import FeatureWriter
+from untrimmed.features.video_features import FeatureSource, VideoFeatures
+from untrimmed.io import BadInput
+from untrimmed.project.doctor import check_dataset
+from untrimmed.project.feature_scan import find_features
+from untrimmed.project.init import init_recipe
+from untrimmed.recipe import read_recipe
+
+SECONDS, RATE = 40.0, 20
+OUT = Path("dataset.toml")
+
+
+def run(*words):
+    return CliRunner().invoke(app, list(map(str, words)))
+
+
+@pytest.fixture
+def arrays():
+    """Snippets of six recordings."""
+    random = np.random.default_rng(0)
+    return {f"rec{n}": random.normal(size=(int(SECONDS * RATE), 3)).astype(np.float32) for n in range(6)}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, arrays):
+    """These in an archive, annotated in ActivityNet's JSON."""
+    monkeypatch.chdir(tmp_path)
+    np.savez("sensors.npz", **arrays)
+    annotate("labels.json")
+    return tmp_path
+
+
+def annotate(file, subsets=("training", "training", "training", "training", "validation", "validation"), **more):
+    actions = [{"segment": [start, start + 2.5], "label": label} for start, label in ((3, "sit"), (15, "stand"))]
+    entries = {f"rec{n}": {"duration": SECONDS, "annotations": actions} for n in range(6)}
+    for name, subset in zip(entries, subsets, strict=False):
+        entries[name]["subset"] = subset
+    Path(file).write_text(json.dumps({"database": {name: {**entry, **more} for name, entry in entries.items()}}))
+    return entries
+
+
+def test_features_and_labels_become_a_recipe_that_trains_as_it_is(folder):
+    result = run("init", "--features", "sensors.npz", "--annotations", "labels.json")
+    assert result.exit_code == 0, result.output
+    assert "guessed from the lengths in the annotations: 800 snippets over 40.0 s in 'rec0' = 20 a second" in (
+        result.output
+    )
+    assert "extract" not in result.output
+    recipe = read_recipe(OUT)
+    assert recipe.data.source == FeatureSource(backbone="sensors", fps=20)
+    assert (recipe.data.videos, recipe.data.features) == ("", "sensors.npz")
+    corpus = open_corpus(recipe.data)
+    assert (len(corpus.train), len(corpus.test)) == (4, 2)
+    assert not [group for group in check_dataset(recipe) if group.severity == "error"]
+    trained = run("train", OUT, "train.steps=2", "model.concepts=4", "--quiet")
+    assert trained.exit_code == 0, trained.output
+
+
+def test_a_folder_of_features_and_labels_is_enough(folder):
+    result = run("init", ".")
+    assert result.exit_code == 0, result.output
+    assert read_recipe(OUT).data.features == "sensors.npz"
+
+
+def test_snippets_that_are_too_fine_for_the_actions_are_averaged(folder):
+    result = init_recipe(None, OUT, "labels.json", features="sensors.npz")
+    # A short action has at least four snippets: 2.5 s at 1.6 a second, of 20 / 12.
+    assert (result.numbers.average, result.numbers.fps) == (12, pytest.approx(20 / 12))
+    assert open_corpus(read_recipe(OUT).data).source.grid.step == pytest.approx(0.6)
+
+
+def test_a_manifest_states_the_rate(folder, arrays):
+    source = FeatureSource(backbone="glove", fps=20.0)
+    for video, values in arrays.items():
+        FeatureWriter("features", source).write(video, VideoFeatures(values, source.grid, SECONDS, source))
+    result = init_recipe(None, OUT, "labels.json", features="features")
+    data = read_recipe(OUT).data
+    assert data.source is None and open_corpus(data).source.backbone == "glove"
+    assert any("stated by features/manifest.json" in note for note in result.notes)
+
+
+def test_with_the_frames_a_second_the_stride_is_known(folder):
+    init_recipe(None, OUT, "labels.json", features="sensors.npz", fps=100)
+    assert read_recipe(OUT).data.source == FeatureSource(backbone="sensors", fps=100, stride=5, window=5)
+
+
+def test_without_lengths_the_rate_is_asked_for_and_the_features_say_the_lengths(folder):
+    rows = [("rec0", 3, 9), ("rec1", 3, 12), ("rec2", 3, 30), ("rec3", 3, 22), ("rec4", 3, 38), ("rec5", 3, 17)]
+    lines = ["video,start,end,label", *(f"{video},{start},{end}.5,sit" for video, start, end in rows)]
+    Path("labels.csv").write_text("\n".join(lines))
+    with pytest.raises(
+        BadInput, match=r"do not say how many snippets a second .*resized.*; give the rate \(fps=25, --fps 25\)"
+    ):
+        init_recipe(None, OUT, "labels.csv", features="sensors.npz")
+    assert not OUT.exists()
+    result = init_recipe(None, OUT, "labels.csv", features="sensors.npz", fps=20)
+    assert read_activitynet(result.annotations).timelines["rec0"].duration == SECONDS
+    assert any("ends with its features" in note for note in result.notes)
+    with pytest.raises(BadInput, match=r"at 100 a second end at 8.0 s, but its actions at"):
+        init_recipe(None, OUT, "labels.csv", features="sensors.npz", fps=100, force=True)
+
+
+def test_subsets_of_any_spelling_are_used_and_said(folder):
+    annotate("labels.json", ["Train", "Train", "Train", "Train", "Valid", "Valid"])
+    result = init_recipe(None, OUT, "labels.json", features="sensors.npz")
+    assert (result.split.train, result.split.test) == (("training",), ("validation",))
+    assert "subset 'Train' is read as 'training'" in result.notes
+
+
+def test_one_subset_alone_is_said_to_part_nothing(folder):
+    annotate("labels.json", ["train"] * 6)
+    result = init_recipe(None, OUT, "labels.json", features="sensors.npz")
+    assert result.split.proposed
+    assert any("('train') do not part training from test" in note for note in result.notes)
+
+
+def test_names_that_do_not_fit_show_one_of_each_side(folder, arrays):
+    np.savez("other.npz", **{f"take{name[3:]}": values for name, values in arrays.items()})
+    with pytest.raises(BadInput, match=r"labels.json: annotates .*rec0.*, and no features in other.npz .*'take0'"):
+        init_recipe(None, OUT, "labels.json", features="other.npz")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["nowhere"], "nowhere: no such folder of videos or features"),
+        (["--features", "nowhere.npz"], "nowhere.npz: no such file or folder of features"),
+        (
+            ["--features", "sensors.npz", "--annotations", "nowhere.csv"],
+            "nowhere.csv: no such file or folder of annot",
+        ),
+        ([], "nothing to look at: name a folder of videos, or features (features=..., --features ...)"),
+    ],
+)
+def test_what_is_missing_is_said_before_what_is_there(folder, words, sentence):
+    OUT.write_text("[data]\n")
+    result = run("init", *words)
+    assert result.exit_code == 2 and sentence in result.stderr, result.output
+
+
+def test_an_existing_recipe_is_named_with_both_remedies(folder):
+    OUT.write_text("[data]\n")
+    with pytest.raises(BadInput, match=r"dataset.toml: is there already; .*\(out=..., --out ...\).*force=True"):
+        init_recipe(".", OUT)
+
+
+def test_the_features_of_a_folder_are_the_archive_the_files_or_the_only_folder_of_them(tmp_path):
+    values = np.zeros((4, 2), np.float32)
+    assert find_features(tmp_path) is None
+    (tmp_path / "feats").mkdir()
+    np.save(tmp_path / "feats" / "a.npy", values)
+    assert find_features(tmp_path) == tmp_path / "feats"
+    assert find_features(tmp_path / "feats") == tmp_path / "feats"
+    np.savez(tmp_path / "norm.npz", mean=values)
+    np.savez(tmp_path / "features.npz", a=values)
+    assert find_features(tmp_path) == tmp_path / "features.npz"
