@@ -135,19 +135,22 @@ def describe_guessed_lengths(timelines: Mapping[str, Timeline], durations: Mappi
     )
 
 
-def describe_repeats(rows: Mapping[str, Sequence[Row]]) -> tuple[str, ...]:
-    """Say how many rows stand more than once in the same video, with all the same numbers and label."""
-    count, example = 0, ""
-    for video, video_rows in rows.items():
-        if len(set(video_rows)) < len(video_rows):
-            repeated = [row for row, times in Counter(video_rows).items() if times > 1]
-            count += len(video_rows) - len(set(video_rows))
-            row = repeated[0]
-            example = example or f"{row.label!r} at [{row.start:g}, {row.end:g}] s in video {video!r}"
-    if not count:
+def describe_repeats(rows: Mapping[str, Sequence[Row]], what: str = "annotations") -> tuple[str, ...]:
+    """Say how many rows stand more than once in the same video, equal in everything; all are kept."""
+    repeats = [
+        (video, row, count - 1)
+        for video, video_rows in rows.items()
+        if len(set(video_rows)) < len(video_rows)
+        for row, count in Counter(video_rows).items()
+        if count > 1
+    ]
+    if not repeats:
         return ()
-    verb = "rows repeat others that are" if count > 1 else "row repeats another that is"
-    return (f"{count:,} {verb} equal in every respect, and count again; the first is {example}",)
+    video, row, _ = repeats[0]
+    return (
+        f"{sum(count for *_, count in repeats):,} {what} repeat another of the same label and times, and count as "
+        f"well: the first is {row.label!r} at [{row.start:g}, {row.end:g}] s of video {video!r}",
+    )
 
 
 def _find_fault(row: Row, end: float, classes: Collection[str]) -> str | None:

@@ -35,7 +35,7 @@ class DataConfig(Config):
     """
 
     dataset: str = "activitynet"
-    """A row of the table of data sets; `activitynet` reads any file of ActivityNet's JSON form."""
+    """A row of the table of data sets; `activitynet` reads annotations of any format."""
     annotations: str = ""
     """File or folder of annotations."""
     unit: Literal["", "s", "ms", "us", "frames", "share"] = ""

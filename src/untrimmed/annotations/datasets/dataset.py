@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from untrimmed.annotations.annotations import Annotations, Dropped, Hints
+from untrimmed.annotations.convert import read_as
 from untrimmed.annotations.formats.activitynet import read_activitynet
+from untrimmed.annotations.sniff import sniff_format
 from untrimmed.annotations.subsets import describe_missing_subset, match_subsets
 from untrimmed.io import BadInput, missing
 from untrimmed.timeline import Timeline, classes_of
@@ -84,6 +86,17 @@ def read_json_dataset(
     """
     path = find_annotation_file(path)
     return build_dataset(path, read_activitynet(path, classes=classes, hints=hints), protocol, classes)
+
+
+def read_any_dataset(path: str | Path, protocol: str, hints: Hints = Hints()) -> Dataset:
+    """Read the data set in annotations of any format; a folder's `annotations.json` goes before its other files."""
+    path = Path(path)
+    if not path.is_dir() or (path / "annotations.json").exists():
+        path = find_annotation_file(path)
+    name = sniff_format(path)
+    if name in ("activitynet", "activitynet-results"):
+        return read_json_dataset(path, protocol, hints=hints)
+    return build_dataset(path, read_as(name, path, hints), protocol)
 
 
 def build_dataset(path: Path, annotations: Annotations, protocol: str, classes: tuple[str, ...] = ()) -> Dataset:

@@ -4,18 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from untrimmed.annotations.annotations import Hints
-from untrimmed.annotations.datasets.dataset import Dataset, read_json_dataset
+from untrimmed.annotations.datasets.dataset import Dataset, read_any_dataset, read_json_dataset
 from untrimmed.annotations.datasets.thumos14 import thumos14
 
 GTEA_CLASSES = tuple(str(number) for number in range(1, 11))
 
 
 def activitynet(annotations: str | Path, hints: Hints = Hints()) -> Dataset:
-    """Read ActivityNet 1.2 or 1.3 (Caba Heilbron et al., CVPR 2015), or your own videos.
+    """Read ActivityNet 1.2 or 1.3 (Caba Heilbron et al., CVPR 2015), or your own videos, annotated in any format.
 
     ActivityNet's splits are `training`, `validation` and `testing`; the last has no annotations.
     """
-    return read_json_dataset(annotations, "activitynet", hints=hints)
+    return read_any_dataset(annotations, "activitynet", hints)
 
 
 def salads50(annotations: str | Path, hints: Hints = Hints()) -> Dataset:

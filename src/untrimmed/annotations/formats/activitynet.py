@@ -112,7 +112,9 @@ def read_activitynet_results(path: str | Path, hints: Hints = Hints()) -> Annota
         duration = times.durations.get(video) or find_last_end(video_rows)
         if duration is not None:
             timelines[video] = Timeline(duration, split.actions)
-    return Annotations(timelines, {}, tuple(dropped), times.rows, notes=times.notes)
+    return Annotations(
+        timelines, {}, tuple(dropped), times.rows, notes=(*times.notes, *describe_repeats(times.rows, "detections"))
+    )
 
 
 def write_activitynet_results(path: str | Path, timelines: Mapping[str, Timeline]) -> None:

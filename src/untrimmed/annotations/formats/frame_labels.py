@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from untrimmed.annotations.annotations import Annotations, Hints, Row
-from untrimmed.annotations.formats.content import Content, read_files
+from untrimmed.annotations.formats.content import Content, format_videos, read_files
 from untrimmed.annotations.formats.csv_table import read_table
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import parse_number, parse_seconds, read_any_text
@@ -109,9 +109,12 @@ def read_frame_labels(path: Path, hints: Hints) -> Annotations:
     """
     folder = _find_folder(path) if path.is_dir() else path.parent
     names = _read_mapping(folder)
-    annotations = read_files(partial(_read_file, names), ENDINGS, folder if path.is_dir() else path, hints)
+    silence: dict[str, Counter[str]] = defaultdict(Counter)
+    place = folder if path.is_dir() else path
+    annotations = read_files(partial(_read_file, names, silence), ENDINGS, place, hints)
     subsets, notes = _read_splits(folder, annotations.timelines)
-    return replace(annotations, subsets=subsets, notes=(*annotations.notes, *notes))
+    notes = (*annotations.notes, *_describe_silence(silence), *notes)
+    return replace(annotations, subsets=subsets, notes=notes)
 
 
 def read_frame_ranges(path: Path, hints: Hints) -> Annotations:
@@ -119,10 +122,12 @@ def read_frame_ranges(path: Path, hints: Hints) -> Annotations:
 
     Frames count from 1, and the last belongs to the range. Raises BadInput as `read_frame_labels` does.
     """
-    return read_files(_read_ranges, (".txt",), path, hints)
+    silence: dict[str, Counter[str]] = defaultdict(Counter)
+    annotations = read_files(partial(_read_ranges, silence), (".txt",), path, hints)
+    return replace(annotations, notes=(*annotations.notes, *_describe_silence(silence)))
 
 
-def _read_ranges(path: Path, hints: Hints) -> Content:
+def _read_ranges(silence: Mapping[str, Counter[str]], path: Path, hints: Hints) -> Content:
     if _is_beside(path):
         return Content({}, unit="s")
     scale = _find_rate(path, hints)
@@ -133,13 +138,14 @@ def _read_ranges(path: Path, hints: Hints) -> Content:
             rows.append(Row((int(match[1]) - 1) / scale, int(match[2]) / scale, tidy_label(match[3])))
         elif line.strip():
             raise BadInput(f"{path}: line {number} is {line[:40]!r}; a range of frames and a label were expected")
-    actions = [row for row in rows if row.label.lower() not in NO_ACTION]
     length = max((row.end for row in rows), default=0.0)
-    notes = (f"ranges of frames at {scale:g} a second, the first frame being 1", *_describe_silence(rows))
-    return Content({path.stem: actions}, {path.stem: length}, notes=notes, unit="frames")
+    notes = (f"ranges of frames at {scale:g} a second, the first frame being 1",)
+    return Content(
+        {path.stem: _drop_silence(path.stem, rows, silence)}, {path.stem: length}, notes=notes, unit="frames"
+    )
 
 
-def _read_file(names: Mapping[str, str], path: Path, hints: Hints) -> Content:
+def _read_file(names: Mapping[str, str], silence: Mapping[str, Counter[str]], path: Path, hints: Hints) -> Content:
     """Read the labels of one video; a file that only stands beside such gives none."""
     if _is_beside(path):
         return Content({}, unit="s")
@@ -164,8 +170,8 @@ def _read_file(names: Mapping[str, str], path: Path, hints: Hints) -> Content:
         notes.append(f"videos are called as the files without '{video[len(shorter) :]}'")
     if table.unlabelled:
         notes.append(f"{table.unlabelled} frames of {shorter} hold -1, not labelled: they count as without action")
-    actions = [row for row in rows if row.label.lower() not in NO_ACTION]
-    return Content({shorter: actions}, {shorter: length}, notes=(*notes, *_describe_silence(rows)), unit=unit)
+    actions = _drop_silence(shorter, rows, silence)
+    return Content({shorter: actions}, {shorter: length}, notes=tuple(notes), unit=unit)
 
 
 def _read_table(path: Path, kind: str, names: Mapping[str, str], hints: Hints) -> FrameTable:
@@ -220,14 +226,27 @@ def _refuse_other_length(path: Path, length: float, duration: float | None, fps:
         )
 
 
-def _describe_silence(rows: Iterable[Row]) -> tuple[str, ...]:
-    labels = sorted({row.label for row in rows if row.label.lower() in NO_ACTION})
-    return tuple(f"frames of {label!r} count as without action" for label in labels)
+def _drop_silence(video: str, rows: Iterable[Row], silence: Mapping[str, Counter[str]]) -> list[Row]:
+    """Return the rows that are actions, and count the others in `silence`, by label and video."""
+    actions = []
+    for row in rows:
+        if row.label.lower() in NO_ACTION:
+            silence[row.label][video] += 1
+        else:
+            actions.append(row)
+    return actions
+
+
+def _describe_silence(silence: Mapping[str, Counter[str]]) -> tuple[str, ...]:
+    return tuple(
+        f"{label!r} counts as no action: {sum(videos.values()):,} stretches of {format_videos(list(videos))}"
+        for label, videos in silence.items()
+    )
 
 
 def _find_rate(path: Path, hints: Hints) -> float:
     if not hints.fps:
-        raise BadInput(f"{path}: holds labels of frames; give how many frames there are a second (fps=25, --fps 25)")
+        raise BadInput(f"{path}: holds labels of frames; give how many frames there are a second (fps=25, --fps 25, or data.fps)")
     return hints.fps
 
 

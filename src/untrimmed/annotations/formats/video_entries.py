@@ -80,7 +80,7 @@ def list_unused(entry: Mapping[str, Any], length: StatedLength | None) -> set[st
     sizes = {*FRAMES, *RATES, "feature_frame", "feature_frames"} if length else set()
     items = (item for item in entry.get("annotations") or () if isinstance(item, dict))
     inner = {f"annotations: {key}" for item in items for key in item if key not in ("segment", "label")}
-    return ({key for key in entry if key not in read} | inner) - sizes
+    return ({key for key, value in entry.items() if key not in read and value is not None} | inner) - sizes
 
 
 def _to_length(value: Any) -> float | None:
