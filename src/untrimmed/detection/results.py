@@ -21,10 +21,13 @@ _ONE_VIDEO = (".srt", ".vtt", ".eaf", ".textgrid", ".txt")
 ENDINGS = tuple(ending for ending in BY_WRITTEN_ENDING if ending != ".xml")
 
 
-def check_output(out: str | Path) -> None:
-    """Refuse an ending that no format has, before the work is done."""
-    if Path(out).suffix.lower() not in ENDINGS:
+def check_output(out: str | Path, count: int = 1) -> None:
+    """Refuse an ending that no format has, or that has no room for `count` videos, before the work is done."""
+    path = Path(out)
+    if path.suffix.lower() not in ENDINGS:
         raise BadInput(f"{out}: its ending must be one of {', '.join(ENDINGS)}")
+    if count != 1 and PLACE not in path.name and path.suffix.lower() in _ONE_VIDEO:
+        raise BadInput(f"{out}: such a file holds one video, not {count}; name it '{PLACE}{path.suffix}'")
 
 
 def write_detections(timelines: Mapping[str, Timeline], out: str | Path, *, score: float | None = None) -> list[Path]:
@@ -34,7 +37,7 @@ def write_detections(timelines: Mapping[str, Timeline], out: str | Path, *, scor
     BadInput for an ending that no format has, and for several videos in a format of one.
     """
     out = Path(out)
-    check_output(out)
+    check_output(out, len(timelines))
     least = score if score is not None else SUBTITLE_SCORE if out.suffix.lower() in (".srt", ".vtt") else 0.0
     surest = {video: timeline.above(least) for video, timeline in timelines.items()}
     if PLACE in out.name:
@@ -48,8 +51,6 @@ def write_detections(timelines: Mapping[str, Timeline], out: str | Path, *, scor
 
 def _write(file: Path, timelines: Mapping[str, Timeline]) -> None:
     ending = file.suffix.lower()
-    if ending in _ONE_VIDEO and len(timelines) != 1:
-        raise BadInput(f"{file}: such a file holds one video, not {len(timelines)}; name it '{PLACE}{file.suffix}'")
     if ending == ".json":
         write_activitynet_results(file, timelines)
     elif ending == ".csv":
