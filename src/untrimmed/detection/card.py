@@ -82,12 +82,15 @@ class Card:
     tuning: Tuning | None = None
 
 
-def build_card(config: DataConfig, corpus: Corpus, scores: DetectionScores | None) -> Card:
-    """Build the card of a training run from its corpus and its scores on the test videos."""
+def build_card(config: DataConfig, corpus: Corpus, scores: DetectionScores | None, annotations: str) -> Card:
+    """Build the card of a training run from its corpus and its scores on the test videos.
+
+    `annotations` is the hash that the run remembers of what its weights learned from, see `hash_ground_truth`.
+    """
     dataset = corpus.dataset
     training = Training(
         dataset=config.dataset,
-        annotations=hash_ground_truth(dataset, (*corpus.train, *corpus.test)),
+        annotations=annotations,
         train=count_videos(dataset, config.train, corpus.train),
         test=count_videos(dataset, config.test, corpus.test),
         figures=select_figures(scores) if scores else None,

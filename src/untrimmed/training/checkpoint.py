@@ -1,7 +1,10 @@
 """The folder of a training run: its checkpoint and log, how it is resumed, and what it ends with."""
 
 import json
-from dataclasses import replace
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,15 +18,19 @@ from untrimmed.annotations.corpus import Corpus
 from untrimmed.annotations.formats.activitynet import write_activitynet_results
 from untrimmed.detection.card import build_card
 from untrimmed.detection.detector import Detector
+from untrimmed.detection.limits import describe_cuts
 from untrimmed.evaluation.detection import DetectionScores, compute_detection_scores
 from untrimmed.evaluation.instances import from_timelines
 from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS
-from untrimmed.io import BadInput, read_bytes, whole, write_json, write_text
+from untrimmed.io import BadInput, name_disk_faults, read_bytes, whole, write_json, write_text
 from untrimmed.models.base import Model
 from untrimmed.models.device import to_device
 from untrimmed.recipe import Recipe, read_recipe, recipe_tree, write_recipe
 from untrimmed.timeline import Timeline
 from untrimmed.training.optimizer import MovingAverage
+from untrimmed.training.run_data import REMEDY, RunData, build_run_data, refuse_other_data
+
+logger = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.safetensors"
 DETECTOR = "detector.safetensors"
@@ -31,6 +38,9 @@ LOG = "log.jsonl"
 RECIPE = "recipe.toml"
 RESULTS = "results.json"
 SCORES = "scores.json"
+STATE = "run"
+"""The one key of a checkpoint's metadata (several come in any order): steps done, and what was learned from."""
+PLACES = ("data.annotations", "data.features", "data.videos")
 
 
 class Process(NamedTuple):
@@ -62,16 +72,23 @@ class Run:
         model: Model,
         optimizer: torch.optim.Optimizer,
         average: MovingAverage | None,
+        data: RunData,
     ) -> None:
-        self.folder, self.process = folder, process
+        self.folder, self.process, self.data = folder, process, data
         self.model, self.optimizer, self.average = model, optimizer, average
 
     def begin(self, recipe: Recipe, corpus: Corpus) -> int:
-        """Open the folder, load its checkpoint, return the steps done. Raises BadInput for one of another recipe."""
-        if (self.folder / RECIPE).exists():
+        """Open the folder, load its checkpoint, return the steps done.
+
+        Raises BadInput for a folder of another recipe, or whose weights learned from other data.
+        """
+        begun = (self.folder / RECIPE).exists()
+        if begun:
             refuse_other_recipe(self.folder / RECIPE, recipe)
-        step = self._load() if (self.folder / CHECKPOINT).exists() else 0
+        step = self._load(recipe) if (self.folder / CHECKPOINT).exists() else 0
         if self.process.rank == 0:
+            if begun:
+                logger.info("%s", self._describe_start(step, recipe.train.steps))
             write_recipe(self.folder / RECIPE, recipe)
             notes = [json.dumps({"note": note}) for note in corpus.notes]
             write_text(self.folder / LOG, "".join(f"{line}\n" for line in notes + self._read_log(step)))
@@ -80,7 +97,8 @@ class Run:
     def log(self, entry: dict[str, Any]) -> None:
         """Append a line to the log; it holds no clock, so that a resumed run's is the same."""
         if self.process.rank == 0:
-            with (self.folder / LOG).open("a", encoding="utf-8") as file:
+            path = self.folder / LOG
+            with name_disk_faults(path), path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
 
     def save(self, step: int) -> None:
@@ -94,7 +112,7 @@ class Run:
             tensors |= {f"optimizer.{index}.{k}": torch.as_tensor(v) for k, v in state.items() if v is not None}
         with whole(self.folder / CHECKPOINT) as temporary:
             contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-            save_file(contiguous, temporary, metadata={"step": str(step)})
+            save_file(contiguous, temporary, metadata={STATE: json.dumps({"step": step, "data": asdict(self.data)})})
 
     def test(self, recipe: Recipe, corpus: Corpus) -> Trained:
         """Test the detector as it is now on the test videos; in process 0 alone."""
@@ -106,14 +124,16 @@ class Run:
 
     def finish(self, recipe: Recipe, corpus: Corpus) -> Trained:
         """Write the last checkpoint, the detector, its detections and their scores."""
+        self.save(recipe.train.steps)
         trained = self.test(recipe, corpus)
-        card = build_card(recipe.data, corpus, trained.scores)
+        card = build_card(recipe.data, corpus, trained.scores, self.data.annotations)
         trained = trained._replace(detector=replace(trained.detector, card=card))
         if self.process.rank == 0:
-            self.save(recipe.train.steps)
             write_activitynet_results(self.folder / RESULTS, trained.results)
             if trained.scores:
                 write_json(self.folder / SCORES, trained.scores.to_json())
+            for note in describe_cuts(trained.results, recipe.suppress.keep):
+                logger.info("%s", note)
             trained.detector.save(self.folder / DETECTOR)
             trained = trained._replace(detector_path=self.folder / DETECTOR)
         if self.process.world > 1:
@@ -129,23 +149,42 @@ class Run:
             model.load_state_dict(self.average.values)
         return Detector(model.eval(), recipe, channels, classes, corpus.source)
 
-    def _load(self) -> int:
+    def _describe_start(self, step: int, steps: int) -> str:
+        if not step:
+            return f"{self.folder}: holds no checkpoint yet, so the run begins anew"
+        if step < steps:
+            return f"{self.folder}: the run goes on after step {step} of {steps}"
+        return f"{self.folder}: all {steps} steps are done; nothing is trained again"
+
+    def _load(self, recipe: Recipe) -> int:
         path = self.folder / CHECKPOINT
-        try:
+        step = self._read_step(path, recipe)
+        with _name_broken_checkpoint(path):
             with safe_open(path, framework="pt", device=self.process.device) as file:
-                step = int((file.metadata() or {})["step"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             self.model.load_state_dict(_select(tensors, "model."))
             if self.average:
                 self.average.values = _select(tensors, "average.")
-        except (SafetensorError, KeyError, ValueError, RuntimeError, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise BadInput(f"{path}: is not a whole checkpoint ({reason}); remove it to begin again") from None
         state = self.optimizer.state_dict()
         for name, value in _select(tensors, "optimizer.").items():
             index, key = name.split(".", 1)
             state["state"].setdefault(int(index), {})[key] = value
         self.optimizer.load_state_dict(state)
+        return step
+
+    def _read_step(self, path: Path, recipe: Recipe) -> int:
+        """Read how many steps a checkpoint has done. Raises BadInput where they did not learn from today's data."""
+        with _name_broken_checkpoint(path), safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            is_old = "step" in metadata and STATE not in metadata
+            state = {} if is_old else json.loads(metadata[STATE])
+            step, learned = (0, None) if is_old else (int(state["step"]), build_run_data(state["data"]))
+        if learned is None:
+            raise BadInput(
+                f"{path}: is of a version that did not remember the data it learned from, which may be other than "
+                f"today's; {REMEDY} (a detector in it can still be used)"
+            )
+        refuse_other_data(self.folder, learned, self.data, recipe.data)
         return step
 
     def _read_log(self, step: int) -> list[str]:
@@ -163,6 +202,15 @@ class Run:
         return entries
 
 
+@contextmanager
+def _name_broken_checkpoint(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadInput(f"{path}: is not a whole checkpoint ({reason}); remove it to begin again") from None
+
+
 def score_detections(corpus: Corpus, results: dict[str, Timeline]) -> DetectionScores | None:
     """Score detections against the ground truth of their videos; None when those hold no action."""
     ground_truth = {video: corpus.dataset.ground_truth[video] for video in results}
@@ -173,13 +221,15 @@ def score_detections(corpus: Corpus, results: dict[str, Timeline]) -> DetectionS
 
 
 def refuse_other_recipe(path: Path, recipe: Recipe) -> None:
-    """Raise BadInput where the recipe of a folder differs; it names the first setting that does."""
+    """Raise BadInput where the recipe of a folder differs; it names the first setting that does.
+
+    Where the data lies is no setting in this sense: folders may move, and what is in them is compared by itself.
+    """
     old, new = (_flatten(recipe_tree(r)) for r in (read_recipe(path), recipe))
     for key in sorted(old.keys() | new.keys()):
-        if old.get(key) != new.get(key):
+        if key not in PLACES and old.get(key) != new.get(key):
             raise BadInput(
-                f"{path.parent}: holds a run with {key} = {old.get(key)!r}, not {new.get(key)!r}; "
-                "choose another folder or remove this one"
+                f"{path.parent}: holds a run with {key} = {old.get(key)!r}, not {new.get(key)!r}; {REMEDY}"
             )
 
 

@@ -9,6 +9,7 @@ from untrimmed.annotations.corpus import hold_out
 from untrimmed.io import BadInput, Progress
 from untrimmed.recipe import Recipe, hash_recipe
 from untrimmed.training.folds import CrossValidation, pool_folds
+from untrimmed.training.guard import hold_folder
 from untrimmed.training.loop import Trained, train
 
 
@@ -46,14 +47,16 @@ def choose_recipes(
 
     tries: dict[str, dict[str, float]] = {}
     best, runs = {}, {}
-    for fold, judge in zip(folds, (*folds[1:], folds[0]), strict=True):
-        # Held out twice: the fold in question is in neither part.
-        tries[fold] = {
-            name: read_average_map(run(drop_split(recipe, fold), judge), judge) for name, recipe in recipes.items()
-        }
-        best[fold] = max(tries[fold], key=tries[fold].__getitem__)
-        runs[fold] = run(recipes[best[fold]], fold)
-    return Choice(tries, best, pool_folds(next(iter(recipes.values())), runs, Path(out)))
+    with hold_folder(Path(out)):
+        for fold, judge in zip(folds, (*folds[1:], folds[0]), strict=True):
+            # Held out twice: the fold in question is in neither part.
+            tries[fold] = {
+                name: read_average_map(run(drop_split(recipe, fold), judge), judge)
+                for name, recipe in recipes.items()
+            }
+            best[fold] = max(tries[fold], key=tries[fold].__getitem__)
+            runs[fold] = run(recipes[best[fold]], fold)
+        return Choice(tries, best, pool_folds(next(iter(recipes.values())), runs, Path(out)))
 
 
 def drop_split(recipe: Recipe, split: str) -> Recipe:

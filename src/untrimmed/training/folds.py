@@ -15,6 +15,7 @@ from untrimmed.io import BadInput, Progress, write_json
 from untrimmed.recipe import Recipe
 from untrimmed.timeline import Timeline
 from untrimmed.training.checkpoint import RESULTS, SCORES
+from untrimmed.training.guard import hold_folder
 from untrimmed.training.loop import Trained, train
 
 
@@ -45,10 +46,11 @@ def cross_validate(
     if len(folds) < 2:
         raise BadInput(f"cross-validation needs at least 2 folds, not {len(folds)}: name them, or more in the recipe")
     runs = {}
-    for fold in folds:
-        inner = replace(recipe, data=hold_out(recipe.data, fold))
-        runs[fold] = train(inner, Path(out) / fold, device=device, progress=progress)
-    return pool_folds(recipe, runs, Path(out))
+    with hold_folder(Path(out)):
+        for fold in folds:
+            inner = replace(recipe, data=hold_out(recipe.data, fold))
+            runs[fold] = train(inner, Path(out) / fold, device=device, progress=progress)
+        return pool_folds(recipe, runs, Path(out))
 
 
 def cross_validate_seeds(

@@ -12,6 +12,7 @@ import logging
 import math
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,10 @@ from untrimmed.models.base import Batch, Model
 from untrimmed.models.device import autocast, compile_forward, pick_device, to_device
 from untrimmed.recipe import Recipe, TrainConfig, override_recipe, read_recipe
 from untrimmed.training.checkpoint import Process, Run, Trained
+from untrimmed.training.guard import defer_interrupts, hold_folder, ignore_interrupts
 from untrimmed.training.optimizer import MovingAverage, build_optimizer, compute_rate
-from untrimmed.training.windows import TrainingWindows, collate, compute_channel_statistics
+from untrimmed.training.run_data import describe_run_data
+from untrimmed.training.windows import ChannelStatistics, TrainingWindows, collate, compute_channel_statistics
 
 logger = logging.getLogger(__name__)
 
@@ -48,12 +51,23 @@ def train(
     overrides = [overrides] if isinstance(overrides, str) else overrides
     recipe = override_recipe(recipe, overrides) if isinstance(recipe, Recipe) else read_recipe(recipe, overrides)
     process = join_processes(device)
-    settings = recipe.train
     corpus = open_corpus(recipe.data)
-    model = build_model(recipe, corpus, process)
+    # The first process alone writes; the others end with it.
+    with hold_folder(Path(out)) if process.rank == 0 else nullcontext():
+        return run_steps(recipe, corpus, Path(out), process, progress)
+
+
+def run_steps(recipe: Recipe, corpus: Corpus, out: Path, process: Process, progress: Progress | None) -> Trained:
+    """Run the steps that the folder `out` lacks. Stops between two where it is told to, with a checkpoint.
+
+    Raises KeyboardInterrupt then, with a sentence on how far it came.
+    """
+    settings = recipe.train
+    statistics = compute_channel_statistics(corpus)
+    model = build_model(recipe, corpus, process, statistics)
     optimizer = build_optimizer(model.parameters(), settings)
     average = MovingAverage(model, settings.average) if settings.average else None
-    run = Run(Path(out), process, model, optimizer, average)
+    run = Run(out, process, model, optimizer, average, describe_run_data(corpus, statistics.digests, process.world))
     first = run.begin(recipe, corpus)
     if first == 0 and process.rank == 0:
         for note in corpus.notes:
@@ -62,32 +76,37 @@ def train(
     # Every step has a batch of one size, so one program is enough.
     forward = compile_forward(forward, dynamic=False) if settings.compile else forward
     model.train()
-    for step, batch in zip(
-        range(first, settings.steps), load_batches(recipe, corpus, model.length, first, process), strict=False
-    ):
-        torch.manual_seed(settings.seed + (step * process.world + process.rank) * 1_000_003)
-        for group in optimizer.param_groups:
-            group["lr"] = compute_rate(step, settings)
-        with autocast(process.device, settings.precision):
-            outputs = forward(batch.x.to(process.device), batch.mask.to(process.device))
-        terms = model.loss(outputs, batch.targets)
-        losses = {name: term.item() for name, term in terms.items()}
-        check_losses(losses, step)
-        optimizer.zero_grad()
-        torch.stack(list(terms.values())).sum().backward()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip or math.inf)
-        optimizer.step()
-        if average:
-            average.update(model, step)
-        run.log({"step": step + 1, "rate": compute_rate(step, settings), "norm": norm.item(), **losses})
-        if progress and process.rank == 0:
-            detail = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
-            progress("training", step + 1, settings.steps, detail)
-        due = settings.evaluate_every and (step + 1) % settings.evaluate_every == 0 and step + 1 < settings.steps
-        if due and (scores := run.test(recipe, corpus).scores):
-            run.log({"step": step + 1, "average_map": scores.average_map, "map": scores.map})
-        if (step + 1) % settings.save_every == 0:
-            run.save(step + 1)
+    batches = load_batches(recipe, corpus, model.length, first, process)
+    with defer_interrupts() as interrupts:
+        for step, batch in zip(range(first, settings.steps), batches, strict=False):
+            torch.manual_seed(settings.seed + (step * process.world + process.rank) * 1_000_003)
+            for group in optimizer.param_groups:
+                group["lr"] = compute_rate(step, settings)
+            with autocast(process.device, settings.precision):
+                outputs = forward(batch.x.to(process.device), batch.mask.to(process.device))
+            terms = model.loss(outputs, batch.targets)
+            losses = {name: term.item() for name, term in terms.items()}
+            check_losses(losses, step)
+            optimizer.zero_grad()
+            torch.stack(list(terms.values())).sum().backward()
+            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip or math.inf)
+            optimizer.step()
+            if average:
+                average.update(model, step)
+            run.log({"step": step + 1, "rate": compute_rate(step, settings), "norm": norm.item(), **losses})
+            if progress and process.rank == 0:
+                detail = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
+                progress("training", step + 1, settings.steps, detail)
+            due = settings.evaluate_every and (step + 1) % settings.evaluate_every == 0 and step + 1 < settings.steps
+            if due and interrupts.pending:
+                run.save(step + 1)  # at once: an evaluation may outlast the patience of whoever stops the run
+            if due and (scores := run.test(recipe, corpus).scores):
+                run.log({"step": step + 1, "average_map": scores.average_map, "map": scores.map})
+            if (step + 1) % settings.save_every == 0:
+                run.save(step + 1)
+            if interrupts.pending:
+                run.save(step + 1)
+                raise KeyboardInterrupt(f"stopped after step {step + 1} of {settings.steps}, which {out} holds")
     return run.finish(recipe, corpus)
 
 
@@ -102,9 +121,11 @@ def join_processes(device: str) -> Process:
     return Process(rank, world, device)
 
 
-def build_model(recipe: Recipe, corpus: Corpus, process: Process) -> Model:
+def build_model(
+    recipe: Recipe, corpus: Corpus, process: Process, statistics: ChannelStatistics | None = None
+) -> Model:
     """Build the untrained model, the same in every process, which standardises as the training videos need."""
-    mean, deviation = compute_channel_statistics(corpus)
+    mean, deviation, _ = statistics or compute_channel_statistics(corpus)
     torch.manual_seed(recipe.train.seed)
     model = recipe.model.build(len(mean), len(corpus.dataset.classes))
     model.standardize.mean.copy_(torch.from_numpy(mean))
@@ -124,7 +145,15 @@ def load_batches(recipe: Recipe, corpus: Corpus, length: int, first: int, proces
         raise BadInput("no training window holds an action; lower windows.coverage or look at the annotations")
     steps = range(first, settings.steps)
     keys = (list_step_keys(settings, len(data), step)[process.rank :: process.world] for step in steps)
-    return iter(DataLoader(data, batch_sampler=keys, collate_fn=collate, num_workers=settings.loaders))  # type: ignore[arg-type]
+    return iter(
+        DataLoader(
+            data,
+            batch_sampler=keys,
+            collate_fn=collate,
+            num_workers=settings.loaders,
+            worker_init_fn=ignore_interrupts,
+        )
+    )  # type: ignore[arg-type]
 
 
 def list_step_keys(settings: TrainConfig, windows: int, step: int) -> list[tuple[int, int]]:

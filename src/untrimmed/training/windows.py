@@ -1,5 +1,7 @@
 """Training windows: annotated features cut to one length, augmented, and stacked into batches."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -12,6 +14,7 @@ from untrimmed.models.base import Batch, Targets, stack_windows
 from untrimmed.recipe import AugmentConfig
 from untrimmed.timeline import Timeline
 from untrimmed.training.augment import Clip, augment
+from untrimmed.training.run_data import digest_features
 
 
 def annotate_clip(features: VideoFeatures, timeline: Timeline, classes: tuple[str, ...], coverage: float) -> Clip:
@@ -74,17 +77,24 @@ def collate(items: list[tuple[Window, Targets]]) -> Batch:
     return batch._replace(targets=[targets for _, targets in items])
 
 
-def compute_channel_statistics(
-    corpus: Corpus,
-) -> tuple[Float[np.ndarray, " channels"], Float[np.ndarray, " channels"]]:
+class ChannelStatistics(NamedTuple):
+    """Mean and deviation of every channel over the training videos, and a digest of the features of each video."""
+
+    mean: Float[np.ndarray, " channels"]
+    deviation: Float[np.ndarray, " channels"]
+    digests: dict[str, str]
+
+
+def compute_channel_statistics(corpus: Corpus) -> ChannelStatistics:
     """Compute mean and deviation of every channel over the training videos. Raises BadInput for NaN."""
-    count, total, squares = 0, np.float64(0), np.float64(0)
+    count, total, squares, digests = 0, np.float64(0), np.float64(0), {}
     for video in corpus.train:
         features = corpus.features[video]
         check_finite(video, features)
+        digests[video] = digest_features(features)
         values = np.asarray(features.values, np.float64)
         count += len(values)
         total = total + values.sum(0)
         squares = squares + (values**2).sum(0)
     mean = np.asarray(total / count)
-    return mean, np.sqrt(np.clip(squares / count - mean**2, 0, None))
+    return ChannelStatistics(mean, np.sqrt(np.clip(squares / count - mean**2, 0, None)), digests)
