@@ -129,3 +129,11 @@ def test_doubtful_videos_come_first_with_the_reason(tmp_path):
     ]
     # A video that no detector saw is there to be annotated, for as long as it is.
     assert videos[2].items == () and videos[2].duration == pytest.approx(10.0, abs=0.01)
+
+
+def test_what_is_corrected_may_be_a_table_in_any_unit(tmp_path):
+    files = make_folder(tmp_path)
+    (tmp_path / "t.csv").write_text("video,start,end,label\na.mp4,10,30,jump\nb.mp4,20,36,run\n")
+    videos = read_videos(files._replace(reviewed=tmp_path / "t.csv", unit="frames", fps=4.0))
+    segments = {v.name: [(item.start, item.end) for item in v.items] for v in videos if v.items}
+    assert segments == {"a": [(2.5, 7.5)], "b": [(5.0, 9.0)]}

@@ -15,7 +15,7 @@ from untrimmed.cli.app import app, command
 
 @command(app, resumes=True)
 def review(
-    reviewed: Annotated[Path, typer.Argument(help="Detections or annotations in ActivityNet's JSON form.")],
+    reviewed: Annotated[Path, typer.Argument(help="Detections or annotations, any file that `convert` reads.")],
     videos: Annotated[Path, typer.Option(help="Folder of the videos.")],
     out: Annotated[Path, typer.Option(help="The annotations to write; edits are kept beside it.")],
     truth: Annotated[Path | None, typer.Option(help="Annotations that the videos have already.")] = None,
@@ -25,6 +25,10 @@ def review(
     subset: Annotated[
         str, typer.Option(help="Where videos go that are done, unless another is chosen.")
     ] = "training",
+    unit: Annotated[
+        str | None, typer.Option(help="Of the times, where the file does not state it: s, ms, us, frames or share.")
+    ] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames a second, for times in frames.")] = None,
     port: Annotated[int, typer.Option(help="Of this machine; 0 takes one that is free.")] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page at once.")] = True,
 ) -> None:
@@ -38,7 +42,7 @@ def review(
     from untrimmed.review.files import ReviewFiles, open_review
     from untrimmed.review.server import ReviewServer
 
-    session = open_review(ReviewFiles(reviewed, videos, truth, tuple(others or ()), subset), out)
+    session = open_review(ReviewFiles(reviewed, videos, truth, tuple(others or ()), subset, unit, fps), out)
     try:
         server = ReviewServer(f"Review of {reviewed.name}", session, videos, port)
         signal.signal(signal.SIGTERM, _interrupt)

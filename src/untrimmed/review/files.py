@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from untrimmed.annotations.annotations import Annotations
-from untrimmed.annotations.formats.activitynet import read_activitynet
+from untrimmed.annotations.convert import read_annotations
 from untrimmed.annotations.formats.content import format_videos
 from untrimmed.annotations.renaming import rename_videos
-from untrimmed.detection.view import holds_detections, read_rows, read_timelines
+from untrimmed.detection.view import holds_detections, read_rows
 from untrimmed.io import BadInput
 from untrimmed.review.edits import UNREVIEWED, make_item
 from untrimmed.review.ranking import count_doubts
@@ -32,7 +32,8 @@ SUBSETS = ("training", "validation", "testing")
 class ReviewFiles(NamedTuple):
     """The file to correct, the videos, and what to show and weigh beside them.
 
-    `subset` is where videos go that are done, unless a file puts them in one.
+    `subset` is where videos go that are done, unless a file puts them in one. `unit` and `fps` are those of times in
+    the file to correct, where it does not state them, see `untrimmed.read_annotations`.
     """
 
     reviewed: Path
@@ -40,6 +41,8 @@ class ReviewFiles(NamedTuple):
     ground_truth: Path | None = None
     other_results: tuple[Path, ...] = ()
     subset: str = SUBSETS[0]
+    unit: str | None = None
+    fps: float | None = None
 
 
 class _Content(NamedTuple):
@@ -73,16 +76,21 @@ def read_videos(files: ReviewFiles) -> list[ReviewVideo]:
     folder holds no video, or files name videos of which none is there.
     """
     detected = holds_detections(files.reviewed)
+    lengths = files.videos if files.unit == "share" else None
+    reviewed = read_annotations(files.reviewed, unit=files.unit, fps=files.fps, durations=lengths)
     listing = list_videos(files.videos)
     content = _Content(
         listing.files,
-        read_timelines(files.reviewed) if detected else {},
-        Annotations({}) if detected else read_activitynet(files.reviewed),
-        read_activitynet(files.ground_truth) if files.ground_truth else Annotations({}),
+        reviewed.timelines if detected else {},
+        Annotations({}) if detected else reviewed,
+        read_annotations(files.ground_truth) if files.ground_truth else Annotations({}),
         _read_other_results(files),
     )
+    if reviewed.dropped:
+        count, first = len(reviewed.dropped), reviewed.dropped[0]
+        logger.warning("%s: %s segments cannot be used, the first: %s", files.reviewed, f"{count:,}", first)
     content, notes = _rename_all(content, files)
-    for note in (*notes, *listing.notes):
+    for note in (*reviewed.notes, *notes, *listing.notes):
         logger.info("%s", note)
     highest = max((action.score for line in content.suggestions.values() for action in line), default=1.0)
     names = {*content.paths, *content.suggestions, *content.corrected.timelines, *content.ground_truth.timelines}
@@ -145,7 +153,7 @@ def _read_other_results(files: ReviewFiles) -> dict[str, Mapping[str, Timeline]]
     """Read the rows of further detectors, under names that are none of the page's own."""
     if not files.other_results:
         return {}
-    rows = list(read_rows([files.reviewed, *files.other_results]).items())[1:]
+    rows = list(read_rows([files.reviewed, *files.other_results], files.unit, files.fps).items())[1:]
     reserved = {"annotations", "suggestions"}
     return {f"{name} (other)" if name in reserved else name: timelines for name, timelines in rows}
 
