@@ -99,7 +99,8 @@ def read_timelines(
     `unit` is that of times which the file leaves open, `fps` frames a second. The folder of `videos` has the lengths
     that the file does not state.
     """
-    annotations = read_annotations(path, fps=fps, unit=unit, durations=videos)
+    folder = videos if videos and Path(videos).is_dir() else None
+    annotations = read_annotations(path, fps=fps, unit=unit, durations=folder)
     for note in annotations.notes:
         sentence = note.replace("(durations=..., --durations)", "(videos=..., --videos)")
         logger.info("%s", sentence if str(path) in sentence else f"{path}: {sentence}")

@@ -1,5 +1,6 @@
 """The units of times in results and ground truth: turned into seconds where they are said, doubted where not."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
@@ -14,10 +15,12 @@ from untrimmed.evaluation.matching import Segments, compute_largest_overlaps, fi
 from untrimmed.io import BadInput
 from untrimmed.video.names import match_names
 
-_MET, _RARE, _FITS = 0.5, 0.1, 0.5
-"""The tIoU at which an action is met; shares of the actions that are so few, and so many, that a unit is doubted."""
+_MET, _CLOSE = 0.5, 0.9
+"""The tIoU at which an action is met, and at which it is hardly met by chance."""
+_RARE, _FITS = 0.1, 0.5
+"""Shares of the actions: fewer are met where a unit is doubted, and more in the unit that is suggested."""
 _FEW = 5
-"""Segments from which none may miss every action by chance."""
+"""Segments that hardly all miss, and actions that are hardly all met, by chance."""
 _RATES = (*USUAL_RATES, 5.0, 20.0, 24.0)
 
 
@@ -50,7 +53,8 @@ def convert_times(name: object, instances: Instances, times: Times) -> Instances
     if unit != "frames" and instances.unit == "frames":
         raise BadInput(f"{name}: counts frames, so the unit {unit!r} cannot hold; leave it out")
     if unit == "share":
-        factors = _look_up(name, instances.videos, times.durations, "length in seconds")
+        own = {video: instances.durations.get(video) for video in instances.videos}
+        factors = _look_up(name, instances.videos, times.durations or own, "length in seconds")
     elif unit == "frames" and isinstance(times.fps, Mapping):
         factors = 1 / _look_up(name, instances.videos, times.fps, "frame rate")
     else:
@@ -79,9 +83,9 @@ def doubt_times(ground_truth: Instances, results: Instances, names: tuple[object
     readings = [
         (reading, _find_overlaps(actions, detections.scale(reading.factors))) for reading in _list_readings(actions)
     ]
-    best, fitting = max(readings, key=lambda pair: pair[1].mean())
-    share = float((fitting >= _MET).mean())
-    if share >= _FITS and share >= 5 * met:
+    best, fitting = max(readings, key=lambda pair: round(float(pair[1].mean()), 6))
+    share, fits = float((fitting >= _MET).mean()), (fitting >= _MET).sum() >= _FEW or (fitting >= _CLOSE).sum() >= 2
+    if fits and share >= max(_FITS, 5 * met):
         finding = f"as they stand {met:.0%} of the actions are met, and {share:.0%} in another unit"
         raise _refuse(names, best.side, finding, example, best.unit, best.fps)
     for side, instances in enumerate((actions, detections)):
@@ -104,14 +108,14 @@ class _Reading(NamedTuple):
 
 
 def _list_readings(actions: Instances) -> Iterator[_Reading]:
-    """List the readings that may be meant."""
+    """List the readings that may be meant; of those that fit alike the first is the likeliest."""
+    lengths = np.array([actions.durations.get(video, np.nan) for video in actions.videos])
+    if np.isfinite(lengths[actions.video]).all():
+        yield from (_Reading(1, "share", None, lengths), _Reading(0, "share", None, 1 / lengths))
     units = [("ms", None, 1e-3), ("us", None, 1e-6), *(("frames", rate, 1 / rate) for rate in _RATES)]
     for unit, rate, seconds in units:
         factors = np.full(len(actions.videos), seconds)
         yield from (_Reading(1, unit, rate, factors), _Reading(0, unit, rate, 1 / factors))
-    lengths = np.array([actions.durations.get(video, np.nan) for video in actions.videos])
-    if np.isfinite(lengths[actions.video]).all():
-        yield from (_Reading(1, "share", None, lengths), _Reading(0, "share", None, 1 / lengths))
 
 
 def _find_overlaps(actions: Instances, detections: Instances) -> Float[np.ndarray, " actions"]:
@@ -144,7 +148,7 @@ def _refuse(
 
 def name_truth_unit(sentence: str) -> str:
     """Name the options of the ground truth in a sentence that names those of the results."""
-    return sentence.replace(" unit=", " truth_unit=").replace("--unit", "--truth-unit")
+    return re.sub(r"\bunit=", "truth_unit=", sentence).replace("--unit", "--truth-unit")
 
 
 def _describe_pair(actions: Instances, detections: Instances) -> str:
