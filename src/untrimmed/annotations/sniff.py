@@ -33,13 +33,14 @@ BY_ENDING = {
     ".textgrid": "textgrid",
     ".srt": "srt",
     ".vtt": "vtt",
+    ".annot": "bento",
 }
 """Endings that say everything."""
 
 PUBLISHED = {"ego4d": holds_moments, "captions": holds_captions, "perception-test": holds_localisations}
 """Forms of JSON that one data set has."""
 
-BY_CONTENT = (".json", ".csv", ".txt", ".tsv", ".annot", *WORKBOOKS)
+BY_CONTENT = (".json", ".csv", ".txt", ".tsv", *WORKBOOKS)
 
 TOOLS = {
     "bento": holds_bento_bouts,
@@ -51,8 +52,8 @@ TOOLS = {
 }
 """Text that one tool writes, by how it begins."""
 
-XML_ROOTS = {b"file": "sportscode", b"ANNOTATION_DOCUMENT": "elan"}
-"""What XML begins with that is not of CVAT."""
+XML_ROOTS = {"file": "sportscode", "ANNOTATION_DOCUMENT": "elan", "annotations": "cvat"}
+"""What the XML of each tool begins with."""
 
 TABLES = (".csv", ".tsv", ".txt")
 """What files of delimited text end with."""
@@ -72,7 +73,7 @@ def sniff_format(path: str | Path) -> str:
     if path.is_dir():
         return _sniff_folder(path)
     ending = _find_ending(path)
-    if ending in (*FRAME_ENDINGS, *TABLES, ".annot") and (tool := _sniff_tool(path)):
+    if ending in (*FRAME_ENDINGS, *TABLES) and (tool := _sniff_tool(path)):
         return tool
     if ending in FRAME_ENDINGS and holds_frame_labels(path):
         return "frame-labels"
@@ -108,10 +109,14 @@ def _sniff_tool(path: Path) -> str | None:
 
 
 def _sniff_xml(path: Path) -> str:
-    """Return the format of XML by its first element; that of CVAT where nothing is known of that."""
+    """Return the format of XML by its first element. Raises BadInput for one that is of no tool."""
     # In UTF-16 there is a zero in each letter.
     match = re.search(rb"<([A-Za-z_]\w*)", read_bytes(path)[:BEGINNING].replace(b"\0", b""))
-    return XML_ROOTS.get(match[1] if match else b"", "cvat")
+    root = match[1].decode() if match else "annotations"
+    if root not in XML_ROOTS:
+        listed = ", ".join(f"<{name}> ({tool})" for name, tool in XML_ROOTS.items())
+        raise BadInput(f"{path}: is XML that begins with <{root[:40]}>; {listed} are read")
+    return XML_ROOTS[root]
 
 
 def choose_written_format(path: str | Path) -> str:

@@ -176,6 +176,13 @@ def test_a_job_of_cvat_is_a_part_of_a_video(tmp_path: Path) -> None:
         ("a.json", {"_via_img_metadata": {}}, "is a project of VIA 2, with regions in pictures and no times"),
         ("a.json", {"images": [], "categories": [], "annotations": [{"id": 1}]}, "is COCO's JSON, with regions"),
         ("a.csv", "filename,file_size,file_attributes,region_count,region_id\n", "is a table of VIA 2, with regions"),
+        ("a.csv", '"filename","file_size","file_attributes","region_count"\n', "is a table of VIA 2, with regions"),
+        (
+            "a.xml",
+            "<plist/>",
+            "is XML that begins with <plist>; <file> (sportscode), <ANNOTATION_DOCUMENT> (elan), <ann",
+        ),
+        ("a.annot", "", "does not begin with 'Bento annotation file'; a file of BENTO was expected"),
     ],
 )
 def test_a_file_without_actions_is_called_by_its_name(tmp_path: Path, name: str, content: Any, words: str) -> None:
@@ -189,3 +196,14 @@ def test_a_format_that_is_only_read_is_said_when_it_is_to_be_written(tmp_path: P
     with pytest.raises(BadInput, match=r"can be read but not written; there are activitynet"):
         write_annotations(tmp_path / "out.csv", {"v": Timeline(2.0, (Action(0, 1, "x"),))}, form)
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_tasks_of_label_studio_that_nobody_annotated_are_said(tmp_path: Path) -> None:
+    region = {"type": "labels", "value": {"start": 1.0, "end": 2.0, "labels": ["jump"]}}
+    tasks = [
+        {"id": 1, "data": {"video": "a.mp4"}, "annotations": [{"result": [region]}]},
+        {"id": 2, "data": {"video": "b.mp4", "duration": 9}, "annotations": []},
+    ]
+    annotations = read_annotations(saved(tmp_path / "a.json", tasks))
+    assert annotations.timelines["b"] == Timeline(9.0, ())
+    assert "tasks that nobody annotated are read as videos without actions" in annotations.notes

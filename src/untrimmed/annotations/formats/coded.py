@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from untrimmed.annotations.formats.events import POINT, Event
+from untrimmed.annotations.formats.events import POINT, STOP, Event
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.io import BadInput
 
@@ -58,9 +58,10 @@ def clean_name(text: str) -> str:
 
 def list_unused(coded: Sequence[Coded], parts: Sequence[str]) -> Iterator[str]:
     """Yield a sentence on each thing that was logged and is no part of any action, with counts."""
+    once = [event for event in coded if not (event.bout and event.kind == STOP)]
     for part, names in (
-        ("subject", Counter(event.subject for event in coded if event.subject)),
-        ("modifiers", Counter(event.modifiers for event in coded if event.modifiers)),
+        ("subject", Counter(event.subject for event in once if event.subject)),
+        ("modifiers", Counter(event.modifiers for event in once if event.modifiers)),
     ):
         if names and part not in parts:
             what = "subjects" if part == "subject" else part

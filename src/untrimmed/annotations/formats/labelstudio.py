@@ -112,6 +112,8 @@ def _read_results(
         annotations = as_list(f"{place}: 'predictions'", task.get("predictions") or [])
     else:
         annotations = _list_annotations(task)
+        if not annotations:
+            notes["tasks that nobody annotated are read as videos without actions"] += 1
     if len(annotations) > 1:
         notes["several annotations of one task: the agreed one is read, else the first"] += 1
     agreed = (item for item in annotations if as_object(place, item).get("ground_truth"))

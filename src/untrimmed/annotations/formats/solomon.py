@@ -94,6 +94,6 @@ def _find_runs(sheet: Sheet, column: int, name: str, step: float) -> Iterator[Ro
             continue
         word = words[begin]
         if word.lower() not in nothing:
-            end = times[place] if place < len(words) else times[-1] + step
+            end = times[place] if place < len(words) else round(times[-1] + step, 9)
             yield Row(times[begin], end, tidy_label(name if marks else word))
         begin = place

@@ -28,7 +28,7 @@ def refuse_unread_json(path: Path, content: Any) -> None:
 
 def refuse_unread_text(path: Path, text: str) -> None:
     """Raise BadInput for a table of a tool that has no times."""
-    if text.startswith(("filename,file_size,file_attributes,region_count", "#filename,file_size,file_attributes")):
+    if text.lstrip("#").replace('"', "").startswith("filename,file_size,file_attributes,region_count"):
         raise BadInput(
             f"{path}: is a table of VIA 2, with regions in pictures and no times; annotate in VIA 3 for video"
         )
