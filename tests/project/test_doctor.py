@@ -434,3 +434,17 @@ def test_the_command_exits_with_2_for_errors_alone_and_writes_json(healthy):
     assert result.output.startswith("error: annotation without length\n  annotations.json: video 'a'")
     assert result.output.endswith("dataset.toml: 1 error, 1 note\n")
     assert json.loads(Path("found.json").read_text())["counts"] == {"error": 1, "warning": 0, "note": 1}
+
+
+@pytest.mark.parametrize("videos", ["clips", ""])
+def test_times_that_another_unit_would_fit_are_an_error_that_names_it(healthy, videos):
+    content = json.loads(Path("annotations.json").read_text())
+    for item in content["database"].values():
+        item["duration"] *= 1000
+        for action in item["annotations"]:
+            action["segment"] = [1000 * time for time in action["segment"]]
+    Path("annotations.json").write_text(json.dumps(content))
+    findings = check(f"data.videos={videos}" if videos else 'data.videos=""')
+    sentence = " ".join(str(line) for (_, kind), lines in findings.items() if "seconds" in kind for line in lines)
+    assert "unit='ms' (--unit ms) would fit" in sentence
+    assert not any("seconds" in kind for _, kind in check("data.unit=ms"))

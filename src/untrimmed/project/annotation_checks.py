@@ -11,6 +11,8 @@ import numpy as np
 from untrimmed.annotations.annotations import Dropped
 from untrimmed.annotations.corpus import DataConfig
 from untrimmed.annotations.datasets.dataset import Dataset
+from untrimmed.annotations.units import doubt_units
+from untrimmed.io import BadInput
 from untrimmed.project.dataset_statistics import format_count
 from untrimmed.project.findings import Finding, Severity
 from untrimmed.timeline import Action, Timeline, tiou
@@ -41,6 +43,18 @@ def check_times(data: DataConfig, dataset: Dataset) -> Iterator[Finding]:
             if action.length >= WHOLE * timeline.duration:
                 sentence = f"{video}: {_describe(action)} is all of the {timeline.duration:.1f} s of its video"
                 yield Finding("warning", "action as long as its video", sentence, remedy)
+
+
+def check_units(
+    data: DataConfig, ground_truth: Mapping[str, Timeline], lengths: Mapping[str, float]
+) -> Iterator[Finding]:
+    """Find times that another unit than seconds would fit, by the lengths of videos or features in seconds."""
+    if data.unit:
+        return
+    try:
+        doubt_units(data.annotations, ground_truth, lengths, data.fps)
+    except BadInput as error:
+        yield Finding("error", "times that are hardly seconds", str(error), 'set data.unit, as in data.unit = "ms"')
 
 
 def check_duplicates(ground_truth: Mapping[str, Timeline]) -> Iterator[Finding]:

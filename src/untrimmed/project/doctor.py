@@ -10,7 +10,13 @@ from untrimmed.annotations.corpus import DataConfig, describe_missing_split, fin
 from untrimmed.annotations.datasets.dataset import Dataset
 from untrimmed.annotations.subsets import describe_loose_subsets, match_subsets
 from untrimmed.io import BadInput
-from untrimmed.project.annotation_checks import check_balance, check_duplicates, check_labels, check_times
+from untrimmed.project.annotation_checks import (
+    check_balance,
+    check_duplicates,
+    check_labels,
+    check_times,
+    check_units,
+)
 from untrimmed.project.feature_checks import check_features, check_origins
 from untrimmed.project.findings import Finding, FindingGroup, group_findings, replace_path
 from untrimmed.project.init import init_recipe
@@ -117,6 +123,8 @@ def _check_videos(
         yield Finding("error", "videos that cannot be found", str(error))
         return
     used = {video: dataset.ground_truth[video] for video in (*train, *test)}
+    lengths = videos.lengths
+    yield from check_units(data, used, {name: lengths[video] for name, video in names.items() if video in lengths})
     yield from check_files(videos, names, used)
     yield from check_lengths(videos, names, used)
     yield from check_rates(videos)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from untrimmed.features.folder import FeatureWriter, read_source
 from untrimmed.features.streams import FeatureStreams
 from untrimmed.features.video_features import VideoFeatures
 from untrimmed.io import BadInput
+from untrimmed.project.annotation_checks import check_units
 from untrimmed.project.findings import Finding
 from untrimmed.project.video_files import TOLERANCE, VideoFiles
 from untrimmed.timeline import Timeline
@@ -37,6 +39,8 @@ def check_features(
         if video not in features:
             yield Finding(severity, "video without features", f"{join_feature_paths(data)}: none of {video}", remedy)
     yield from _check_values([video for video in videos if video in features], features, ground_truth)
+    if not data.videos:
+        yield from check_units(data, ground_truth, _read_ends([v for v in videos if v in features], features))
 
 
 def check_origins(data: DataConfig, videos: VideoFiles) -> Iterator[Finding]:
@@ -55,6 +59,15 @@ def check_origins(data: DataConfig, videos: VideoFiles) -> Iterator[Finding]:
             sentence = f"{file}: has {size:,} bytes, its features were made of {origin.bytes:,}"
             remedy = f"remove {folder / video}.npy and extract again"
             yield Finding("error", "features older than their video", sentence, remedy)
+
+
+def _read_ends(videos: Sequence[str], features: FeatureStreams) -> dict[str, float]:
+    """Read when features end, in seconds, as far as they can be read."""
+    ends = {}
+    for video in videos:
+        with suppress(BadInput):
+            ends[video] = features[video].end
+    return ends
 
 
 def _check_values(
