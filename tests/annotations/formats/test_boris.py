@@ -96,3 +96,10 @@ def test_an_event_without_a_partner_is_listed_on_the_clock_of_its_own_file(tmp_p
     more = {"file": {"1": [first, second]}, "media_info": {"length": {first: 10.0, second: 20.0}}}
     annotations = read_annotations(project_file(tmp_path, [*TWO, [12.0, "", "run", "", ""]], **more))
     assert [(row.video, row.start) for row in annotations.dropped] == [("two", 2.0)]
+
+
+def test_modifiers_that_are_none_are_none(tmp_path: Path) -> None:
+    events = [[1.0, "No focal subject", "eat", "None|None", ""], [2.0, "No focal subject", "eat", "None|None", ""]]
+    annotations = read_annotations(project_file(tmp_path, events), label="behavior+subject+modifiers")
+    assert annotations.timelines["6008"].labels == ("eat",)
+    assert not any("left out" in note for note in annotations.notes)

@@ -90,7 +90,7 @@ def pair_observations(path: Path, observations: Sequence[Observation], hints: Hi
             if first := owner.get(part.video):
                 raise BadInput(
                     f"{path}: observation {observation.name!r} is of video {part.video!r}, and so is {first!r}; "
-                    f"leave one of them out: name those to read (tiers=[{first!r}], --tier)"
+                    f"leave one of them out: name those to read (tiers=[{first!r}], convert --tier)"
                 )
         pairs, unpaired = pair_events(observation.name, (event.to_event(label_parts) for event in observation.events))
         for row in unpaired:

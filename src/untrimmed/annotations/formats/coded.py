@@ -52,8 +52,8 @@ def parse_parts(path: Path, label: str | None) -> tuple[str, ...]:
 
 def clean_name(text: str) -> str:
     """Return a subject or modifier; nothing where a program writes that there is none."""
-    text = text.strip().strip("|").strip()
-    return "" if text.lower() in NOBODY else text
+    words = {word.strip().lower() for word in text.split("|")}
+    return "" if words <= {"", *NOBODY} else text.strip()
 
 
 def list_unused(coded: Sequence[Coded], parts: Sequence[str]) -> Iterator[str]:
@@ -68,7 +68,7 @@ def list_unused(coded: Sequence[Coded], parts: Sequence[str]) -> Iterator[str]:
             joined = "+".join((*parts, part))
             yield (
                 f"{what} are left out of the labels: {format_counts(names)} events; "
-                f"label='{joined}' (--label {joined}) puts them in"
+                f"label='{joined}' (convert --label {joined}) puts them in"
             )
     if points := Counter(event.behavior for event in coded if event.kind == POINT):
         yield f"point events, which have no length, are dropped: {format_counts(points)}"

@@ -32,7 +32,9 @@ def read_sportscode(path: Path, hints: Hints) -> Content:
     notes = ["the file names no video: it is called as the file"]
     if unused:
         joined = "+".join((*parts, next(iter(unused))))
-        notes.append(f"labels are left out: {format_counts(unused)}; label={joined!r} (--label) puts a group in")
+        notes.append(
+            f"labels are left out: {format_counts(unused)}; label={joined!r} (convert --label) puts a group in"
+        )
     if texts := sum(bool((item.findtext("free_text") or "").strip()) for item in instances):
         notes.append(f"{texts} free texts are left out")
     return Content({path.stem: rows}, notes=tuple(notes))
