@@ -29,7 +29,8 @@ from untrimmed.timeline import Timeline
 
 COLUMNS = ("video", "start", "end", "label", "score")
 
-ON, OFF = ("1", "1.0", "True", "true", "TRUE"), ("0", "0.0", "False", "false", "FALSE")
+ON = ("1", "1.0", "True", "true", "TRUE", "yes", "Yes")
+OFF = ("0", "0.0", "False", "false", "FALSE", "no", "No")
 """The marks of a class in its own column."""
 
 MOST_NAMED = 10
