@@ -26,7 +26,8 @@ def list_tier_notes(kind: str, counts: Mapping[str, int], read: Sequence[str], t
     if not tiers and len(counts) > 1:
         notes.append(
             f"all {len(counts)} {kind}s are read, and mixed: {_list_names(counts, read)}; "
-            f"if they are of different things, name those to read (tiers=[{read[0]!r}], convert --tier {_quote(read[0])})"
+            f"if they are of different things, name those to read (tiers=[{read[0]!r}], "
+            f"convert --tier {_quote(read[0])})"
         )
     elif tiers:
         unread = [name for name in counts if name not in read]
