@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import synthetic
@@ -95,6 +96,41 @@ def test_unknown_splits_data_sets_and_empty_paths_are_named(config):
             open_corpus(replace(config, **changes))
 
 
+def test_swapped_axes_are_doubted_and_read_where_the_recipe_says_so(folder, config):
+    straight = open_corpus(config).features
+    values = {video: np.asarray(straight[video].values) for video in straight}
+    (folder / "swapped").mkdir()
+    for video, array in values.items():
+        np.save(folder / "swapped" / f"{video}.npy", array.T)
+    source = straight[next(iter(values))].source
+    swapped = replace(config, features=str(folder / "swapped"), source=source)
+    count = len(values[next(iter(open_corpus(config).train))])
+    with pytest.raises(
+        BadInput, match=rf"of {count} channels; .* and {count} would fit: are the axes swapped\?.*data\.axes"
+    ):
+        open_corpus(swapped)
+    again = open_corpus(replace(swapped, axes="ct"))
+    assert all(np.array_equal(again.features[video].values, array) for video, array in values.items())
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ((), "found an empty folder, nothing that is read as features"),
+        (("a.mp4", "b.mp4", "c.xyz"), r"found 3 files \(2 \.mp4, 1 \.xyz\), such as a\.mp4, nothing that is read"),
+        (("u_rgb.npy", "u_flow.npy"), r"found 2 files .*if these are streams .*\*_flow\.npy.*features of 2 videos"),
+    ],
+)
+def test_where_no_features_fit_what_lies_there_is_said(folder, config, names, sentence):
+    (folder / "else").mkdir()
+    for name in names:
+        with (folder / "else" / name).open("wb") as file:
+            np.save(file, np.ones((4, 2), np.float32))
+    source = open_corpus(config).source
+    with pytest.raises(BadInput, match=sentence):
+        open_corpus(replace(config, features=str(folder / "else"), source=source))
+
+
 def test_holding_out_a_split_trains_on_all_others(config):
     config = replace(config, train=("b", "c"), test=("a",))
     assert hold_out(config, "b").train == ("a", "c")
@@ -139,3 +175,13 @@ def test_features_of_other_names_are_shown_with_the_nearest(folder, config):
         (folder / "features" / f"video0{number}.npy").rename(folder / "features" / f"vide0{number}.npy")
     with pytest.raises(BadInput, match=r"9 of 9 videos have no features, the first is video00; .* 'vide00'; rename"):
         open_corpus(replace(config, source=synthetic.SOURCE))
+
+
+def test_features_under_another_form_of_a_name_are_used_and_that_is_said(folder, config):
+    entries = json.loads((folder / "features/manifest.json").read_text())
+    entries["videos"]["v_VIDEO01"] = entries["videos"].pop("video01")
+    (folder / "features/manifest.json").write_text(json.dumps(entries))
+    corpus = open_corpus(config)
+    assert "video01" in corpus.train
+    (note,) = [note for note in corpus.notes if "spelled differently" in note]
+    assert "1 video is" in note and "'video01' and 'v_VIDEO01'" in note

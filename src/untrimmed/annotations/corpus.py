@@ -18,7 +18,7 @@ from untrimmed.features.streams import FeatureStreams
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.io import BadInput, Config
 from untrimmed.timeline import Timeline
-from untrimmed.video.names import suggest_name
+from untrimmed.video.names import describe_loose_matches, normalize_name, suggest_name
 
 RATE_VIDEOS = 16
 RATE_LEEWAY = 0.1
@@ -101,12 +101,14 @@ def open_corpus(config: DataConfig) -> Corpus:
     features = open_features(config, {video: t.duration for video, t in dataset.ground_truth.items()})
     notes = [*dataset.notes, *describe_loose_subsets(matches), *_check_dropped(config, dataset)]
     notes += check_missing_features(config, features, (*train, *test))
+    notes += note_loose_names(config, features, (*train, *test))
     train, test = (tuple(v for v in videos if v in features) for videos in (train, test))
     if not any(dataset.ground_truth[video].actions for video in train):
         raise BadInput(
             f"{config.annotations}: no action in any video of data.train = {list(config.train)} that has features, "
             "so there is nothing to learn; annotate some, or name other subsets"
         )
+    refuse_swapped_axes(features, dataset.ground_truth, train)
     if not config.unit:
         ends = {video: features[video].end for video in _sample(train)}
         actions = {video: dataset.ground_truth[video] for video in ends}
@@ -153,6 +155,19 @@ def check_missing_features(
         return [sentence]
     remedy = advise_missing_features(config, features, missing[0])
     raise BadInput(f"{join_feature_paths(config)}: {sentence}; {remedy}")
+
+
+def note_loose_names(config: DataConfig, features: FeatureStreams, videos: Sequence[str]) -> list[str]:
+    """Return a note on the features under another form of their video's name than the layout says; none without."""
+    prefix = find_layout(config.layout).prefix if config.layout else ""
+    stored = {video: features.find(video) or video for video in videos}
+    loose = {
+        video: name
+        for video, name in stored.items()
+        if name != prefix + video and normalize_name(name) == normalize_name(video)
+    }
+    sentence = describe_loose_matches(loose)
+    return [f"{join_feature_paths(config)}: {sentence}"] if sentence else []
 
 
 def advise_missing_features(config: DataConfig, features: Mapping[str, VideoFeatures], video: str) -> str:
@@ -228,21 +243,33 @@ def refuse_wrong_rate(
     if len(odd) * 2 <= len(sample):
         return
     first, duration = features[odd[0]], ground_truth[odd[0]].duration
-    swapped = _suggest_axes(first, duration)
     raise BadInput(
         f"{odd[0]}: {len(first)} snippets of {first.source.summary} end at {first.end:.1f} s, "
-        f"but the video at {duration:.1f} s, and {len(odd)} of {len(sample)} videos are like it; {swapped}"
-        "set data.layout or data.source to the rate at which they were extracted"
+        f"but the video at {duration:.1f} s, and {len(odd)} of {len(sample)} videos are like it; set data.layout or "
+        "data.source to the rate at which they were extracted"
     )
 
 
-def _suggest_axes(features: VideoFeatures, duration: float) -> str:
-    """Say that as many snippets as there are channels would fit a video; nothing where they would not."""
-    grid, count = features.grid, features.channels
-    if abs(grid.end(count) - duration) > max(RATE_LEEWAY * duration, 2 * grid.step + grid.span):
-        return ""
-    swapped = f"{count} would fit, and it has {count} channels: are the axes swapped?"
-    return f'{swapped} then change data.axes ("tc" or "ct"); or '
+def refuse_swapped_axes(
+    features: Mapping[str, VideoFeatures], ground_truth: Mapping[str, Timeline], videos: Sequence[str]
+) -> None:
+    """Raise BadInput for features of which, in most of some videos, there are as many channels as snippets would fit."""
+    sample = _sample(videos)
+    swapped = [video for video in sample if _are_axes_swapped(features[video], ground_truth[video].duration)]
+    if len(swapped) * 2 <= len(sample):
+        return
+    first, duration = features[swapped[0]], ground_truth[swapped[0]].duration
+    raise BadInput(
+        f"{swapped[0]}: has {len(first)} snippets of {first.channels} channels; {len(first)} snippets end at "
+        f"{first.end:.1f} s, but the video at {duration:.1f} s, and {first.channels} would fit: are the axes swapped? "
+        f'then change data.axes ("tc" or "ct"); if not, set data.layout or data.source to their rate'
+    )
+
+
+def _are_axes_swapped(features: VideoFeatures, duration: float) -> bool:
+    grid = features.grid
+    leeway = max(RATE_LEEWAY * duration, 2 * grid.step + grid.span)
+    return abs(grid.end(features.channels) - duration) <= leeway < abs(features.end - duration)
 
 
 def join_feature_paths(config: DataConfig) -> str:

@@ -99,6 +99,10 @@ class FeatureStreams(Mapping[str, VideoFeatures]):
         """The source of these features, averaging included."""
         return self._stored_source.average(self.average)
 
+    def find(self, video: str) -> str | None:
+        """Find the name that a video has at the first path; None where it is absent."""
+        return next(filter(None, (folder.find(video) for folder in self._folders[0])), None)
+
     def describe(self) -> str:
         """Describe what lies at the paths, in words, for sentences about what does not."""
         folders = [folder for folders in self._folders for folder in folders]

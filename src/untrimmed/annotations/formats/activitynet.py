@@ -1,7 +1,7 @@
 """ActivityNet's JSON in and out: annotations (three shapes of the same thing) and detections."""
 
 from collections.abc import Collection, Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 from reprlib import repr as short
 from typing import Any, NoReturn
 
@@ -20,6 +20,7 @@ from untrimmed.annotations.formats.video_entries import describe_unread, find_le
 from untrimmed.annotations.units import read_in_seconds
 from untrimmed.io import BadInput, read_json, write_json
 from untrimmed.timeline import Timeline
+from untrimmed.video.names import media_name
 
 VERSION = "VERSION 1.3"
 """What the official programs expect in a file; nothing in the format depends on it."""
@@ -136,7 +137,7 @@ def _find_entries(path: Path, content: Any) -> dict[str, Any]:
     if isinstance(content, dict) and isinstance(content.get("database"), dict):
         return content["database"]
     if isinstance(content, dict) and isinstance(content.get("annotations"), list):
-        return {PurePath(as_text(f"{path}: 'video'", content.get("video"), empty=False)).stem: content}
+        return {media_name(as_text(f"{path}: 'video'", content.get("video"), empty=False)): content}
     flat = (
         isinstance(content, dict)
         and bool(content)

@@ -16,6 +16,7 @@ from untrimmed.annotations.formats.text import read_any_text
 from untrimmed.annotations.units import read_in_seconds
 from untrimmed.io import BadInput, missing, read_text
 from untrimmed.timeline import Action
+from untrimmed.video.names import media_name
 
 SUBSETS = {"val": "validation", "test": "test"}
 AMBIGUOUS = "Ambiguous"
@@ -233,7 +234,7 @@ def _read_column(file: Path, column: str, unit: str) -> dict[str, float]:
                 f"{file}: line {lines.line_num} has {column} {line[column]!r}; "
                 f"a positive number of {unit} was expected"
             )
-        numbers[Path(line["filename"] or "").stem] = number
+        numbers[media_name(line["filename"] or "")] = number
     return numbers
 
 
