@@ -89,6 +89,7 @@ def test_unknown_splits_data_sets_and_empty_paths_are_named(config):
         ),
         ({"dataset": "thumos41"}, "'thumos41': there are activitynet, thumos14"),
         ({"annotations": ""}, "data.annotations is empty"),
+        ({"annotations": "mine.toml"}, "data.annotations = mine.toml: is a recipe"),
         ({"features": ""}, "data.features is empty"),
         ({"layout": "tps"}, "data.layout = 'tps': there are actionformer-i3d"),
     ):

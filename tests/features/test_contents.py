@@ -68,3 +68,11 @@ def test_a_group_that_holds_itself_ends(tmp_path):
 def test_brain_floats_are_read(tmp_path):
     torch.save(torch.tensor([[0.5, 2.0]], dtype=torch.bfloat16, requires_grad=True), tmp_path / "a.pt")
     assert read_features(tmp_path / "a.pt", SOURCE)["a"].values.tolist() == [[0.5, 2.0]]
+
+
+@pytest.mark.parametrize("descr", ["'<f4', ", "(", "'<f4', 'shape': 1"])
+def test_a_npy_file_whose_header_is_no_python_is_one_sentence(tmp_path, descr):
+    header = ("{'descr': " + descr).ljust(117).encode() + b"\n"
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(BadInput, match=r"a\.npy: is not a readable \.npy file"):
+        read_features(tmp_path, SOURCE)["a"]

@@ -198,6 +198,8 @@ def open_dataset(config: DataConfig) -> Dataset:
         raise BadInput(f"data.dataset = {config.dataset!r}: there are {', '.join(DATASETS)}")
     if not config.annotations:
         raise BadInput('data.annotations is empty: set it to the file or folder of annotations, as "labels.json"')
+    if config.annotations.lower().endswith(".toml"):
+        raise BadInput(f"data.annotations = {config.annotations}: is a recipe; set it to the file of annotations")
     hints = Hints(check_rate(config.fps), unit=config.unit or None)
     return DATASETS[config.dataset](_expand("annotations", config.annotations), hints)
 
@@ -253,16 +255,16 @@ def refuse_wrong_rate(
 def refuse_swapped_axes(
     features: Mapping[str, VideoFeatures], ground_truth: Mapping[str, Timeline], videos: Sequence[str]
 ) -> None:
-    """Raise BadInput for features of which, in most of some videos, there are as many channels as snippets would fit."""
+    """Raise BadInput for features that, in most of some videos, have as many channels as snippets would fit."""
     sample = _sample(videos)
     swapped = [video for video in sample if _are_axes_swapped(features[video], ground_truth[video].duration)]
     if len(swapped) * 2 <= len(sample):
         return
     first, duration = features[swapped[0]], ground_truth[swapped[0]].duration
     raise BadInput(
-        f"{swapped[0]}: has {len(first)} snippets of {first.channels} channels; {len(first)} snippets end at "
-        f"{first.end:.1f} s, but the video at {duration:.1f} s, and {first.channels} would fit: are the axes swapped? "
-        f'then change data.axes ("tc" or "ct"); if not, set data.layout or data.source to their rate'
+        f"{swapped[0]}: has {len(first)} snippets of {first.channels} channels; so many snippets end at "
+        f"{first.end:.1f} s, the video at {duration:.1f} s, and {first.channels} would fit: are the axes swapped? "
+        'then change data.axes ("tc" or "ct"); if not, set data.layout or data.source to their rate'
     )
 
 

@@ -1,6 +1,7 @@
 """Opens files that hold arrays under names, perhaps in groups, as trees; nothing pickled in them is run."""
 
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +20,10 @@ PICKLE_ENDINGS = (".pkl", ".pickle")
 TORCH_ENDINGS = (".pt", ".pth")
 DEPTH = 6
 """Groups in groups that are looked into."""
-FAULTS = (OSError, ValueError, EOFError, RuntimeError, KeyError, MemoryError, zlib.error, zipfile.BadZipFile)
+FAULTS = (
+    *(OSError, ValueError, EOFError, RuntimeError, KeyError, MemoryError, TypeError, SyntaxError),
+    *(tokenize.TokenError, zlib.error, zipfile.BadZipFile),
+)
 """What numpy, h5py and zipfile raise for a file that is damaged."""
 
 
@@ -145,12 +149,19 @@ def _walk(h5py: Any, group: Any, depth: int, visited: set[int]) -> Tree:
         if not isinstance(node, h5py.Dataset):
             is_new = isinstance(node, h5py.Group) and h5py.h5o.get_info(node.id).addr not in visited
             tree[name] = _walk(h5py, node, depth - 1, visited) if depth and is_new else {}
-        elif node.dtype.names and "values_block_0" in node.dtype.names:
-            tree[name] = Entry((len(node), 2), partial(_load_pandas, node))
         else:
-            shape = node.shape if node.dtype.kind in "fiub" and node.shape else ()
-            tree[name] = Entry(shape, partial(_load_dataset, node))
+            tree[name] = _describe_dataset(node)
     return tree
+
+
+def _describe_dataset(node: Any) -> Entry:
+    try:
+        kind = node.dtype
+    except FAULTS:
+        return Entry((0, 0), partial(_load_dataset, node))  # reading it says what is wrong
+    if kind.names and "values_block_0" in kind.names:
+        return Entry((len(node), 2), partial(_load_pandas, node))
+    return Entry(node.shape if kind.kind in "fiub" and node.shape else (), partial(_load_dataset, node))
 
 
 def _load_dataset(node: Any) -> np.ndarray:
