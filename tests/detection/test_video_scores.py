@@ -119,16 +119,16 @@ def test_two_classifiers_one_after_the_other_are_one_of_their_product(first, sec
 
 def test_videos_without_scores_are_refused():
     with pytest.raises(BadInput, match="scores: has no scores for 2 of the 3 videos, such as 'b'"):
-        VideoScores("scores", {"a": {"jump": 1.0}}).check(["a", "b", "c"], CLASSES)
+        VideoScores("scores", {"a": {"jump": 1.0}}).match(["a", "b", "c"], CLASSES)
 
 
 def test_scores_of_other_labels_altogether_are_refused():
     scores = VideoScores("scores", {"a": {"Jump": 1.0, "Run": 1.0}})
     with pytest.raises(BadInput, match=r"labels such as 'Jump', 'Run', but none .* such as 'jump', 'run'"):
-        scores.check(["a"], CLASSES)
-    scores.check(["a"], ("proposal",))
-    replace(scores, scores={"a": {}}).check(["a"], CLASSES)
-    replace(scores, scores={"a": {"Jump": 1.0, "run": 1.0}}).check(["a"], CLASSES)
+        scores.match(["a"], CLASSES)
+    scores.match(["a"], ("proposal",))
+    replace(scores, scores={"a": {}}).match(["a"], CLASSES)
+    replace(scores, scores={"a": {"Jump": 1.0, "run": 1.0}}).match(["a"], CLASSES)
 
 
 # Detection
@@ -198,3 +198,12 @@ def test_features_of_another_kind_are_still_refused(folder):
     scores = VideoScores("scores", {"video02": {"jump": 1.0}})
     with pytest.raises(BadInput, match="extract them as it was"):
         other.detect_all(folder / "features" / "video02.npy", video_scores=scores)
+
+
+def test_scores_are_found_under_any_form_of_a_name_and_that_is_logged(caplog):
+    caplog.set_level("INFO", "untrimmed")
+    scores = VideoScores("scores", {"v_A": {"jump": 1.0}, "b": {"run": 1.0}}).match(["a.mp4", "b"], CLASSES)
+    assert (scores.scores["a.mp4"], scores.scores["b"]) == ({"jump": 1.0}, {"run": 1.0})
+    assert "1 video is spelled differently on the two sides, such as 'a.mp4' and 'v_A'" in caplog.text
+    with pytest.raises(BadInput, match=r"1 of the 1 videos, such as 'bb' \(is it 'b' there\?\)"):
+        scores.match(["bb"], CLASSES)

@@ -111,7 +111,7 @@ class Detector:
         """
         videos = open_source(Path(source), self.source, self.recipe.data, weights)
         if video_scores:
-            video_scores.check(list(videos), self.classes)
+            video_scores = video_scores.match(list(videos), self.classes)
 
         def detect(video: str) -> Timeline:
             features, name = videos[video], f"{source}: {video}"

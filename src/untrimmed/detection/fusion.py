@@ -66,7 +66,7 @@ class Fusion:
                     "give both detectors the same videos"
                 )
         if video_scores:
-            video_scores.check(list(first), self.detectors[0].classes)
+            video_scores = video_scores.match(list(first), self.detectors[0].classes)
 
         def detect(video: str) -> Timeline:
             features, name = [videos[video] for videos in streams], f"{sources[0]}: {video}"

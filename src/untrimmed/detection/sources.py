@@ -15,13 +15,14 @@ from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.io import BadInput, Progress, missing, track
 from untrimmed.timeline import Timeline, Timelines
 from untrimmed.video.folders import VideoListing, list_videos
+from untrimmed.video.names import NamedValues
 
 
 class Videos:
     """The features of videos by name, each extracted when asked for and not before."""
 
     def __init__(self, listing: VideoListing, config: ExtractConfig) -> None:
-        self.files, self.notes = listing.files, listing.notes
+        self.files, self.notes = NamedValues(listing.files), listing.notes
         self.config = config
 
     def __getitem__(self, video: str) -> VideoFeatures:

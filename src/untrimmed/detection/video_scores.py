@@ -1,8 +1,9 @@
 """Scores of a classifier of whole videos, by which candidates are weighed."""
 
+import logging
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from reprlib import repr as short
@@ -13,8 +14,12 @@ from jaxtyping import Float
 
 from untrimmed.evaluation.reading import read_tags
 from untrimmed.io import BadInput, read_json
+from untrimmed.video.names import describe_loose_matches, match_names, suggest_name
 
 EXAMPLES = 3
+
+
+logger = logging.getLogger(__name__)
 
 
 class Weighed(NamedTuple):
@@ -50,18 +55,27 @@ class VideoScores:
                         "a finite number from 0 up was expected"
                     )
 
-    def check(self, videos: Collection[str], classes: Sequence[str]) -> None:
-        """Refuse videos without scores, and classes of which no video has a score, before work is done."""
-        if lost := [video for video in videos if video not in self.scores]:
+    def match(self, videos: Collection[str], classes: Sequence[str]) -> "VideoScores":
+        """Return the scores of these videos by their names, see `match_names`; what is not exact is logged.
+
+        Raises BadInput for videos without scores, and for classes of which no video has a score.
+        """
+        names = match_names(videos, self.scores)
+        if lost := [video for video in videos if video not in names]:
+            near = suggest_name(lost[0], self.scores)
+            hint = f" (is it {near!r} there?)" if near else ""
             raise BadInput(
-                f"{self.name}: has no scores for {len(lost)} of the {len(videos)} videos, such as {lost[0]!r}; "
+                f"{self.name}: has no scores for {len(lost)} of the {len(videos)} videos, such as {lost[0]!r}{hint}; "
                 "add them, an empty object for a video of no class"
             )
+        if loose := describe_loose_matches(names):
+            logger.info("%s: %s", self.name, loose)
         if len(classes) > 1 and self._labels and self._labels.isdisjoint(classes):
             raise BadInput(
                 f"{self.name}: has labels such as {_list_examples(self._labels)}, but none of the detector's "
                 f"classes, such as {_list_examples(classes)}; spell them alike"
             )
+        return replace(self, scores={**self.scores, **{video: self.scores[name] for video, name in names.items()}})
 
     def weigh(self, video: str, classes: tuple[str, ...], scores: Float[np.ndarray, "candidates classes"]) -> Weighed:
         """Multiply the scores of a video's candidates by the video's own. Raises KeyError for one without scores."""
