@@ -107,3 +107,9 @@ def test_two_entries_of_one_video_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(text % json.dumps(JUMP))
     with pytest.raises(BadInput, match=r"a\.json: the key 'a' stands twice in one object, with different values"):
         read_annotations(tmp_path / "a.json")
+
+
+def test_a_video_without_annotations_among_others_is_named(tmp_path: Path) -> None:
+    file = save(tmp_path / "a.json", {"a": {"annotations": [JUMP], "duration": 9}, "b": {"duration": 9}})
+    with pytest.raises(BadInput, match="video 'b' has no list of annotations"):
+        read_annotations(file)

@@ -155,3 +155,16 @@ def test_every_frame_lies_in_one_row_of_its_label_and_neighbours_differ(labels: 
     for number, label in enumerate(labels):
         assert [row.label for row in rows if row.start <= number / scale < row.end] == [label]
     assert all(first.label != second.label for first, second in pairwise(rows))
+
+
+def test_a_column_of_videos_parts_a_table_of_frames(tmp_path: Path) -> None:
+    lines = [f"{video}.mp4,{n},{label}" for video in "ab" for n, label in enumerate(["run"] * 4 + ["jump"] * 2)]
+    (tmp_path / "all.csv").write_text("\n".join(["video,frame,label", *lines]))
+    timeline = Timeline(3.0, (Action(0, 2, "run"), Action(2, 3, "jump")))
+    assert read_annotations(tmp_path / "all.csv", fps=2).timelines == {"a": timeline, "b": timeline}
+
+
+def test_frames_that_go_back_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("frame,label\n0,a\n1,a\n2,a\n3,a\n0,b\n1,b\n")
+    with pytest.raises(BadInput, match=r"a\.csv: line 6 goes back to 0 from 3"):
+        read_annotations(tmp_path / "a.csv", fps=2)

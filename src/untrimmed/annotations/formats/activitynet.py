@@ -141,7 +141,8 @@ def _find_entries(path: Path, content: Any) -> dict[str, Any]:
     flat = (
         isinstance(content, dict)
         and bool(content)
-        and all(isinstance(entry, dict) and "annotations" in entry for entry in content.values())
+        and all(isinstance(entry, dict) for entry in content.values())
+        and any("annotations" in entry for entry in content.values())
     )
     if not flat:
         _refuse(path, content, "database", "annotations")

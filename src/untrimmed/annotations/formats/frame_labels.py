@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from untrimmed.annotations.annotations import Annotations, Hints, Row
 from untrimmed.annotations.formats.content import Content, format_videos, read_files
-from untrimmed.annotations.formats.csv_table import read_table
+from untrimmed.annotations.formats.csv_table import TableLine, read_table
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import parse_number, parse_seconds, read_any_text
 from untrimmed.annotations.units import find_scale
 from untrimmed.io import BadInput, read_text
+from untrimmed.video.names import media_name
 
 ENDINGS = (".txt", ".csv", ".tsv", "")
 """Of files of labels; MS-TCN's results have none."""
@@ -56,6 +57,8 @@ LABELS = (
     "step",
     "stage",
 )
+VIDEOS = ("video", "video_id", "video_name", "filename", "file", "clip", "vid", "recording")
+ON = ("1", "1.0", "true")
 BINARY = ("0", "1", "-1", "0.0", "1.0", "-1.0", "true", "false")
 """What a cell of a table of zeros and ones holds, in lower case; -1 is a frame that nobody labelled."""
 
@@ -146,56 +149,87 @@ def _read_ranges(silence: Mapping[str, Counter[str]], path: Path, hints: Hints) 
 
 
 def _read_file(names: Mapping[str, str], silence: Mapping[str, Counter[str]], path: Path, hints: Hints) -> Content:
-    """Read the labels of one video; a file that only stands beside such gives none."""
+    """Read the labels of one video, or of those that a column names; a file that only stands beside gives none."""
     if _is_beside(path):
         return Content({}, unit="s")
     lines = [line for line in read_any_text(path).split("\n") if line.strip()]
     kind = _find_kind(lines)
+    video = path.stem if path.suffix.lower() in ENDINGS else path.name
+    notes: list[str] = []
     if lines and lines[0] == RESULT:
-        table = _as_table([word for line in lines[1:] for word in line.split()], names)
+        tables = {video: _as_table([word for line in lines[1:] for word in line.split()], names)}
     elif kind:
-        table = _read_table(path, kind, names, hints)
+        shorter = SUFFIX.sub("", video)
+        tables = _read_tables(path, kind, names, hints, shorter)
+        if shorter != video and shorter in tables:
+            notes.append(f"videos are called as the files without '{video[len(shorter) :]}'")
     elif _holds_lines(lines):
-        table = _as_table(lines, names)
+        tables = {video: _as_table(lines, names)}
     else:
         raise BadInput(f"{path}: has no label for every frame, on a line each or in a column; fix or remove it")
-    video = path.stem if path.suffix.lower() in ENDINGS else path.name
-    shorter = SUFFIX.sub("", video) if kind else video
-    unit = hints.unit or ("s" if table.in_seconds else "frames")
+    return _join_tables(path, tables, silence, hints, notes)
+
+
+def _join_tables(
+    path: Path,
+    tables: Mapping[str, FrameTable],
+    silence: Mapping[str, Counter[str]],
+    hints: Hints,
+    notes: Sequence[str],
+) -> Content:
+    """Join the frames of every video into actions; `notes` come after that on the rate."""
+    unit = hints.unit or ("s" if any(table.in_seconds for table in tables.values()) else "frames")
     scale = _find_rate(path, hints) if unit == "frames" else find_scale(path, unit, hints.fps)
-    rows, length = _join_frames(table, scale)
-    _refuse_other_length(path, length, hints.durations.get(shorter), hints.fps)
-    notes = [f"a label for every frame, {scale:g} frames a second" if unit == "frames" else "labels at their times"]
-    if shorter != video:
-        notes.append(f"videos are called as the files without '{video[len(shorter) :]}'")
-    if table.unlabelled:
-        notes.append(f"{table.unlabelled} frames of {shorter} hold -1, not labelled: they count as without action")
-    actions = _drop_silence(shorter, rows, silence)
-    return Content({shorter: actions}, {shorter: length}, notes=tuple(notes), unit=unit)
+    notes = [
+        f"a label for every frame, {scale:g} frames a second" if unit == "frames" else "labels at their times",
+        *notes,
+    ]
+    rows: dict[str, list[Row]] = {}
+    durations: dict[str, float] = {}
+    for video, table in tables.items():
+        joined, durations[video] = _join_frames(table, scale)
+        _refuse_other_length(path, durations[video], hints.durations.get(video), hints.fps)
+        rows[video] = _drop_silence(video, joined, silence)
+        if table.unlabelled:
+            notes.append(f"{table.unlabelled} frames of {video} hold -1, not labelled: they count as without action")
+    return Content(rows, durations, notes=tuple(notes), unit=unit)
 
 
-def _read_table(path: Path, kind: str, names: Mapping[str, str], hints: Hints) -> FrameTable:
+def _read_tables(path: Path, kind: str, names: Mapping[str, str], hints: Hints, video: str) -> dict[str, FrameTable]:
+    """Read the labels of frames by the video that a column names; without one, all are of `video`."""
     table = read_table(path)
     plain = [_simplify(name) for name in table.columns]
+    column = next((index for index, name in enumerate(plain) if name in VIDEOS), None)
+    parts: dict[str, list[TableLine]] = defaultdict(list)
+    for line in table.lines:
+        parts[video if column is None else media_name(line.cells[column].strip())].append(line)
+    return {name: _read_lines(path, table.columns, lines, kind, names, hints) for name, lines in parts.items()}
+
+
+def _read_lines(
+    path: Path, columns: Sequence[str], lines: Sequence[TableLine], kind: str, names: Mapping[str, str], hints: Hints
+) -> FrameTable:
+    plain = [_simplify(name) for name in columns]
     place = _find_position(plain)
-    positions, in_seconds = list(map(float, range(len(table.lines)))), False
+    positions, in_seconds = list(map(float, range(len(lines)))), False
     if place is not None:
         in_seconds = plain[place] in TIMES
-        positions = [_read_position(path, line.number, line.cells[place]) for line in table.lines]
+        positions = [_read_position(path, line.number, line.cells[place]) for line in lines]
+        for line, (first, second) in zip(lines[1:], pairwise(positions), strict=True):
+            if second <= first:
+                raise BadInput(f"{path}: line {line.number} goes back to {second:g} from {first:g}; sort its lines")
     if kind == "labels":
-        column = _find_label(path, table.columns, plain, hints.label)
-        cells = [tidy_label(line.cells[column]) if line.cells[column].strip() else "" for line in table.lines]
+        column = _find_label(path, columns, plain, hints.label)
+        cells = [tidy_label(line.cells[column]) if line.cells[column].strip() else "" for line in lines]
         return FrameTable(positions, [[name] for name in _translate(cells, names)], in_seconds)
-    columns = [(index, name) for index, name in enumerate(table.columns) if index != place]
+    classes = [(index, tidy_label(name)) for index, name in enumerate(columns) if index != place]
     labels, unlabelled = [], 0
-    for line in table.lines:
-        cells = [line.cells[index].strip().lower() for index, _ in columns]
+    for line in lines:
+        cells = [line.cells[index].strip().lower() for index, _ in classes]
         if strange := next((cell for cell in cells if cell not in BINARY), None):
             raise BadInput(f"{path}: line {line.number} has {strange!r} where 0 or 1 was expected; fix it")
         unlabelled += any(cell.startswith("-") for cell in cells)
-        labels.append(
-            [tidy_label(name) for (_, name), cell in zip(columns, cells, strict=True) if cell in ("1", "1.0", "true")]
-        )
+        labels.append([name for (_, name), cell in zip(classes, cells, strict=True) if cell in ON])
     return FrameTable(positions, labels, in_seconds, unlabelled)
 
 
@@ -246,7 +280,9 @@ def _describe_silence(silence: Mapping[str, Counter[str]]) -> tuple[str, ...]:
 
 def _find_rate(path: Path, hints: Hints) -> float:
     if not hints.fps:
-        raise BadInput(f"{path}: holds labels of frames; give how many frames there are a second (fps=25, --fps 25, or data.fps)")
+        raise BadInput(
+            f"{path}: holds labels of frames; give how many frames there are a second (fps=25, --fps 25, or data.fps)"
+        )
     return hints.fps
 
 
@@ -284,6 +320,9 @@ def _find_kind(lines: Sequence[str]) -> str:
         return "ones"
     if place is None or len(plain) > 3 or not any(plain[index] in LABELS for index in others):
         return ""
+    named = next((index for index in others if plain[index] in VIDEOS), None)
+    if named is not None:
+        cells = [row for row in cells if row[named] == cells[0][named]]
     positions = [parse_seconds(row[place]) for row in cells]
     steps = Counter(round(b - a, 6) for a, b in pairwise(positions) if a is not None and b is not None)
     return "labels" if steps and steps.most_common(1)[0][1] * 2 > len(positions) else ""
