@@ -107,15 +107,22 @@ def whole(path: Path) -> Iterator[Path]:
             mask = os.umask(0)
             os.umask(mask)
             temporary.chmod(0o666 & ~mask)
-            os.replace(temporary, path)
-    except IsADirectoryError:
-        raise BadInput(f"{path}: is a folder, not a file; choose another place") from None
+            _put(temporary, path)
     except BadInput as error:
         if str(temporary) not in str(error):
             raise
         raise BadInput(str(error).replace(str(temporary), str(path))) from None  # the name that the user knows
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _put(temporary: Path, path: Path) -> None:
+    try:
+        os.replace(temporary, path)
+    except IsADirectoryError:
+        raise BadInput(f"{path}: is a folder, not a file; choose another place") from None
+    except OSError as error:
+        raise _cannot_write(path, error) from None
 
 
 def _create_beside(path: Path) -> Path:

@@ -38,15 +38,6 @@ def impatient(monkeypatch):
     monkeypatch.setattr(guard, "LOCK_PATIENCE", 0.0)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Weights are compared to the bit, and a busy machine may give a sum to fewer threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def recipe(tmp_path):
     return synthetic.recipe_for(synthetic.write_dataset(tmp_path / "data"))

@@ -39,7 +39,7 @@ class Stopped(Exception):
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
-    """Weights are compared to the bit, and a busy machine may give a sum to fewer threads."""
+    """As for each test, but for what is trained before the first: weights are compared to the bit."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -115,13 +115,14 @@ def show_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str 
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text  # as it stands: a label may hold what rich reads as markup
 
     # Eleven columns and the longest label fit into 80 characters.
     table = Table(box=box.SIMPLE_HEAD, show_header=any(header), padding=(0, 1, 0, 0), show_edge=False)
     for place, name in enumerate(header):
-        table.add_column(name, justify="right" if place else "left", no_wrap=not place)
+        table.add_column(Text(name), justify="right" if place else "left", no_wrap=not place)
     for row in rows:
-        table.add_row(*map(str, row))
+        table.add_row(*(Text(_replace_unprintable(str(cell))) for cell in row))
     if caption:
         print(caption)
     console = Console()
@@ -129,6 +130,12 @@ def show_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str 
     room = console.options.update(max_width=10_000)
     console.width = max(console.width, console.measure(table, options=room).maximum)
     console.print(table)
+
+
+def _replace_unprintable(text: str) -> str:
+    """Write as it will be printed what standard output cannot encode, so that columns stay straight."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def format_number(value: Any) -> str:
@@ -146,10 +153,10 @@ def progress_bar(quiet: bool) -> "Iterator[Progress | None]":
     from rich.console import Console
 
     columns = (
-        progress.TextColumn("{task.description}"),
+        progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(bar_width=20),
         progress.TaskProgressColumn(),
-        progress.TextColumn("{task.fields[detail]}"),
+        progress.TextColumn("{task.fields[detail]}", markup=False),
         progress.TimeElapsedColumn(),
         progress.TimeRemainingColumn(),
     )

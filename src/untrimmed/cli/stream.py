@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from untrimmed.cli.app import Device, Weights, app, command
+from untrimmed.io import name_disk_faults
 
 if TYPE_CHECKING:
     from untrimmed.detection.streaming import Watch
@@ -53,7 +54,8 @@ def stream(
     # Below Python's text, where a reader who left is noticed: nobody would end the stream else.
     file = out.open("wb") if out else sys.stdout.buffer
     try:
-        _write(watch, file)
+        with name_disk_faults(out or Path("standard output")):
+            _write(watch, file)
     except BrokenPipeError:
         # Whoever read the lines has had enough; what is flushed when Python ends must go somewhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

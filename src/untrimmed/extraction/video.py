@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 
 import numpy as np
 from jaxtyping import Float32
@@ -12,6 +12,7 @@ from untrimmed.extraction.extractors import create_extractor
 from untrimmed.extraction.settings import ExtractConfig, build_source, resolve_config
 from untrimmed.features.grid import Grid
 from untrimmed.features.video_features import VideoFeatures
+from untrimmed.io import name_disk_faults
 from untrimmed.video.prefetch import prefetch
 from untrimmed.video.probe import probe_video
 from untrimmed.video.threads import ONE_CV2_THREAD, ONE_TORCH_THREAD
@@ -51,7 +52,8 @@ def join_chunks(
     width = 0
     with SpooledTemporaryFile(_SPILL) as file:
         for chunk in chunks:
-            file.write(np.ascontiguousarray(chunk, np.float32).data)
+            with name_disk_faults(Path(gettempdir())):
+                file.write(np.ascontiguousarray(chunk, np.float32).data)
             width = chunk.shape[1]
         size = file.tell()
         if size > _SPILL:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from untrimmed.io import BadInput
+from untrimmed.io import BadInput, name_disk_faults
 
 try:
     import fcntl
@@ -28,12 +28,13 @@ class Journal:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._stream: BinaryIO = path.open("a+b")
+            self._stream: BinaryIO = path.open("a+b", buffering=0)  # a buffer would keep an edit that failed
         except OSError as error:
             raise BadInput(f"{path}: cannot be written ({error.strerror}); choose another --out") from None
         try:
             self._lock()
-            self.edits = self._read_edits(digest)
+            with name_disk_faults(path):
+                self.edits = self._read_edits(digest)
         except BaseException:
             self._stream.close()
             raise
@@ -42,8 +43,9 @@ class Journal:
         """Write an edit, and return when the disk has it. Raises OSError, and then the file is as it was before."""
         size = self._stream.seek(0, os.SEEK_END)
         try:
-            self._stream.write(json.dumps(edit, allow_nan=False, separators=(",", ":")).encode() + b"\n")
-            self._stream.flush()
+            line = json.dumps(edit, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+            if (written := self._stream.write(line)) < len(line):  # what a full disk does first
+                self._stream.write(line[written:])
             os.fsync(self._stream.fileno())
         except OSError:
             self._stream.truncate(size)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from untrimmed.annotations.annotations import Annotations
-from untrimmed.io import BadInput
+from untrimmed.io import BadInput, name_disk_faults
 from untrimmed.timeline import Timeline
 
 LONGEST = 240
@@ -52,14 +52,19 @@ def fill_folder(path: Path) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
     except OSError as error:
         raise BadInput(f"{path}: cannot be written ({error.strerror}); choose another place") from None
+    inner = temporary / "inner"
     try:
         # A temporary folder is for its owner only; one inside it has the usual permissions.
-        inner = temporary / "inner"
         inner.mkdir()
-        yield inner
+        with name_disk_faults(path):
+            yield inner
         if path.exists():
             path.rmdir()
         os.replace(inner, path)
+    except BadInput as error:
+        if str(inner) not in str(error):
+            raise
+        raise BadInput(str(error).replace(str(inner), str(path))) from None  # the name that the user knows
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
