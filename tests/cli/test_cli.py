@@ -72,7 +72,7 @@ def test_the_version_is_the_package_s():
 
 def test_an_interruption_says_how_to_go_on(monkeypatch, tmp_path):
     monkeypatch.setattr(describe, "describe_recipe", interrupted)
-    (tmp_path / "r.toml").write_text("")
+    (tmp_path / "r.toml").write_text("[train]\n")
     done = CliRunner().invoke(app, ["describe", str(tmp_path / "r.toml")])
     assert done.exit_code == 130
     sentence = "interrupted; no file is left half written; `untrimmed describe"
@@ -81,7 +81,7 @@ def test_an_interruption_says_how_to_go_on(monkeypatch, tmp_path):
 
 def test_our_own_faults_are_not_dressed_up_as_bad_input(monkeypatch, tmp_path):
     monkeypatch.setattr(describe, "describe_recipe", lambda *_: {}["missing"])
-    (tmp_path / "r.toml").write_text("")
+    (tmp_path / "r.toml").write_text("[train]\n")
     done = CliRunner().invoke(app, ["describe", str(tmp_path / "r.toml")])
     assert done.exit_code == 1
     assert isinstance(done.exception, KeyError)
