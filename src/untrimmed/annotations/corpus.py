@@ -257,7 +257,7 @@ def refuse_swapped_axes(
 ) -> None:
     """Raise BadInput for features that, in most of some videos, have as many channels as snippets would fit."""
     sample = _sample(videos)
-    swapped = [video for video in sample if _are_axes_swapped(features[video], ground_truth[video].duration)]
+    swapped = [video for video in sample if are_axes_swapped(features[video], ground_truth[video].duration)]
     if len(swapped) * 2 <= len(sample):
         return
     first, duration = features[swapped[0]], ground_truth[swapped[0]].duration
@@ -268,7 +268,8 @@ def refuse_swapped_axes(
     )
 
 
-def _are_axes_swapped(features: VideoFeatures, duration: float) -> bool:
+def are_axes_swapped(features: VideoFeatures, duration: float) -> bool:
+    """Whether the snippets of a video do not fit its length in seconds, and as many as it has channels would."""
     grid = features.grid
     leeway = max(RATE_LEEWAY * duration, 2 * grid.step + grid.span)
     return abs(grid.end(features.channels) - duration) <= leeway < abs(features.end - duration)

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from untrimmed.annotations.corpus import DataConfig, build_extract_commands, join_feature_paths, open_features
+from untrimmed.annotations.corpus import (
+    DataConfig,
+    are_axes_swapped,
+    build_extract_commands,
+    join_feature_paths,
+    open_features,
+)
 from untrimmed.features.folder import FeatureWriter, read_source
 from untrimmed.features.streams import FeatureStreams
 from untrimmed.features.video_features import VideoFeatures
@@ -85,6 +91,8 @@ def _check_values(
         if abs(stream.end - duration) > leeway:
             sentence = f"{video}: {len(stream):,} snippets end at {stream.end:.1f} s, the video at {duration:.1f} s"
             remedy = "extract again, or set data.source to the rate at which they were"
+            if are_axes_swapped(stream, duration):
+                remedy = f'{stream.channels} would fit: are the axes swapped? then change data.axes ("tc" or "ct")'
             yield Finding("warning", "features that end before or after their video", sentence, remedy)
         if checked and stream.channels != len(low):
             sentence = f"{video}: {stream.channels} channels, {len(low)} in the videos before it"
