@@ -36,7 +36,8 @@ LABELS = (
     ),
     *("narration", "verb", "caption", "sentence", "description", "text", "type", "label_id", "class_id"),
     *("labels", "classes", "actions", "behaviors", "behaviours", "events", "behavior_name", "behaviour_name"),
-    *("event_name", "category_name", "event_label", "code", "codes", "phase", "step", "state", "tag_name", "title", "trial_type"),
+    *("event_name", "category_name", "event_label", "code", "codes", "phase", "step", "state", "tag_name", "title"),
+    *("trial_type",),
     *("name",),
 )
 SENTENCES = ("narration", "caption", "sentence", "description", "text", "type", "title", "name", "annotation", "code")
