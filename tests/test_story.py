@@ -279,7 +279,7 @@ def test_unknown_settings_and_names_are_one_sentence(story, tmp_path):
     recipe = story / "recipe.toml"
     out = ["--out", tmp_path / "run", "--quiet"]
     assert "train.stepz is not a setting" in refused("train", recipe, "train.stepz=3", *out)
-    assert "no split 'traning'" in refused("train", recipe, "data.train=['traning']", *out)
+    assert "data.train = 'traning' is no subset" in refused("train", recipe, "data.train=['traning']", *out)
     assert "no such file" in refused("train", tmp_path / "nowhere.toml", *out)
     results = story / "run" / "results.json"
     assert "there are" in refused("evaluate", story / "annotations.json", results, "--protocol", "nonsense")

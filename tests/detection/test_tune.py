@@ -129,7 +129,7 @@ def test_bad_input_to_the_command_is_one_sentence(detector, recipe, folder):
     for words, sentence in (
         (["nowhere.safetensors", toml], "no such detector file"),
         ([old, "nowhere.toml"], "no such file"),
-        ([old, toml, "--subset", "holdout"], "no split 'holdout'; there are"),
+        ([old, toml, "--subset", "holdout"], "no split 'holdout': there are"),
     ):
         done = CliRunner().invoke(app, ["tune", *words, "--quiet"])
         assert done.exit_code == 2 and sentence in done.stderr, done.output

@@ -149,14 +149,12 @@ def test_features_of_another_kind_are_not_mixed_with_the_new_ones(folder):
     assert read_recipe(Path("dataset.toml")).data.features == "features_2fps"
 
 
-def test_videos_of_two_folders_are_extracted_by_two_commands(folder):
+def test_videos_of_a_folder_in_the_folder_are_extracted_with_the_others(folder):
     Path("clips/more videos").mkdir()
     Path("clips/d.mp4").rename("clips/more videos/d.mp4")
     result = init_recipe(folder, Path("dataset.toml"))
-    assert result.commands[:2] == [
-        "untrimmed extract clips --out features --fps 2",
-        "untrimmed extract 'clips/more videos' --out features --fps 2",
-    ]
+    assert result.commands[:2] == ["untrimmed extract clips --out features --fps 2", "untrimmed doctor dataset.toml"]
+    assert sorted(result.scan.timelines) == ["a", "b", "c", "d"]
 
 
 def test_training_without_features_says_which_command_makes_them(folder):

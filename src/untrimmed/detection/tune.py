@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Float
 
-from untrimmed.annotations.corpus import Corpus, DataConfig, open_corpus
+from untrimmed.annotations.corpus import Corpus, DataConfig, open_corpus, open_dataset
 from untrimmed.annotations.label_names import describe_loose_labels, match_labels
 from untrimmed.annotations.subsets import match_subsets
 from untrimmed.detection.card import Card, Threshold, Tuning, count_videos, hash_ground_truth, select_figures
@@ -149,6 +149,8 @@ def tune(
     none is better. Raises BadInput where data cannot be used or have classes that the detector does not know.
     """
     splits = tuple(subset) or data.test
+    if subset:
+        open_dataset(data).split(*subset)  # an unknown name is none of a setting
     corpus = open_corpus(replace(data, train=splits, test=()))
     ground_truth = from_timelines({video: corpus.dataset.ground_truth[video] for video in corpus.train})
     labels = match_labels(ground_truth.labels, detector.classes)

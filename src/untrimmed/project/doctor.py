@@ -60,7 +60,7 @@ def check_dataset(recipe: Recipe, folder: str | Path = ".", *, decode: bool = Fa
         check_features(data, dataset.ground_truth, videos),
         check_duplicates(dataset.ground_truth),
         check_labels(dataset),
-        check_balance(dataset, train, test),
+        check_balance(dataset, train, test) if videos else (),
         check_windows(recipe, dataset.ground_truth, videos),
         check_keep(recipe.suppress, dataset.ground_truth, videos),
     )

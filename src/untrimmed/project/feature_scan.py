@@ -82,11 +82,10 @@ def find_features(folder: Path) -> Path | None:
     return folder if holds_feature_files(folder) else None
 
 
-def list_video_folders(folder: Path) -> tuple[Path, ...]:
-    """List the folders of the videos in a folder and in the folders inside it; none without a video."""
-    files = (file for file in sorted(folder.rglob("*")) if file.suffix.lower() in VIDEO_ENDINGS)
-    shown = (file for file in files if not any(part[0] == "." for part in file.relative_to(folder).parts))
-    return tuple(dict.fromkeys(file.parent for file in shown))
+def holds_videos(folder: Path) -> bool:
+    """Say whether a video lies in a folder or in the folders inside it."""
+    files = (file for file in folder.rglob("*") if file.suffix.lower() in VIDEO_ENDINGS)
+    return any(not any(part[0] == "." for part in file.relative_to(folder).parts) for file in files)
 
 
 def _find_source(

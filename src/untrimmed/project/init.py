@@ -12,7 +12,7 @@ from untrimmed.annotations.units import check_rate, check_unit
 from untrimmed.features.folder import read_source
 from untrimmed.io import BadInput, missing, read_text, whole, write_text
 from untrimmed.project.dataset_statistics import ClassRow, count_classes, note_one_sided_classes
-from untrimmed.project.feature_scan import find_features, list_video_folders, scan_features
+from untrimmed.project.feature_scan import find_features, holds_videos, scan_features
 from untrimmed.project.folder_scan import FolderScan, scan_folder
 from untrimmed.project.recipe_numbers import RecipeNumbers, propose_numbers
 from untrimmed.project.recipe_text import BEGINNING, build_default_source, format_recipe, list_next_commands
@@ -111,7 +111,7 @@ def _scan(
 ) -> FolderScan:
     """Scan videos, or, where they are named or no video is there, features."""
     place = Path(folder) if folder is not None else None
-    folders = list_video_folders(place) if place else ()
+    folders = (place,) if place and holds_videos(place) else ()
     if features is None and place and not folders:
         features = find_features(place)
     if features is not None:
