@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from untrimmed.detection.view import view
 from untrimmed.evaluation.files import PROTOCOLS, compare, evaluate
 from untrimmed.evaluation.protocols import ACTIVITYNET
 from untrimmed.io import BadInput
@@ -266,3 +267,39 @@ def test_kit_lines_go_by_the_class_list_beside_the_ground_truth(tmp_path):
     (folder / "detclasslist.txt").write_text("1 Walk\n2 Run\n")
     (tmp_path / "results.txt").write_text("a 1.0 2.0 1 0.9\n")
     assert evaluate(folder, tmp_path / "results.txt", "thumos14-kit-2015").detection_scores.average_map == 1
+
+
+def test_results_without_anything_around_their_videos_are_read(tmp_path):
+    truth, results = write_truth(tmp_path / "truth.json"), write_results(tmp_path / "results.json", TRUTH)
+    bare = tmp_path / "bare.json"
+    bare.write_text(json.dumps(json.loads(results.read_text())["results"]))
+    assert evaluate(truth, bare).detection_scores.average_map == 1
+    bare.write_text(json.dumps([{"video": "vid1", "label": "open", "score": 1, "segment": [1, 2]}]))
+    with pytest.raises(BadInput, match=r"bare.json: has no segment of any form that is known"):
+        evaluate(truth, bare)
+
+
+def test_a_unit_that_is_wrong_is_refused_and_a_name_of_no_video_is_said(tmp_path):
+    truth, results = write_truth(tmp_path / "truth.json"), write_results(tmp_path / "results.json", TRUTH)
+    with pytest.raises(BadInput, match=r"none of its 6 segments touches any action"):
+        evaluate(truth, results, truth_unit="share")
+    with pytest.raises(BadInput, match=r"fps 'often' is neither a number nor a table"):
+        evaluate(truth, results, unit="frames", fps="often")
+    (tmp_path / "list.txt").write_text("vid1\nvid77\n")
+    notes = evaluate(truth, results, videos=tmp_path / "list.txt").notes
+    assert any("1 name of no video" in note and "vid77" in note for note in notes)
+
+
+def test_a_page_has_one_panel_a_video_however_it_is_spelled_and_doubts_units(tmp_path):
+    truth = write_truth(tmp_path / "truth.json")
+    renamed = {f"v_{video}": [(label.upper(), *ends) for label, *ends in rows] for video, rows in TRUTH.items()}
+    page = view(write_results(tmp_path / "results.json", renamed), tmp_path / "page.html", truth, stills=False)
+    text = page.read_text(encoding="utf-8")
+    assert '"vid1"' in text
+    assert "v_vid1" not in text
+    assert "CLEAN" not in text
+    frames = write_results(tmp_path / "frames.json", TRUTH, 25)
+    with pytest.raises(BadInput, match=r"frames.json: its times are hardly seconds.*--unit frames --fps 25"):
+        view(frames, tmp_path / "other.html", truth)
+    assert not (tmp_path / "other.html").exists()
+    view(frames, tmp_path / "other.html", truth, unit="frames", fps=25, stills=False)

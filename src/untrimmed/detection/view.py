@@ -60,7 +60,7 @@ def view(
         sources = [Path(path) for path in (results, *others)]
         title, rows = Path(results).stem, read_rows(sources, unit, fps, videos)
     annotated = read_truth(ground_truth, truth_unit, fps, videos) if ground_truth else {}
-    rows = _match_rows(rows, sources, annotated, ground_truth, units_said=bool(unit or truth_unit))
+    rows = _match_rows(rows, sources, annotated, ground_truth, units=(unit, truth_unit))
     files = _match_files(Path(videos), set().union(*rows.values())) if videos else {}
     panels = []
     for video in sorted(set().union(*rows.values())):
@@ -105,7 +105,8 @@ def read_timelines(
         sentence = note.replace("(durations=..., --durations)", "(videos=..., --videos)")
         logger.info("%s", sentence if str(path) in sentence else f"{path}: {sentence}")
     if rows := annotations.dropped:
-        logger.warning("%s: %s segments cannot be shown, the first: %s", path, f"{len(rows):,}", rows[0])
+        count = "1 segment" if len(rows) == 1 else f"{len(rows):,} segments"
+        logger.warning("%s: %s cannot be shown, the first: %s", path, count, rows[0])
     return annotations.timelines
 
 
@@ -139,7 +140,7 @@ def _match_rows(
     annotated: Mapping[str, Timeline],
     truth: object,
     *,
-    units_said: bool,
+    units: Collection[str | None],
 ) -> dict[str, Mapping[str, Timeline]]:
     """Give all rows the names of videos and labels of the ground truth, or else of the first row."""
     ground_truth, reference = from_timelines(annotated), annotated or next(iter(rows.values()))
@@ -148,8 +149,8 @@ def _match_rows(
         if annotated:
             sides, results = Sides(truth, source), from_timelines(timelines)
             results = match_results(ground_truth, results, sides, labelled=False).results
-            if not units_said:
-                doubt_times(ground_truth, results, sides)
+            if "s" not in units:
+                doubt_times(ground_truth, results, sides, units_said=any(units))
         matched[name] = _rename(timelines, reference, source)
     return matched
 

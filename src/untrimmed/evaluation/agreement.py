@@ -87,15 +87,28 @@ def describe_differences(
     return [f"{sides.results} and {sides.ground_truth} differ: {'; '.join(sentences)}"]
 
 
+class Selection(NamedTuple):
+    """Ground truth and results of some videos, and what of the list of them was odd."""
+
+    ground_truth: Instances
+    results: Instances
+    notes: tuple[str, ...]
+
+
 def select_listed(
     ground_truth: Instances, results: Instances, listed: Collection[str], name: object, sides: Sides = Sides()
-) -> tuple[Instances, Instances]:
+) -> Selection:
     """Select the videos that a list names, `name` being the list's. Raises BadInput where it names none."""
-    videos = set(match_names(listed, ground_truth.videos).values())
-    if not videos:
+    matched = match_names(sorted(listed), ground_truth.videos)
+    if not matched:
         raise BadInput(f"{name}: names no video of {sides.ground_truth}; one a line was expected")
-    outside = set(match_names(listed, set(results.videos) - set(ground_truth.videos)).values())
-    return ground_truth.select_videos(videos), results.select_videos(videos | outside)
+    outside = match_names(listed, set(results.videos) - set(ground_truth.videos))
+    notes = [f"{name}: {sentence}" for sentence in filter(None, [describe_loose_matches(matched)])]
+    if unknown := set(listed) - matched.keys():
+        notes.append(f"{name}: {_count(unknown, 'name')} of no video in {sides.ground_truth} ({list_names(unknown)})")
+    videos = set(matched.values())
+    judged = results.select_videos(videos | set(outside.values()))
+    return Selection(ground_truth.select_videos(videos), judged, tuple(notes))
 
 
 def _check_videos(ground_truth: Instances, results: Instances, videos: dict[str, str], sides: Sides) -> None:

@@ -103,9 +103,10 @@ class Inputs:
             notes = (*left_out, *notes)
         if self.videos is not None:
             listed = {line.strip() for line in read_text(Path(self.videos)).splitlines() if line.strip()}
-            ground_truth, results = select_listed(ground_truth, results, listed, self.videos, sides)
-        if not isinstance(self.protocol, ClassificationProtocol) and self.unit is None and self.truth_unit is None:
-            doubt_times(ground_truth, results, sides)
+            ground_truth, results, unknown = select_listed(ground_truth, results, listed, self.videos, sides)
+            notes = (*unknown, *notes)
+        if not isinstance(self.protocol, ClassificationProtocol) and "s" not in (self.unit, self.truth_unit):
+            doubt_times(ground_truth, results, sides, units_said=bool(self.unit or self.truth_unit))
         differences = describe_differences(ground_truth, results, sides, labelled=labelled)
         return Sources(ground_truth, results, (*differences, *notes, *ground_truth.notes, *results.notes))
 
@@ -381,6 +382,8 @@ def _parse_rate(fps: float | str | Path | None) -> float | Path | None:
         try:
             fps = float(fps)
         except ValueError:
+            if not Path(fps).exists():
+                raise BadInput(f"fps {fps!r} is neither a number nor a table of videos that is there") from None
             return Path(fps)
     if isinstance(fps, int | float) and not 0 < fps < math.inf:
         raise BadInput(f"{fps:g} frames a second: give a positive number, or a table of videos")

@@ -91,7 +91,7 @@ def read_ground_truth(path: str | Path, subset: str | None = None, times: Times 
         ground_truth = replace(_from_lines(read_frame_table(path)), unit="frames")
     elif _ending(path) == ".txt" and Path(path.name.removesuffix(".gz")).stem.rpartition("_")[2] in SUBSETS:
         raise BadInput(f"{path}: is one file of text annotations; give the folder that has them all")
-    elif _ending(path) in _OTHER_ENDINGS or path.is_dir():
+    elif _is_other(path):
         return _check_annotated(path, _read_other(path, times, subset))
     else:
         content = read_json(path)
@@ -191,9 +191,6 @@ def _ending(path: Path) -> str:
     return Path(path.name.removesuffix(".gz")).suffix.lower()
 
 
-_OTHER_ENDINGS = (".csv", ".tsv", ".txt", ".eaf", ".boris", ".xml", ".textgrid", ".srt", ".vtt")
-"""Endings of formats that `untrimmed convert` reads, and that are no JSON."""
-
 _OPTIONS = {"--unit", "--fps"}
 """What a remedy may name that who judges a file can give."""
 
@@ -205,11 +202,23 @@ def _read_other(path: Path, times: Times, subset: str | None = None) -> Instance
     except BadInput as error:
         if set(re.findall(r"--[a-z-]+", str(error))) <= _OPTIONS:
             raise
-        raise BadInput(f"{error}, to `untrimmed convert`, and judge the file that it writes") from None
+        raise BadInput(f"{error}; `untrimmed convert` takes that, and what it writes can be judged") from None
     # Lengths bear on dense labels alone, whose notes say so themselves; and nobody can give them here.
     notes = (re.sub(r"; give the lengths .*", "", note) for note in annotations.notes)
     named = tuple(note if str(path) in note else f"{path}: {note}" for note in notes)
     return from_annotations(replace(annotations, notes=named), subset, f"{path}: its rows")
+
+
+def _is_other(path: Path) -> bool:
+    """Whether a file or folder is of a format that `untrimmed convert` reads, and that is not told by its JSON."""
+    if path.is_dir() or _ending(path) in (".csv", ".txt"):
+        return True
+    if _ending(path) == ".json":
+        return False
+    try:
+        return not sniff_format(path).startswith("activitynet")
+    except BadInput:
+        return False
 
 
 def _is_activitynet(content: Any) -> bool:
@@ -222,9 +231,7 @@ def _is_thumos(path: Path) -> bool:
     try:
         return sniff_format(path) == "thumos"
     except BadInput:
-        return not any(
-            _ending(file) in (*_OTHER_ENDINGS, ".json") and file.suffix != ".txt" for file in path.iterdir()
-        )
+        return all(file.suffix in (".txt", "") for file in path.iterdir())
 
 
 def _is_frame_table(path: Path) -> bool:
@@ -238,12 +245,10 @@ def _is_kit(path: Path) -> bool:
     """Whether a text file has lines of THUMOS'14's kit, or of nothing else that is known."""
     first = next((line for line in read_text(path).splitlines() if line.strip()), "")
     words = first.split()
-    if len(words) == 5 and all(math.isfinite(_parse_number(words[place])) for place in (1, 2, 4)):
-        return True
-    if not first or (not re.search(r"[,;\t]", first) and len(words) > 3 and words[3].isdecimal()):
+    if not first or (not re.search(r"[,;]", first) and len(words) > 3 and words[3].isdecimal()):
         return True
     try:
-        return sniff_format(path) not in ("table", "audacity")
+        return not sniff_format(path)
     except BadInput:
         return True
 
@@ -270,7 +275,7 @@ def _find_subset(name: object, subset: str, existing: Iterable[Any]) -> tuple[st
 
 
 def _read_entries(path: Path, form: type[_Entry], times: Times) -> Instances:
-    if path.is_dir() or _ending(path) in _OTHER_ENDINGS:
+    if _is_other(path):
         return _note_missing_scores(path, _read_other(path, times))
     content = read_bytes(path)
     try:
@@ -280,8 +285,13 @@ def _read_entries(path: Path, form: type[_Entry], times: Times) -> Instances:
     # Of two equal keys a decoder keeps the last in silence; then some score is missing.
     if results is None or len(results) != content.count(b'"score"'):
         value = parse_json(path, content)
+        if isinstance(value, dict) and value and all(isinstance(entries, list) for entries in value.values()):
+            value = {"results": value}  # the videos alone, with nothing around them
         if not _is_activitynet(value):
-            return _note_missing_scores(path, _read_other(path, times))
+            results = _note_missing_scores(path, _read_other(path, times))
+            if not len(results):
+                raise BadInput(f"{path}: has no segment of any form that is known; 'results' by video was expected")
+            return results
         if isinstance(value, dict) and isinstance(value.get("database"), dict) and "results" not in value:
             return _note_missing_scores(path, convert_times(path, _read_database(path, value, None), times))
         section = _find_section(path, value, "results")

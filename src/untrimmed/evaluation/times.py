@@ -62,12 +62,15 @@ def convert_times(name: object, instances: Instances, times: Times) -> Instances
     return replace(instances.scale(factors), notes=(*instances.notes, f"{name}: times are read as {unit}"))
 
 
-def doubt_times(ground_truth: Instances, results: Instances, names: tuple[object, object]) -> None:
+def doubt_times(
+    ground_truth: Instances, results: Instances, names: tuple[object, object], *, units_said: bool = False
+) -> None:
     """Raise BadInput where the times of results and ground truth have nothing to do with each other.
 
     Where hardly an action is met as the times stand, and most are once those of one side are read in another unit,
     that unit is named; so too where most of one side lie beyond the videos and a unit would fit; and where no
-    detection of several touches any action, that is said. `names` are those of the ground truth and of the results.
+    detection of several touches any action, that is said, also where the unit was given (`units_said`). `names` are
+    those of the ground truth and of the results.
     """
     video = index_videos(results, ground_truth)
     row = np.flatnonzero(np.isin(video, ground_truth.video) & ~results.find_flat())
@@ -80,21 +83,32 @@ def doubt_times(ground_truth: Instances, results: Instances, names: tuple[object
     if met >= _RARE:
         return
     example = _describe_pair(actions, detections)
-    readings = [
-        (reading, _find_overlaps(actions, detections.scale(reading.factors))) for reading in _list_readings(actions)
-    ]
-    best, fitting = max(readings, key=lambda pair: round(float(pair[1].mean()), 6))
-    share, fits = float((fitting >= _MET).mean()), (fitting >= _MET).sum() >= _FEW or (fitting >= _CLOSE).sum() >= 2
-    if fits and share >= max(_FITS, 5 * met):
-        finding = f"as they stand {met:.0%} of the actions are met, and {share:.0%} in another unit"
-        raise _refuse(names, best.side, finding, example, best.unit, best.fps)
-    for side, instances in enumerate((actions, detections)):
-        _doubt_beyond(names, side, instances, example)
+    if not units_said:
+        _doubt_units(actions, detections, met, names, example)
     if not overlaps.any() and len(detections) >= _FEW:
         raise BadInput(
             f"{names[1]}: none of its {len(detections):,} segments touches any action of {names[0]}: {example}; give "
             "both files times of the same videos, in one unit and from one start"
         )
+
+
+def _doubt_units(
+    actions: Instances, detections: Instances, met: float, names: tuple[object, object], example: str
+) -> None:
+    """Raise BadInput where another unit of one side would fit better than seconds, by which `met` actions are met."""
+    finding = f"as they stand {met:.0%} of the actions are met"
+    for side, (within, beyond) in enumerate(((actions, detections), (detections, actions))):
+        if within.end.max() <= 1 < beyond.start.max() and len(within) >= _FEW:
+            raise _refuse(names, side, f"{finding}, and all lie within 0 to 1", example, "share", None)
+    overlaps = [
+        (reading, _find_overlaps(actions, detections.scale(reading.factors))) for reading in _list_readings(actions)
+    ]
+    best, fitting = max(overlaps, key=lambda pair: round(float(pair[1].mean()), 6))
+    share, fits = float((fitting >= _MET).mean()), (fitting >= _MET).sum() >= _FEW or (fitting >= _CLOSE).sum() >= 2
+    if fits and share >= max(_FITS, 5 * met):
+        raise _refuse(names, best.side, f"{finding}, and {share:.0%} in another unit", example, best.unit, best.fps)
+    for side, instances in enumerate((actions, detections)):
+        _doubt_beyond(names, side, instances, example)
 
 
 class _Reading(NamedTuple):
