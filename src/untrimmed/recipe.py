@@ -262,7 +262,10 @@ class _Origin:
 
     def locate(self, key: str) -> str:
         """Name the override or the line that sets `section.key`; the file alone where neither is found."""
-        word = next((word for word in self.overrides[::-1] if word.partition("=")[0].strip() == key), None)
+        word = next(
+            (word for word in self.overrides[::-1] if f"{word.partition('=')[0].strip()}.".startswith(f"{key}.")),
+            None,
+        )
         if word:
             return f"override {word!r}"
         line = _find_line(self.text, key)
@@ -301,6 +304,9 @@ def _describe_problem(
     if first.type == "value_error":
         message = first.message.removeprefix("Value error, ")
         stated = re.search(rf"\b{key}\.\w+" if key else r"\w+\.\w+", message)
+        begins = f"{key}.{message.split()[0]}"
+        if not stated and begins in _list_keys():
+            return f"{origin.locate(begins)}: {key}.{message}{rest}"
         place = f"{origin.locate(stated[0])}: " if stated else f"{origin.locate(key)}: section [{key}]: "
         return f"{place}{message}{rest}"
     expected = describe_type(first.kind)

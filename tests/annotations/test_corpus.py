@@ -140,6 +140,12 @@ def test_holding_out_a_split_trains_on_all_others(config):
         hold_out(config, "d")
 
 
+def test_a_recipe_in_the_place_of_annotations_is_named_whatever_its_ending(folder, config):
+    (folder / "annotations.json").write_text("# mine\n[data]\nfeatures = 'f'\n")
+    with pytest.raises(BadInput, match=r"data.annotations = .*annotations.json: is a recipe"):
+        open_corpus(config)
+
+
 def rename_subsets(folder, names):
     path = folder / "annotations.json"
     content = json.loads(path.read_text())

@@ -23,6 +23,8 @@ from untrimmed.video.names import describe_loose_matches, normalize_name, sugges
 RATE_VIDEOS = 16
 RATE_LEEWAY = 0.1
 """Share of a video's length by which its features may end too soon or too late."""
+SECTIONS = (b"[data]", b"[data.source]", b"[windows]", b"[model]", b"[train]")
+"""Lines of every recipe, and of no annotations."""
 DEFAULT_BACKBONE = "efficientnet-lite0"
 """What `untrimmed extract` uses unless it is told another."""
 
@@ -198,10 +200,20 @@ def open_dataset(config: DataConfig) -> Dataset:
         raise BadInput(f"data.dataset = {config.dataset!r}: there are {', '.join(DATASETS)}")
     if not config.annotations:
         raise BadInput('data.annotations is empty: set it to the file or folder of annotations, as "labels.json"')
-    if config.annotations.lower().endswith(".toml"):
+    path = _expand("annotations", config.annotations)
+    if is_recipe(path):
         raise BadInput(f"data.annotations = {config.annotations}: is a recipe; set it to the file of annotations")
     hints = Hints(check_rate(config.fps), unit=config.unit or None)
-    return DATASETS[config.dataset](_expand("annotations", config.annotations), hints)
+    return DATASETS[config.dataset](path, hints)
+
+
+def is_recipe(path: Path) -> bool:
+    """Say whether a file is a recipe, by its ending or by its beginning with a section or a comment of TOML."""
+    if not path.is_file() or path.suffix.lower() == ".toml":
+        return path.suffix.lower() == ".toml"
+    with path.open("rb") as file:
+        beginning = file.read(4096)
+    return any(line.strip() in SECTIONS for line in beginning.splitlines())
 
 
 def open_features(

@@ -26,6 +26,7 @@ from untrimmed.video.names import NamedValues, describe_loose_matches, suggest_n
 RESULTS = "activitynet-results"
 RUN = "log.jsonl"
 """A file of every folder of a training run."""
+NAME_ONE = "name their file (annotations=..., --annotations ...)"
 MOST_NAMED = 7
 """Files that an error names where more than one would do."""
 EXAMPLES = 3
@@ -162,10 +163,10 @@ def find_annotations(folder: Path, videos: Collection[str], hints: Hints, skip: 
         return joined
     if len(files) > 1:
         names = ", ".join(str(file.path) for file in files[:MOST_NAMED])
-        raise BadInput(f"{folder}: {len(files)} hold annotations of its videos: {names}; choose with --annotations")
+        raise BadInput(f"{folder}: {len(files)} hold annotations of its videos: {names}; {NAME_ONE}")
     if not files:
         reason = f" ({faults[0]})" if faults else ""
-        raise BadInput(f"{folder}: holds no annotations of its videos{reason}; name their file with --annotations")
+        raise BadInput(f"{folder}: holds no annotations of its videos{reason}; {NAME_ONE}")
     return files[0]
 
 
