@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from own_folder import video
+from untrimmed.io import BadInput
 from untrimmed.project.folder_scan import scan_folder
 from untrimmed.timeline import Action
 
@@ -64,3 +65,14 @@ def test_a_text_behind_all_names_of_files_is_no_part_of_them(tmp_path):
     assert sorted(scan.timelines) == ["c1", "c2"]
     notes = "\n".join(scan.notes)
     assert "such as 'c1_annotations' and 'c1'" in notes and "guessed" not in notes
+
+
+def test_a_name_that_could_mean_two_videos_is_said_with_both(tmp_path):
+    for name in ("cam1/a", "cam2/a", "b", "c"):
+        video(tmp_path / f"{name}.mp4", 8)
+    (tmp_path / "labels.csv").write_text("video,start,end,label\na,1,3,x\nb,1,3,x\nc,1,3,x\n")
+    scan = scan_folder(tmp_path)
+    assert "'a' could mean 'cam1/a' or 'cam2/a'; give its folder or its ending" in scan.notes
+    (tmp_path / "labels.csv").write_text("video,start,end,label\nBb,1,3,x\n")
+    with pytest.raises(BadInput, match="no video is called so: is the first 'b'"):
+        scan_folder(tmp_path)

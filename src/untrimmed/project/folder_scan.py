@@ -21,7 +21,7 @@ from untrimmed.project.video_files import (
 )
 from untrimmed.timeline import Action, Timeline
 from untrimmed.video.folders import list_videos
-from untrimmed.video.names import NamedValues, describe_loose_matches, suggest_name
+from untrimmed.video.names import NamedValues, describe_loose_matches, describe_rivals, suggest_name
 
 RESULTS = "activitynet-results"
 RUN = "log.jsonl"
@@ -106,6 +106,7 @@ def scan_folder(
         first = next(iter(file.annotations.timelines))
         near = suggest_name(first, lengths)
         example = f"is it {near!r}?" if near else f"the first there is {min(lengths)!r}"
+        example = describe_rivals(first, lengths) or example
         raise BadInput(
             f"{file.path}: annotates {format_videos(list(file.annotations.timelines))}, and no video of {folder} is "
             f"called so ({example}); rename one or the other"
@@ -174,10 +175,22 @@ def _read_candidate(path: Path, format: str, videos: Collection[str], hints: Hin
     """Return annotations of some of the videos, None where they are of others, a sentence where they are broken."""
     try:
         file = _read_file(path, format, videos, hints)
-        names = match_annotated(file.annotations.timelines, videos, _find_folder(path))
-        return file if names else None
+        annotated = list(file.annotations.timelines)
+        return (
+            file
+            if match_annotated(annotated, videos, _find_folder(path))
+            else _describe_strangers(path, annotated, videos)
+        )
     except BadInput as error:
         return str(error)
+
+
+def _describe_strangers(path: Path, annotated: list[str], videos: Collection[str]) -> str | None:
+    """Say which video a file of annotations is nearly of, or could be of; None where it is of none."""
+    rivals = describe_rivals(annotated[0], videos)
+    near = suggest_name(annotated[0], videos)
+    hint = rivals or (f"is the first {near!r}?" if near else None)
+    return f"{path}: annotates {format_videos(annotated)}, and no video is called so: {hint}" if hint else None
 
 
 def _read_file(path: Path, format: str, videos: Collection[str], hints: Hints) -> AnnotationFile:
@@ -247,6 +260,8 @@ def _notes(
     loose = describe_loose_matches(names)
     if absent := [name for name in annotations.timelines if name not in names]:
         yield f"annotated, but no such file that can be read: {format_videos(absent)}"
+        rivals = (describe_rivals(name, lengths) for name in absent[:EXAMPLES])
+        yield from filter(None, rivals)
     if bare := sorted(lengths.keys() - set(names.values())):
         yield f"left out, as the annotations do not name it: {format_videos(bare)}"
     yield from ([loose] if loose else [])

@@ -70,7 +70,7 @@ def init_recipe(
     if len(scan.timelines) < 2:
         raise BadInput(
             f"{scan.annotations}: annotates {next(iter(scan.timelines))!r} alone; a detector is tested on other "
-            "videos than it learns from: annotate a second one, or cut this one in two"
+            f"videos than it learns from: annotate a second one, or cut this one in two{_list_absent(scan)}"
         )
     target = _choose_target(out, scan.annotations, written)
     split = split_videos({video: timeline.labels for video, timeline in scan.timelines.items()}, scan.subsets)
@@ -149,6 +149,12 @@ def _find_written_annotations(out: Path) -> Path | None:
         return None
     usual = {path.resolve() for path in (out.parent / ANNOTATIONS, _second_choice(out))}
     return annotations if annotations.exists() and annotations.resolve() in usual else None
+
+
+def _list_absent(scan: FolderScan) -> str:
+    """Say which annotated videos were not found, and what their names could mean."""
+    notes = [note for note in scan.notes if note.startswith("annotated, but") or " could mean " in note]
+    return f" ({'; '.join(notes)})" if notes else ""
 
 
 def _choose_target(out: Path, source: Path, written: Path | None) -> Path:

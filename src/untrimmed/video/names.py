@@ -183,9 +183,18 @@ def describe_loose_matches(matches: Mapping[str, str]) -> str | None:
     if not loose:
         return None
     subject = "1 video is" if len(loose) == 1 else f"{len(loose):,} videos are"
-    return (
-        f"{subject} spelled differently on the two sides, such as {loose[0][0]!r} and {loose[0][1]!r}: taken as one"
-    )
+    first, second = loose[0]
+    form = " in another Unicode form" if normalize("NFC", first) == normalize("NFC", second) else ""
+    return f"{subject} spelled differently on the two sides, such as {first!r} and {second!r}{form}: taken as one"
+
+
+def describe_rivals(name: str, videos: Iterable[str]) -> str | None:
+    """Return a sentence on the videos that a name could mean; None unless there are two or more."""
+    key = normalize_name(name)
+    rivals = [video for video in videos if normalize_name(video) == key]
+    if len(rivals) < 2:
+        return None
+    return f"{name!r} could mean {' or '.join(map(repr, rivals[:3]))}; give its folder or its ending"
 
 
 def name_files(files: Iterable[Path]) -> dict[str, Path]:
