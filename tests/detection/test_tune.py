@@ -108,6 +108,12 @@ def test_classes_that_the_detector_does_not_know_are_refused(detector, recipe):
         tune(replace(detector, classes=("a", "b", "c")), recipe.data)
 
 
+def test_labels_that_are_spelled_differently_are_the_detectors_classes(tuned, detector, recipe):
+    shouted = tune(replace(detector, classes=tuple(label.upper() for label in detector.classes)), recipe.data)
+    assert list(shouted.before.per_class.values()) == list(tuned.before.per_class.values())
+    assert any("labels are spelled differently" in note for note in shouted.notes)
+
+
 def test_the_command_writes_a_new_detector_and_leaves_the_old(detector, recipe, folder, monkeypatch):
     monkeypatch.setattr(module, "TRIED", {"method": module.TRIED["method"][:3], "floor": module.TRIED["floor"][:1]})
     old = folder / "run" / "detector.safetensors"
