@@ -108,7 +108,7 @@ def test_several_annotation_files_are_one_sentence_that_lists_them(folder):
     csv(Path("clips/other.tsv"), [])
     Path("clips/other.json").write_text(json.dumps({"a": {"annotations": [{"label": "x", "segment": [1, 3]}]}}))
     Path("clips/notes.txt").write_text("bring more tapes, please")
-    with pytest.raises(BadInput, match=r"clips: 2 hold annotations .*labels.csv, .*other.json; choose with --anno"):
+    with pytest.raises(BadInput, match=r"clips: 2 hold annotations .*labels.csv, .*other.json; name their file"):
         init_recipe(folder, Path("dataset.toml"))
     assert init_recipe(folder, Path("dataset.toml"), Path("clips/labels.csv")).scan.format == "table"
 
