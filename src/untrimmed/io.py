@@ -165,14 +165,16 @@ def check_writable(path: Path) -> None:
         raise _cannot_write(path, error) from None
 
 
-def describe_system_fault(error: Exception) -> str | None:
+def describe_system_fault(error: Exception, path: Path | None = None) -> str | None:
     """Describe what the system refused to do, with the file where it is known; None for an error of another kind."""
     number = _find_errno(error)
     if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
         return (
-            f"{error.object!a}: is no name for a file where names are {error.encoding}; "
+            f"{path or error.object}: is no name for a file where names are {error.encoding}; "
             "set PYTHONUTF8=1 in the environment, or LC_ALL=C.UTF-8"
         )
+    if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
+        return f"{error.object[:200]!a}: holds a name that is no UTF-8 text; rename it, or set PYTHONUTF8=1"
     if number not in _DISK_FAULTS | _REFUSALS:
         return None
     place = getattr(error, "filename", None) or "a file"
@@ -181,7 +183,7 @@ def describe_system_fault(error: Exception) -> str | None:
 
 
 def _cannot_write(path: Path, error: Exception) -> BadInput:
-    if isinstance(error, UnicodeEncodeError) and (sentence := describe_system_fault(error)):
+    if isinstance(error, UnicodeEncodeError) and (sentence := describe_system_fault(error, path)):
         return BadInput(sentence)
     number = _find_errno(error)
     reason = os.strerror(number) if number else str(error)
@@ -196,9 +198,9 @@ def _find_errno(error: Exception) -> int | None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8, whole or not at all."""
+    """Write `text` as UTF-8, whole or not at all; bytes of names that Python could not decode as they were."""
     with whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -256,3 +256,30 @@ def test_a_name_of_the_longest_kind_can_be_written(tmp_path):
     assert (tmp_path / name).read_text() == "x"
     with pytest.raises(BadInput, match="File name too long"):
         write_text(tmp_path / ("走" * 90), "x")
+
+
+def test_names_in_another_script_are_trained_on_where_names_are_ascii(work, tmp_path):
+    (tmp_path / f"{LABEL}.json").write_bytes((work / "data" / "annotations.json").read_bytes())
+    words = f"train {work}/recipe.toml data.annotations={tmp_path}/{LABEL}.json --out {tmp_path}/{LABEL} --quiet"
+    command = [sys.executable, "-m", "untrimmed.cli", *words.split()]
+    done = subprocess.run(command, env={**ENVIRONMENT, "PYTHONUTF8": "0", "LC_ALL": "C"}, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    again = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
+    assert (again.returncode, again.stdout.splitlines()[-1]) == (
+        0,
+        f"detector: {tmp_path}/{LABEL}/detector.safetensors",
+    )
+
+
+def test_a_file_name_that_the_system_cannot_have_is_one_sentence(work, tmp_path):
+    timelines = {"走": Timeline(10.0, (Action(1.0, 2.0, LABEL),))}
+    write_activitynet(tmp_path / "truth.json", timelines, {})
+    command = [sys.executable, "-m", "untrimmed.cli", "convert", "truth.json", "out", "--to", "srt"]
+    environment = {**ENVIRONMENT, "PYTHONUTF8": "0", "LC_ALL": "C"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "untrimmed: out/\\u8d70.srt: is no name for a file where names are ascii; "
+        "set PYTHONUTF8=1 in the environment, or LC_ALL=C.UTF-8\n"
+    )
+    assert [file.name for file in tmp_path.iterdir()] == ["truth.json"]
