@@ -47,7 +47,7 @@ def test_a_second_training_in_a_folder_is_refused_until_the_first_is_killed(reci
     words = [sys.executable, "-c", HOLDER, str(tmp_path / "run")]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(BadInput, match=rf"another training writes into it just now \(process {holder.pid}\)"):
+        with pytest.raises(BadInput, match="another training writes into it just now"):
             train(recipe, tmp_path / "run")
         assert not (tmp_path / "run" / LOG).exists()
         holder.kill()

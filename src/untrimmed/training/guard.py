@@ -1,23 +1,15 @@
 """Guards a run: nobody else trains in its folder, and it does not end in the middle of a step."""
 
-import logging
-import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
+
+from filelock import FileLock, Timeout
 
 from untrimmed.io import BadInput
-
-try:
-    import fcntl
-except ImportError:  # Windows, where nothing keeps two trainings out of one folder
-    fcntl = None
-
-logger = logging.getLogger(__name__)
 
 LOCK = ".lock"
 LOCK_PATIENCE = 6.0
@@ -31,60 +23,24 @@ def hold_folder(folder: Path) -> Iterator[None]:
     The system takes the lock back from a process that ends, however it ends. Raises BadInput where another one has
     it, and where the folder cannot be written.
     """
-    file = folder / LOCK
+    lock = FileLock(folder / LOCK, timeout=LOCK_PATIENCE, poll_interval=0.1)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        stream = _lock(file)
+        lock.acquire()
+    except (Timeout, RuntimeError):  # of another process, or of this one
+        raise BadInput(
+            f"{folder}: another training writes into it just now; wait until it ends, or choose another folder"
+        ) from None
     except OSError as error:
         raise BadInput(f"{folder}: cannot be written ({error.strerror}); choose another folder") from None
-    if stream is None:
-        raise BadInput(
-            f"{folder}: another training writes into it just now{_name_owner(file)}; "
-            "wait until it ends, or choose another folder"
-        )
     try:
         yield
     finally:
         with suppress(OSError):
-            file.unlink()
-        stream.close()
+            (folder / LOCK).unlink()
+        lock.release()
         with suppress(OSError):  # it stays only with something in it
             folder.rmdir()
-
-
-def _lock(file: Path) -> TextIO | None:
-    """Lock a file and write into it who has it; None where another still has it after some patience."""
-    last = time.monotonic() + LOCK_PATIENCE
-    while True:
-        stream = file.open("a+", encoding="utf-8")
-        if _try_lock(stream):
-            stream.truncate(0)
-            stream.write(str(os.getpid()))
-            stream.flush()
-            return stream
-        stream.close()
-        if time.monotonic() >= last:
-            return None
-        time.sleep(0.1)
-
-
-def _try_lock(stream: TextIO) -> bool:
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:  # some network file systems have no locks
-        logger.warning("%s: cannot be locked (%s); see that no other training uses this folder", stream.name, error)
-    # Whoever had it may have removed the file meanwhile; then the lock is one of a file that nobody finds.
-    return os.fstat(stream.fileno()).st_nlink > 0
-
-
-def _name_owner(file: Path) -> str:
-    with suppress(OSError):
-        return f" (process {file.read_text(encoding='utf-8')})"
-    return ""
 
 
 class Interrupts:
