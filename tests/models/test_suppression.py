@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from untrimmed.models.suppression import SuppressConfig, Suppressed, suppress
+from untrimmed.models.suppression import TELLING, SuppressConfig, Suppressed, suppress
 from untrimmed.timeline import tiou
 
 
@@ -198,10 +198,16 @@ def test_two_candidates_vote_by_their_scores():
 
 @settings(deadline=None)
 @given(candidates(), configs, st.integers(1, 12))
-def test_what_the_limit_leaves_out_is_counted_and_nothing_else(drawn, config, keep) -> None:
+def test_what_the_limit_leaves_out_is_counted_exactly_down_to_a_tenth_of_the_best(drawn, config, keep) -> None:
     everything = suppress(*drawn, replace(config, keep=10_000))
     limited = suppress(*drawn, replace(config, keep=keep))
     assert everything.cut == 0
-    left_out = len(everything.scores) - len(limited.scores)
-    assert limited.cut >= left_out
-    assert (limited.cut == 0) == (left_out == 0)
+    left_out = everything.scores[keep:]
+    assert limited.cut == sum(left_out >= TELLING * max(everything.scores, default=0))
+    assert (limited.scores == everything.scores[:keep]).all()
+
+
+def test_faint_candidates_beyond_the_limit_are_none_that_are_missed() -> None:
+    segments = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [6.0, 7.0]])
+    scores = np.array([[0.9], [0.8], [0.095], [0.02]])
+    assert [suppress(segments, scores, SuppressConfig(keep=keep)).cut for keep in (1, 2, 3)] == [2, 1, 0]

@@ -21,6 +21,10 @@ _GAUSSIAN, _LINEAR = 0, 1
 # No overlap reaches this.
 _NEVER = 2.0
 _NEW = -1
+TELLING = 0.1
+"""Share of a video's best score from which a detection that `keep` leaves out is missed."""
+COUNTED = 1000
+"""Up to so many that are left out are counted: each takes time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +81,7 @@ class Suppressed(NamedTuple):
     candidates: Int[np.ndarray, " detections"]
     """The index of the candidate that each detection was."""
     cut: int = 0
-    """Candidates that `keep` alone left out: at most so many more would have remained; 0 where none would."""
+    """Detections that `keep` alone left out and that score `TELLING` times the best or more, up to `COUNTED`."""
 
 
 def suppress(
@@ -146,7 +150,7 @@ def _pick(
 ) -> tuple[Indices, int]:
     """Pick the best `keep` pairs after suppression within each group, best first; `scores` is changed in place.
 
-    Also how many pairs could still have come after them: 0 only where none would have.
+    Also how many more would have come, down to `TELLING` times the best score, up to `COUNTED`.
 
     Scores only fall, so the score that a pair had when last updated bounds what it has now. The pair of the highest
     bound is updated with the picks of its group since then; if it is still on top it is the next pick. A pair that
@@ -162,10 +166,10 @@ def _pick(
     # The last pick of each group, and how many picks of all groups there were when a pair was last updated.
     latest = np.full(group_count, -1)
     updated = np.full(size, _NEW)
-    # One more than is kept, to know whether any is cut.
-    picks = np.empty(min(keep + 1, size), np.int64)
-    count = 0
-    while len(heap) > 0 and count < picks.size and -heap[0][0] >= end_floor:
+    # Picks beyond what is kept are counted alone.
+    picks = np.empty(min(keep + COUNTED, size), np.int64)
+    count, least = 0, end_floor
+    while len(heap) > 0 and count < picks.size and -heap[0][0] >= least:
         pair = heap[0][1]
         group = groups[pair]
         if updated[pair] == _NEW:
@@ -188,9 +192,9 @@ def _pick(
             picks[count], latest[group] = pair, count
             count += 1
             heapq.heappop(heap)
-    if count <= keep:
-        return picks[:count], 0
-    return picks[:keep], 1 + len([0 for bound, _ in heap if -bound >= end_floor])
+            if count == keep:
+                least = max(end_floor, TELLING * scores[picks[0]])
+    return picks[:keep][:count], max(0, count - keep)
 
 
 @njit(cache=True)
