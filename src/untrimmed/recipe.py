@@ -88,7 +88,9 @@ class TrainConfig(Config):
     evaluate_every: int = 0
     """Steps from one evaluation on the test videos to the next; 0 evaluates at the end only."""
     save_every: int = 500
-    """Steps from one checkpoint to the next."""
+    """Steps from one checkpoint to the next, at most."""
+    save_minutes: float = 1.0
+    """Minutes from one checkpoint to the next, at most; nothing else depends on the clock."""
     loaders: int = 0
     """Processes that prepare windows; 0 prepares them in the training process."""
 
@@ -96,6 +98,8 @@ class TrainConfig(Config):
         for name in ("steps", "batch", "save_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"train.{name} = {getattr(self, name)}: must be at least 1")
+        if not self.save_minutes > 0:
+            raise ValueError(f"train.save_minutes = {self.save_minutes}: must be above 0")
         if not 0 <= self.average < 1:
             raise ValueError(f"train.average = {self.average}: must lie in [0, 1)")
         if not self.rate > 0:

@@ -18,8 +18,8 @@ from untrimmed.cli import app
 from untrimmed.io import BadInput, read_json, write_json
 from untrimmed.models.ctcn import CTCN
 from untrimmed.recipe import TrainConfig, write_recipe
-from untrimmed.training import loop
-from untrimmed.training.checkpoint import CHECKPOINT, DETECTOR, LOG, RESULTS, SCORES, Process
+from untrimmed.training import checkpoint, loop
+from untrimmed.training.checkpoint import CHECKPOINT, DETECTOR, LOG, RESULTS, SCORES, Process, Run
 from untrimmed.training.loop import list_step_keys, train
 from untrimmed.training.optimizer import MovingAverage, compute_rate
 
@@ -133,6 +133,36 @@ def test_a_run_killed_in_the_middle_ends_as_if_it_had_not_been(recipe, tmp_path)
     assert same_weights(tmp_path / "whole", tmp_path / "killed")
     for name in (LOG, RESULTS, SCORES, CHECKPOINT):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes(), name
+
+
+def test_a_checkpoint_comes_with_the_minutes_too(recipe, tmp_path, monkeypatch):
+    class Clock:
+        now = 0.0
+
+        def monotonic(self):
+            return self.now
+
+    clock, saved = Clock(), []
+    save = Run.save
+
+    def log(run, entry):
+        clock.now += 25
+
+    def note(run, step):
+        saved.append(step)
+        save(run, step)
+
+    monkeypatch.setattr(checkpoint, "time", clock)
+    monkeypatch.setattr(Run, "log", log)
+    monkeypatch.setattr(Run, "save", note)
+    train(replace(recipe, train=replace(recipe.train, steps=8, save_every=100, save_minutes=1)), tmp_path / "run")
+    assert saved == [3, 6, 8]  # of 25 seconds each, three steps are the first to take a minute
+
+
+def test_a_run_goes_on_though_it_is_saved_more_often(recipe, tmp_path):
+    train(recipe, tmp_path / "run")
+    again = replace(recipe, train=replace(recipe.train, save_every=7, save_minutes=0.5, loaders=1))
+    assert train(again, tmp_path / "run").results
 
 
 def test_a_finished_run_is_not_trained_again(recipe, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -40,7 +41,9 @@ RESULTS = "results.json"
 SCORES = "scores.json"
 STATE = "run"
 """The one key of a checkpoint's metadata (several come in any order): steps done, and what was learned from."""
-PLACES = ("data.annotations", "data.features", "data.videos")
+FREE = ("data.annotations", "data.features", "data.videos", "train.save_every", "train.save_minutes", "train.loaders")
+"""Settings that a run may be continued with another value of: where data lies (its content is compared), and how often
+a run is saved."""
 
 
 class Process(NamedTuple):
@@ -76,6 +79,12 @@ class Run:
     ) -> None:
         self.folder, self.process, self.data = folder, process, data
         self.model, self.optimizer, self.average = model, optimizer, average
+        self._saved = time.monotonic()
+
+    @property
+    def unsaved_minutes(self) -> float:
+        """Minutes since the last checkpoint, or since the call began."""
+        return (time.monotonic() - self._saved) / 60
 
     def begin(self, recipe: Recipe, corpus: Corpus) -> int:
         """Open the folder, load its checkpoint, return the steps done.
@@ -103,6 +112,7 @@ class Run:
 
     def save(self, step: int) -> None:
         """Write the checkpoint of `step` updates in place of the last."""
+        self._saved = time.monotonic()
         if self.process.rank > 0:
             return
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
@@ -223,11 +233,11 @@ def score_detections(corpus: Corpus, results: dict[str, Timeline]) -> DetectionS
 def refuse_other_recipe(path: Path, recipe: Recipe) -> None:
     """Raise BadInput where the recipe of a folder differs; it names the first setting that does.
 
-    Where the data lies is no setting in this sense: folders may move, and what is in them is compared by itself.
+    Those of `FREE` may differ.
     """
     old, new = (_flatten(recipe_tree(r)) for r in (read_recipe(path), recipe))
     for key in sorted(old.keys() | new.keys()):
-        if key not in PLACES and old.get(key) != new.get(key):
+        if key not in FREE and old.get(key) != new.get(key):
             raise BadInput(
                 f"{path.parent}: holds a run with {key} = {old.get(key)!r}, not {new.get(key)!r}; {REMEDY}"
             )

@@ -102,7 +102,7 @@ def run_steps(recipe: Recipe, corpus: Corpus, out: Path, process: Process, progr
                 run.save(step + 1)  # at once: an evaluation may outlast the patience of whoever stops the run
             if due and (scores := run.test(recipe, corpus).scores):
                 run.log({"step": step + 1, "average_map": scores.average_map, "map": scores.map})
-            if (step + 1) % settings.save_every == 0:
+            if (step + 1) % settings.save_every == 0 or run.unsaved_minutes >= settings.save_minutes:
                 run.save(step + 1)
             if interrupts.pending:
                 run.save(step + 1)
