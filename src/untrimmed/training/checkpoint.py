@@ -42,8 +42,7 @@ SCORES = "scores.json"
 STATE = "run"
 """The one key of a checkpoint's metadata (several come in any order): steps done, and what was learned from."""
 FREE = ("data.annotations", "data.features", "data.videos", "train.save_every", "train.save_minutes", "train.loaders")
-"""Settings that a run may be continued with another value of: where data lies (its content is compared), and how often
-a run is saved."""
+"""Settings that may differ when a run goes on: where data lies, as its content is compared, and how it is saved."""
 
 
 class Process(NamedTuple):
