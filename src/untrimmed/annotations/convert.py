@@ -13,7 +13,7 @@ from untrimmed.annotations.formats.bento import read_bento
 from untrimmed.annotations.formats.boris import read_boris, write_boris
 from untrimmed.annotations.formats.boris_tables import read_boris_table
 from untrimmed.annotations.formats.charades import read_charades, write_charades
-from untrimmed.annotations.formats.content import Content, format_videos, read_files
+from untrimmed.annotations.formats.content import FileContent, format_videos, read_files
 from untrimmed.annotations.formats.cvat import read_cvat, write_cvat
 from untrimmed.annotations.formats.elan import read_eaf, write_eaf
 from untrimmed.annotations.formats.elan_tab import read_elan_export
@@ -298,7 +298,7 @@ def _count(count: int, singular: str, plural: str) -> str:
 def _one_video(
     title: str,
     ending: str,
-    read: Callable[[Path, Hints], Content],
+    read: Callable[[Path, Hints], FileContent],
     write: Callable[[Path, str, Timeline, float | None], None],
     lacks: tuple[str, ...],
     times: str = "",
@@ -310,7 +310,7 @@ def _one_video(
     return Format(title, reader, writer, lacks, times, fit, unit=unit)
 
 
-def _read_with(read: Callable[[Path, Hints], Content], *endings: str) -> Callable[[Path, Hints], Annotations]:
+def _read_with(read: Callable[[Path, Hints], FileContent], *endings: str) -> Callable[[Path, Hints], Annotations]:
     return partial(read_files, read, endings)
 
 

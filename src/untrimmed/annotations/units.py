@@ -43,7 +43,8 @@ LEAST = 0.02
 SAMPLE = 16
 """Videos whose own lengths are looked up where the file states lengths."""
 
-_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "frames": "frames", CLOCK: "clock times"}
+UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "frames": "frames", CLOCK: "clock times"}
+"""How sentences call the units that a file may state."""
 
 
 Numbers = Sequence[float] | np.ndarray
@@ -75,7 +76,7 @@ def check_rate(fps: float | None) -> float | None:
 def refuse_other_unit(path: object, unit: str | None, stated: str, what: str) -> None:
     """Raise BadInput where a unit is given and another one is stated; `what` states it."""
     if unit and unit != stated and (unit, stated) != ("s", CLOCK):
-        raise BadInput(f"{path}: {what} states {_NAMES[stated]}, so the unit {unit!r} cannot hold; leave it out")
+        raise BadInput(f"{path}: {what} states {UNIT_NAMES[stated]}, so the unit {unit!r} cannot hold; leave it out")
 
 
 def find_scale(path: object, unit: str, fps: float | None) -> float:

@@ -16,7 +16,7 @@ from untrimmed.annotations.annotations import (
     split_usable,
 )
 from untrimmed.annotations.formats.json_parts import as_text, to_number, to_positive
-from untrimmed.annotations.formats.video_entries import describe_unread, find_length, find_subset, list_unused
+from untrimmed.annotations.formats.video_entries import describe_unread, find_length, find_subset, list_unread_keys
 from untrimmed.annotations.units import read_in_seconds
 from untrimmed.io import BadInput, read_json, write_json
 from untrimmed.timeline import Timeline
@@ -56,7 +56,7 @@ def read_activitynet(path: str | Path, *, classes: Collection[str] = (), hints: 
             lengths[video] = length.seconds
         if key := find_subset(entry):
             subsets[video] = as_text(f"{place}: its {key}", entry[key], empty=False)
-        unused[video] = list_unused(entry, length)
+        unused[video] = list_unread_keys(entry, length)
     stated_classes = _read_classes(path, content)
     times = read_in_seconds(path, rows, lengths, hints)
     timelines, dropped = build_timelines(path, times.rows, times.durations, tuple(classes) or stated_classes)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from untrimmed.annotations.annotations import Hints, Row
-from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.json_parts import to_positive
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import parse_number, read_any_text
@@ -35,7 +35,7 @@ def holds_bento_bouts(text: str) -> bool:
     return text.lstrip().partition("\n")[0].strip().lower() in FIRST_LINES
 
 
-def read_bento(path: Path, hints: Hints) -> Content:
+def read_bento(path: Path, hints: Hints) -> FileContent:
     """Read the bouts of all channels, or of those that `hints.tiers` names.
 
     Times with a decimal point are seconds, as BENTO itself takes them; whole numbers are frames counted from 1, both
@@ -67,7 +67,7 @@ def read_bento(path: Path, hints: Hints) -> Content:
         notes.append(f"annotated from frame {start:g} on alone; nothing is known of what is before")
     length = _find_length(heads, rate)
     durations = {video: length} if length and video not in hints.durations else {}
-    return Content({video: rows}, durations, notes=tuple(notes))
+    return FileContent({video: rows}, durations, notes=tuple(notes))
 
 
 def _read_heads(lines: list[str]) -> dict[str, str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Row
-from untrimmed.annotations.formats.coded import Coded, clean_name, list_unused, parse_parts
-from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.coded import Coded, clean_name, describe_unused, parse_parts
+from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.events import EITHER, POINT, pair_events
 from untrimmed.annotations.formats.json_parts import as_list, as_number, as_object, as_text, to_number, to_positive
 from untrimmed.annotations.formats.labels import assign_lanes
@@ -44,7 +44,7 @@ class Observation(NamedTuple):
         return next((part for part in reversed(self.parts) if part.begin <= time), self.parts[0])
 
 
-def read_boris(path: Path, hints: Hints) -> Content:
+def read_boris(path: Path, hints: Hints) -> FileContent:
     """Read the state events of all observations, paired by subject, behaviour and modifiers; points are dropped.
 
     A video is called as the file in the first player, and an observation without one (live) as itself; one of
@@ -75,7 +75,7 @@ def read_boris(path: Path, hints: Hints) -> Content:
     return replace(content, notes=(*notes, *content.notes))
 
 
-def pair_observations(path: Path, observations: Sequence[Observation], hints: Hints) -> Content:
+def pair_observations(path: Path, observations: Sequence[Observation], hints: Hints) -> FileContent:
     """Pair the events of observations into rows of their videos, each on the clock of its file.
 
     Raises BadInput where two observations are of one video: nobody merges two raters by accident.
@@ -109,7 +109,7 @@ def pair_observations(path: Path, observations: Sequence[Observation], hints: Hi
     notes = [f"observation {name!r} is of video {video!r}" for video, name in owner.items() if name != video]
     if len(notes) > 1:
         notes = [f"{len(notes)} videos are called as the files of the observations: {notes[0]}, ..."]
-    return Content(rows, durations, dropped=tuple(dropped), notes=(*notes, *list_unused(coded, label_parts)))
+    return FileContent(rows, durations, dropped=tuple(dropped), notes=(*notes, *describe_unused(coded, label_parts)))
 
 
 def write_boris(path: Path, annotations: Annotations, fps: float | None) -> None:

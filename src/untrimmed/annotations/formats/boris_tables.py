@@ -1,19 +1,25 @@
 """BORIS' exported tables: events as they were logged, or aggregated to states, with or without a preamble."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from untrimmed.annotations.annotations import Hints
 from untrimmed.annotations.formats.boris import FIRST, MediaPart, Observation, lay_parts, pair_observations
-from untrimmed.annotations.formats.coded import Coded, clean_name
-from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.coded import Coded, clean_name, read_modifiers
+from untrimmed.annotations.formats.content import FileContent
+from untrimmed.annotations.formats.csv_table import (
+    DelimitedTable,
+    TableLine,
+    find_names,
+    read_below_names,
+    split_lines,
+)
 from untrimmed.annotations.formats.events import POINT, START, STOP
 from untrimmed.annotations.formats.json_parts import to_positive
-from untrimmed.annotations.formats.sheet import Sheet, SheetLine, cut_sheet, find_names, split_lines
-from untrimmed.annotations.formats.text import parse_number, read_any_text
+from untrimmed.annotations.formats.text import parse_number
 from untrimmed.annotations.formats.tiers import choose_tiers, list_tier_notes
 from untrimmed.io import BadInput
 from untrimmed.video.names import media_name
@@ -43,25 +49,22 @@ def holds_boris_events(text: str) -> bool:
     return find_names(split_lines(text), NEEDED) is not None
 
 
-def read_boris_table(path: Path, hints: Hints) -> Content:
+def read_boris_table(path: Path, hints: Hints) -> FileContent:
     """Read tabular or aggregated events. Times are without the offset, and of the file that played.
 
     `hints.tiers` names the observations to read, `hints.label` what labels are made of, as in `behavior+subject`.
     Raises BadInput for a table that is none of BORIS, a line that cannot be read, and two observations of one video.
     """
-    lines = split_lines(read_any_text(path))
-    heading = find_names(lines, NEEDED)
-    if heading is None:
-        raise BadInput(f"{path}: has no line of BORIS' names, such as 'Behavior', 'Behavior type' and 'Time'")
-    sheet = cut_sheet(path, lines, heading)
-    preamble = _read_preamble(path, lines[:heading])
+    fault = "has no line of BORIS' names, such as 'Behavior', 'Behavior type' and 'Time'"
+    table = read_below_names(path, NEEDED, fault)
+    preamble = _read_preamble(table)
     parts: dict[str, dict[str, MediaPart]] = {}
     events: dict[str, list[Coded]] = {}
     offsets: dict[str, float] = {}
-    timeless = [line for line in sheet.lines if _is_timeless(sheet, line)]
-    for line in (line for line in sheet.lines if not _is_timeless(sheet, line)):
-        info = _read_info(sheet, line, preamble)
-        events.setdefault(info.name, []).extend(_read_events(sheet, line, info.offset))
+    timeless = [line for line in table.lines if _is_timeless(table, line)]
+    for line in (line for line in table.lines if not _is_timeless(table, line)):
+        info = _read_info(table, line, preamble)
+        events.setdefault(info.name, []).extend(_read_events(table, line, info.offset))
         offsets[info.name] = info.offset
         laid = lay_parts(f"{path}: observation {info.name!r}", [*map(media_name, info.files)], info.lengths)
         parts.setdefault(info.name, {}).update({part.video: part for part in laid})
@@ -88,28 +91,28 @@ def read_boris_table(path: Path, hints: Hints) -> Content:
     return replace(content, notes=(*notes, *content.notes))
 
 
-def _is_timeless(sheet: Sheet, line: SheetLine) -> bool:
-    return sheet.read(line, sheet.find("start (s)", "time")).lower() in ("na", "nan")
+def _is_timeless(table: DelimitedTable, line: TableLine) -> bool:
+    return line.read_text(table.find("start (s)", "time")).lower() in ("na", "nan")
 
 
-def _read_preamble(path: Path, lines: Sequence[SheetLine]) -> ObservationInfo:
+def _read_preamble(table: DelimitedTable) -> ObservationInfo:
     """Read what stands above the line of names, as older versions write it."""
-    words = [tuple(cell for cell in line.cells if cell) for line in lines]
+    words = [tuple(cell for cell in line.cells if cell) for line in table.above]
     values = {cells[0].lower(): cells[1] for cells in words if len(cells) > 1}
     files = tuple(cells[1] for cells in words if len(cells) > 1 and cells[0].lower() == f"player #{FIRST}")
     offset = parse_number(values.get("time offset (s)", "")) or 0.0
-    return ObservationInfo(values.get("observation id", path.stem), files, (None,) * len(files), offset)
+    return ObservationInfo(values.get("observation id", table.path.stem), files, (None,) * len(files), offset)
 
 
-def _read_info(sheet: Sheet, line: SheetLine, preamble: ObservationInfo) -> ObservationInfo:
+def _read_info(table: DelimitedTable, line: TableLine, preamble: ObservationInfo) -> ObservationInfo:
     """Read what a line says of its observation; what it does not say is that of the preamble."""
-    name = sheet.read(line, sheet.find("observation id")) or preamble.name
-    media = sheet.read(line, sheet.find("media file name", "media file path", "media file"))
-    source = sheet.read(line, sheet.find("source"))
-    stated = sheet.read(line, sheet.find("media duration (s)", "total length"))
+    name = line.read_text(table.find("observation id")) or preamble.name
+    media = line.read_text(table.find("media file name", "media file path", "media file"))
+    source = line.read_text(table.find("source"))
+    stated = line.read_text(table.find("media duration (s)", "total length"))
     files = _read_first_player(source) or ((media,) if media and media.lower() not in ("na", "not found") else ())
     lengths = [to_positive(parse_number(word)) for word in stated.partition("|")[0].split(";")]
-    offset = parse_number(sheet.read(line, sheet.find("time offset (s)")))
+    offset = parse_number(line.read_text(table.find("time offset (s)")))
     files = files or preamble.files
     lengths = lengths if len(lengths) == len(files) else [None] * len(files)
     return ObservationInfo(name, files, tuple(lengths), preamble.offset if offset is None else offset)
@@ -121,17 +124,16 @@ def _read_first_player(source: str) -> tuple[str, ...]:
     return tuple(file.strip() for file in match[1].split(";") if file.strip()) if match else ()
 
 
-def _read_events(sheet: Sheet, line: SheetLine, offset: float) -> Iterator[Coded]:
+def _read_events(table: DelimitedTable, line: TableLine, offset: float) -> Iterator[Coded]:
     """Read the start, the stop or the point of a line, or both ends of an aggregated state."""
-    behavior = sheet.read(line, sheet.find("behavior"))
-    subject = clean_name(sheet.read(line, sheet.find("subject")))
-    columns = [index for index, name in enumerate(sheet.names) if re.match(r"modif(ier)?s?( ?#?\d+)?$", name)]
-    modifiers = clean_name("|".join(filter(None, (clean_name(sheet.read(line, column)) for column in columns))))
-    comment = sheet.read(line, sheet.find("comment", "comment start"))
-    status = sheet.read(line, sheet.find("behavior type", "status")).upper()
-    start = sheet.find("start (s)")
+    behavior = line.read_text(table.find("behavior"))
+    subject = clean_name(line.read_text(table.find("subject")))
+    modifiers = read_modifiers(table, line)
+    comment = line.read_text(table.find("comment", "comment start"))
+    status = line.read_text(table.find("behavior type", "status")).upper()
+    start = table.find("start (s)")
     if start is not None:
-        begin, end = (sheet.read_seconds(line, column) - offset for column in (start, sheet.find("stop (s)")))
+        begin, end = (line.read_seconds(column) - offset for column in (start, table.find("stop (s)")))
         if status == "POINT":
             yield Coded(begin, behavior, POINT, subject, modifiers, comment)
         else:
@@ -140,7 +142,7 @@ def _read_events(sheet: Sheet, line: SheetLine, offset: float) -> Iterator[Coded
         return
     if status not in KINDS:
         raise BadInput(
-            f"{sheet.path}: line {line.number} has the status {status!r}; START, STOP or POINT was expected"
+            f"{table.path}: line {line.number} has the status {status!r}; START, STOP or POINT was expected"
         )
-    time = sheet.read_seconds(line, sheet.find("time")) - offset
+    time = line.read_seconds(table.find("time")) - offset
     yield Coded(time, behavior, KINDS[status], subject, modifiers, comment)

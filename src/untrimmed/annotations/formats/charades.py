@@ -4,8 +4,8 @@ import math
 from pathlib import Path
 
 from untrimmed.annotations.annotations import Annotations, Hints, Row
-from untrimmed.annotations.formats.content import Content
-from untrimmed.annotations.formats.csv_table import read_table, write_table
+from untrimmed.annotations.formats.content import FileContent
+from untrimmed.annotations.formats.csv_table import read_delimited, write_table
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import parse_number
 from untrimmed.io import BadInput
@@ -16,26 +16,27 @@ COLUMNS = (
 )
 
 
-def read_charades(path: Path, hints: Hints) -> Content:
+def read_charades(path: Path, hints: Hints) -> FileContent:
     """Read the actions of each video; labels are the codes of classes, as the file has them.
 
     Raises BadInput where a column is missing, for a video on two lines, and for an action that is not of that form.
     """
-    table = read_table(path)
-    for name in ("id", "actions"):
-        if name not in table.columns:
+    table = read_delimited(path)
+    columns = [table.find(name) for name in ("id", "actions", "length")]
+    for name, column in zip(("id", "actions"), columns, strict=False):
+        if column is None:
             raise BadInput(f"{path}: has no column {name!r}; a file of Charades was expected")
     rows: dict[str, list[Row]] = {}
     durations: dict[str, float] = {}
     for line in table.lines:
-        cells = dict(zip(table.columns, line.cells, strict=True))
-        video, length = cells["id"].strip(), parse_number(cells.get("length", ""))
+        video, actions, seconds = map(line.read_text, columns)
+        length = parse_number(seconds)
         if not video or video in rows:
             raise BadInput(f"{path}: line {line.number} has the id {video!r}; every line needs one of its own")
-        rows[video] = [_read_action(path, line.number, item) for item in cells["actions"].split(";") if item.strip()]
+        rows[video] = [_read_action(path, line.number, item) for item in actions.split(";") if item.strip()]
         if length and 0 < length < math.inf:
             durations[video] = length
-    return Content(rows, durations)
+    return FileContent(rows, durations)
 
 
 def write_charades(path: Path, annotations: Annotations, fps: float | None) -> None:

@@ -1,10 +1,13 @@
 """Behaviour as BORIS and The Observer log it: who starts or stops what, and how; what of that is in labels."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from untrimmed.annotations.formats.columns import Column
+from untrimmed.annotations.formats.csv_table import DelimitedTable, TableLine
 from untrimmed.annotations.formats.events import POINT, STOP, Event
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.io import BadInput
@@ -14,6 +17,8 @@ PARTS = ("behavior", "subject", "modifiers")
 
 NOBODY = ("no focal subject", "none", "na")
 """How programs write that an event has no subject or modifier."""
+
+_MODIFIERS = re.compile(r"modif(ier)?s?([ _]?#?\d+)?")
 
 LISTED = 5
 """How many names a note lists."""
@@ -56,7 +61,14 @@ def clean_name(text: str) -> str:
     return "" if words <= {"", *NOBODY} else text.strip()
 
 
-def list_unused(coded: Sequence[Coded], parts: Sequence[str]) -> Iterator[str]:
+def read_modifiers(table: DelimitedTable, line: TableLine) -> str:
+    """Read all columns of modifiers, however they are numbered: `Modifiers`, `Modifier #1`, `Modifier_1`."""
+    names = enumerate(table.columns)
+    columns = (Column(index, name) for index, name in names if _MODIFIERS.fullmatch(name.lower()))
+    return clean_name("|".join(filter(None, (clean_name(line.read_text(column)) for column in columns))))
+
+
+def describe_unused(coded: Sequence[Coded], parts: Sequence[str]) -> Iterator[str]:
     """Yield a sentence on each thing that was logged and is no part of any action, with counts."""
     once = [event for event in coded if not (event.bout and event.kind == STOP)]
     for part, names in (
@@ -67,16 +79,16 @@ def list_unused(coded: Sequence[Coded], parts: Sequence[str]) -> Iterator[str]:
             what = "subjects" if part == "subject" else part
             joined = "+".join((*parts, part))
             yield (
-                f"{what} are left out of the labels: {format_counts(names)} events; "
+                f"{what} are left out of the labels: {list_counts(names)} events; "
                 f"label='{joined}' (convert --label {joined}) puts them in"
             )
     if points := Counter(event.behavior for event in coded if event.kind == POINT):
-        yield f"point events, which have no length, are dropped: {format_counts(points)}"
+        yield f"point events, which have no length, are dropped: {list_counts(points)}"
     if comments := [event.comment for event in coded if event.comment]:
         yield f"{len(comments)} comments are left out (the first is {comments[0][:60]!r})"
 
 
-def format_counts(counts: Mapping[str, int]) -> str:
+def list_counts(counts: Mapping[str, int]) -> str:
     """Say how often each of some names is there: `m1 (4), m2 (2)`; the most frequent first."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     more = [f"and {len(ordered) - LISTED} more"] if len(ordered) > LISTED else []

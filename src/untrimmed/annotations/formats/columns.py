@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from untrimmed.annotations.units import UNIT_NAMES
 from untrimmed.io import BadInput
 
 STARTS = (
@@ -23,22 +24,12 @@ VIDEOS = (
 )
 LABELS = (
     *("label", "class", "action", "category", "activity", "behavior", "behaviour", "event", "gesture", "tag"),
-    *(
-        "class_name",
-        "classname",
-        "label_name",
-        "labelname",
-        "action_label",
-        "action_class",
-        "action_name",
-        "activity_name",
-        "annotation",
-    ),
+    *("class_name", "classname", "label_name", "labelname", "action_label", "action_class", "action_name"),
+    *("activity_name", "annotation"),
     *("narration", "verb", "caption", "sentence", "description", "text", "type", "label_id", "class_id"),
     *("labels", "classes", "actions", "behaviors", "behaviours", "events", "behavior_name", "behaviour_name"),
     *("event_name", "category_name", "event_label", "code", "codes", "phase", "step", "state", "tag_name", "title"),
-    *("trial_type",),
-    *("name",),
+    *("trial_type", "name"),
 )
 SENTENCES = ("narration", "caption", "sentence", "description", "text", "type", "title", "name", "annotation", "code")
 """Of these, what says more, or less, than a class."""
@@ -50,36 +41,32 @@ RATES = ("fps", "frame_rate", "framerate", "fps_frame_s")
 STATUS = ("status", "behavior_type", "event_type")
 SUBJECTS = ("subject", "modifiers", "modifier", "modifier_1")
 
-SECONDS, MILLISECONDS, MICROSECONDS, FRAMES = "seconds", "milliseconds", "microseconds", "frames"
 _UNITS = {
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), SECONDS),
-    **dict.fromkeys(("ms", "msec", "msecs", "millis", "millisecond", "milliseconds"), MILLISECONDS),
-    **dict.fromkeys(("us", "usec", "usecs", "\N{MICRO SIGN}s", "\N{GREEK SMALL LETTER MU}s"), MICROSECONDS),
-    **dict.fromkeys(("micros", "microsecond", "microseconds"), MICROSECONDS),
-    **dict.fromkeys(("f", "frame", "frames", "startframe", "endframe"), FRAMES),
-    **dict.fromkeys(("startsec", "endsec"), SECONDS),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "startsec", "endsec"), "s"),
+    **dict.fromkeys(("ms", "msec", "msecs", "millis", "millisecond", "milliseconds"), "ms"),
+    **dict.fromkeys(("us", "usec", "usecs", "\N{MICRO SIGN}s", "\N{GREEK SMALL LETTER MU}s"), "us"),
+    **dict.fromkeys(("micros", "microsecond", "microseconds"), "us"),
+    **dict.fromkeys(("f", "frame", "frames", "startframe", "endframe"), "frames"),
 }
-UNIT_NAMES = {SECONDS: "s", MILLISECONDS: "ms", MICROSECONDS: "us", FRAMES: "frames"}
-"""How the units of columns are called by those who give one."""
 
 _TIMES = ("time", "times", "timestamp", "timecode", "tc", "temporal", "segment", "t", "point", "hh", "mm", "ss")
 _MOMENTS = {"timestamp", "timecode", "frame", "frames", "second", "seconds", "ms", "t"}
 _THINGS = ("action", "event", "activity", "annotation", "behavior", "behaviour", "interval", "label", "clip")
 """Words beside `start` and `end` that say of what."""
 
-_PREFERENCE = (SECONDS, "", MILLISECONDS, MICROSECONDS, FRAMES)
+_PREFERENCE = ("s", "", "ms", "us", "frames")
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column by its index and name; `unit` is empty where its name states none."""
+    """A column by its index and name; `unit` is one of `units.UNITS`, empty where its name states none."""
 
     index: int
     name: str
     unit: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name!r} in {self.unit}" if self.unit else repr(self.name)
+        return f"{self.name!r} in {UNIT_NAMES[self.unit]}" if self.unit else repr(self.name)
 
 
 @dataclass(frozen=True)
@@ -194,7 +181,7 @@ def find_durations(path: Path, names: Sequence[str]) -> tuple[Column, Column]:
     """Find the columns of the video and of its length in seconds. Raises BadInput where one of them is missing."""
     video = _find_column(names, VIDEOS)
     length = _find_time(names, VIDEO_LENGTHS) or _find_time(names, LENGTHS) or _find_time(names, ("",))
-    if video is None or length is None or length.unit == FRAMES:
+    if video is None or length is None or length.unit == "frames":
         raise BadInput(f"{path}: has no columns for video and duration, of {', '.join(names)}; call them so")
     return video, length
 
@@ -239,9 +226,7 @@ def _guess_datavyu(path: Path, names: Sequence[str], label: str | None) -> Colum
     group = next((group for group in groups if labels[0].name.startswith(f"{group}.")), None)
     if group is None:
         raise BadInput(f"{path}: {labels[0].name!r} has no onset and offset; name one of {', '.join(codes)}")
-    start, end = (
-        Column(names.index(f"{group}.{what}"), f"{group}.{what}", MILLISECONDS) for what in ("onset", "offset")
-    )
+    start, end = (Column(names.index(f"{group}.{what}"), f"{group}.{what}", "ms") for what in ("onset", "offset"))
     video = _find_column(names, VIDEOS)
     return Columns(labels, video, start, end, None, None, None, None, None, None, None, ())
 

@@ -22,7 +22,7 @@ from untrimmed.video.names import name_locations
 
 
 @dataclass(frozen=True)
-class Content:
+class FileContent:
     """Rows by video as a file has them, lengths in seconds and subsets where it states them.
 
     `dropped` never became a row, such as an event without an end; `notes` say what was guessed or skipped. `unit` is
@@ -38,7 +38,7 @@ class Content:
 
 
 def read_files(
-    read: Callable[[Path, Hints], Content], endings: Sequence[str], path: Path, hints: Hints
+    read: Callable[[Path, Hints], FileContent], endings: Sequence[str], path: Path, hints: Hints
 ) -> Annotations:
     """Read a file, or all files of a folder with one of the endings, each of other videos.
 
@@ -51,7 +51,7 @@ def read_files(
             if (first := owner.setdefault(video, file)) != file:
                 raise BadInput(f"{file}: is of video {video!r}, and so is {first.name}; leave one of them out")
     notes = _merge_notes([note for content in contents.values() for note in content.notes])
-    merged = Content(
+    merged = FileContent(
         {video: rows for content in contents.values() for video, rows in content.rows.items()},
         {video: length for content in contents.values() for video, length in content.durations.items()},
         {video: subset for content in contents.values() for video, subset in content.subsets.items()},
@@ -85,7 +85,7 @@ def list_files(path: Path, endings: Sequence[str]) -> list[Path]:
     return files
 
 
-def build_annotations(path: Path, content: Content, hints: Hints) -> Annotations:
+def build_annotations(path: Path, content: FileContent, hints: Hints) -> Annotations:
     """Build annotations from the usable rows; of a video of unknown length, up to the end of its last action.
 
     A video without length and action is dropped. Both are noted. Raises BadInput where no video remains.
@@ -114,7 +114,7 @@ def format_videos(names: Sequence[str]) -> str:
     return f"video {names[0]!r}" if len(names) == 1 else f"{len(names)} videos (the first is {names[0]!r})"
 
 
-def shorten_names(path: Path, locations: Iterable[str], videos: Mapping[str, float] = {}) -> dict[str, str]:
+def shorten_locations(path: Path, locations: Iterable[str], videos: Mapping[str, float] = {}) -> dict[str, str]:
     """Return the video's name for each of several locations, see `name_locations`.
 
     `videos` are those of which something is known. Raises BadInput where two would get the same name.

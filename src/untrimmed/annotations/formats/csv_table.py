@@ -1,16 +1,19 @@
-"""Delimited text and sheets: a line that names the columns, cells between commas, semicolons, tabs, bars, blanks."""
+"""Delimited text and workbooks: a line that names the columns, cells between commas, semicolons, tabs, bars, blanks."""
 
 import csv
 import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from untrimmed.annotations.formats.columns import FRAMES, MICROSECONDS, MILLISECONDS, Column, is_known
+from untrimmed.annotations.formats.columns import Column, is_known
 from untrimmed.annotations.formats.text import parse_number, parse_seconds, read_any_text
 from untrimmed.annotations.formats.workbook import holds_workbook, read_workbook
+from untrimmed.annotations.units import PER_SECOND
 from untrimmed.io import BadInput, write_text
 from untrimmed.video.names import is_media
 
@@ -18,65 +21,81 @@ DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 BLANKS = " "
 """What parts the cells where none of `DELIMITERS` does: any number of blanks."""
 
-SAMPLE = 50
+SAMPLE = 60
 """Lines by which the delimiter and the line of names are found."""
 
 COMMENTS = ("#", "%", "//")
 MISSING = ("", "nan", "NaN", "<NA>", "NA", "NULL", "null")
 """How programs write that a cell is empty."""
 
-PER_SECOND = {MILLISECONDS: 1e3, MICROSECONDS: 1e6}
-
 
 class TableLine(NamedTuple):
-    """One line of the table at `path`, by its number in the file, the first being 1."""
+    """One line of the table at `path`, by its number in the file, the first being 1; no blanks around its cells."""
 
     path: Path
     number: int
     cells: tuple[str, ...]
 
     def read_text(self, column: Column | None) -> str:
-        """Read the text in a column, without blanks around it; nothing for no column."""
-        return self.cells[column.index].strip() if column else ""
+        """Read the text in a column; nothing for no column, and behind the end of a short line."""
+        return self.cells[column.index] if column and column.index < len(self.cells) else ""
 
     def holds(self, column: Column | None) -> bool:
         """Return whether there is something in a column."""
         return self.read_text(column) not in MISSING
 
-    def read_number(self, column: Column, what: str, clock: bool = False) -> float:
+    def read_number(self, column: Column | None, what: str, clock: bool = False) -> float:
         """Read the number, or the time of a clock, in a column. Raises BadInput with the line for anything else."""
         text = self.read_text(column)
         value = parse_seconds(text) if clock else parse_number(text)
         if value is None:
-            raise BadInput(f"{self.path}: line {self.number} has {text[:40]!r} for {column.name!r}; {what}")
+            name = column.name if column else "the time"
+            raise BadInput(f"{self.path}: line {self.number} has {text[:40]!r} for {name!r}; {what}")
         return value
 
-    def read_seconds(self, column: Column, rate: float | None) -> float:
+    def read_seconds(self, column: Column | None, rate: float | None = None) -> float:
         """Read the time in a column in seconds, whatever its unit; `rate` is frames a second."""
         if self.holds_clock(column):
             return self.read_number(column, "a time like 00:01:02.5 was expected", clock=True)
-        if column.unit == FRAMES:
+        if column and column.unit == "frames":
             if rate is None:
                 raise BadInput(f"{self.path}: {column.name!r} counts frames; give frames a second (fps=25, --fps 25)")
             return self.read_number(column, "a number of frames was expected") / rate
         value = self.read_number(column, "seconds, or a time like 00:01:02.5, were expected", clock=True)
-        return value / PER_SECOND.get(column.unit, 1.0)
+        return value / PER_SECOND.get(column.unit if column else "", 1.0)
 
-    def holds_clock(self, column: Column) -> bool:
+    def count_known(self) -> int:
+        """Count the cells that would mean something as names of columns."""
+        return sum(is_known(cell) for cell in self.cells if parse_seconds(cell) is None)
+
+    def holds_clock(self, column: Column | None) -> bool:
         """Return whether a column has a time like `00:01:02.5`, which is in seconds whatever the column is called."""
         return ":" in self.read_text(column)
 
 
-class DelimitedTable(NamedTuple):
-    """A table as it stands; every line has as many cells as there are columns. `notes` say what was skipped."""
+@dataclass(frozen=True)
+class DelimitedTable:
+    """The table in the file at `path` as it stands. `notes` say what was skipped, `above` are lines above the names."""
 
+    path: Path
     columns: tuple[str, ...]
     lines: tuple[TableLine, ...]
     delimiter: str
     notes: tuple[str, ...] = ()
+    above: tuple[TableLine, ...] = ()
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns in lower case, with single blanks."""
+        return tuple(" ".join(name.lower().split()) for name in self.columns)
+
+    def find(self, *names: str) -> Column | None:
+        """Find the column with the first of these names, in lower case, that there is."""
+        indices = (self.names.index(name) for name in names if name in self.names)
+        return next((Column(index, self.columns[index]) for index in indices), None)
 
 
-def read_table(path: Path, names: Sequence[str] = ()) -> DelimitedTable:
+def read_delimited(path: Path, names: Sequence[str] = ()) -> DelimitedTable:
     """Read the table in a file, text or a workbook of Excel, with the delimiter that fits most lines.
 
     Comments and other lines above that of the columns' names are skipped, and noted. `names` are the columns where
@@ -90,17 +109,47 @@ def read_table(path: Path, names: Sequence[str] = ()) -> DelimitedTable:
     notes: list[str] = []
     comments, body, skipped = _skip_comments(text)
     delimiter = find_delimiter(body)
-    lines = [*_split_lines(path, body, delimiter, skipped)]
-    if comments:
-        heading = _split_heading(comments[-1].lstrip("#%/ "), delimiter)
-        if lines and len(heading) == len(lines[0].cells) and _count_known(heading) > 1 > _count_known(lines[0].cells):
-            lines.insert(0, TableLine(path, skipped, heading))
+    lines = split_lines(body, path, delimiter, skipped)
+    for heading in split_lines(comments[-1].lstrip("#%/ "), path, delimiter, skipped - 1) if comments else ():
+        if lines and len(heading.cells) == len(lines[0].cells) and heading.count_known() > 1 > lines[0].count_known():
+            lines.insert(0, heading)
             comments.pop()
     if comments:
         notes.append(
             f"comments above the table are skipped, the first is {comments[0][:60]!r} ({len(comments)} lines)"
         )
     return _build_table(path, lines, delimiter, notes, names)
+
+
+def read_below_names(path: Path, needed: Sequence[Sequence[str]], fault: str) -> DelimitedTable:
+    """Read the table below the first line that has a name of each group, see `find_names`; lines may be short.
+
+    Raises BadInput with the `fault` where there is no such line.
+    """
+    text = read_any_text(path)
+    delimiter = find_delimiter(text)
+    lines = split_lines(text, path, delimiter)
+    heading = find_names(lines, needed)
+    if heading is None:
+        raise BadInput(f"{path}: {fault}")
+    return cut_table(lines, heading, delimiter)
+
+
+def find_names(lines: Sequence[TableLine], needed: Sequence[Sequence[str]]) -> int | None:
+    """Find the first of the lines that has, of each group of names in lower case, at least one."""
+    for index, line in enumerate(lines[:SAMPLE]):
+        names = {cell.lower() for cell in line.cells}
+        if all(names & set(group) for group in needed):
+            return index
+    return None
+
+
+def cut_table(lines: Sequence[TableLine], heading: int, delimiter: str = "") -> DelimitedTable:
+    """Cut the table that begins with the line of names of that index."""
+    names = lines[heading]
+    return DelimitedTable(
+        names.path, names.cells, tuple(lines[heading + 1 :]), delimiter, above=tuple(lines[:heading])
+    )
 
 
 def find_delimiter(text: str) -> str:
@@ -145,11 +194,6 @@ def _skip_comments(text: str) -> tuple[list[str], str, int]:
     return comments, "", len(lines)
 
 
-def _split_heading(text: str, delimiter: str) -> tuple[str, ...]:
-    cells = text.split() if delimiter == BLANKS else next(csv.reader([text], delimiter=delimiter), [])
-    return tuple(cell.strip() for cell in cells)
-
-
 def _build_table(
     path: Path, lines: list[TableLine], delimiter: str, notes: list[str], names: Sequence[str]
 ) -> DelimitedTable:
@@ -169,17 +213,17 @@ def _build_table(
     else:
         counted = _is_count(lines[0].cells)
         body = lines[1:] if counted else lines
-        columns = guess_names(path, body, indexed=counted and not lines[0].cells[0].strip())
+        columns = guess_names(path, body, indexed=counted and not lines[0].cells[0])
         notes.append(f"no line names the columns: taken as {', '.join(name or '(not used)' for name in columns)}")
     return DelimitedTable(
-        columns, tuple(_fit_cells(line, columns, delimiter) for line in body), delimiter, tuple(notes)
+        path, columns, tuple(_fit_cells(line, columns, delimiter) for line in body), delimiter, tuple(notes)
     )
 
 
 def _find_heading(lines: Sequence[TableLine]) -> int | None:
     """Find the line of names: the first with two known ones or more, else the first if it holds no number."""
     for index, line in enumerate(lines[:SAMPLE]):
-        if _count_known(line.cells) > 1:
+        if line.count_known() > 1:
             return index
     return None if any(parse_seconds(cell) is not None for cell in lines[0].cells) else 0
 
@@ -191,13 +235,9 @@ def _read_names(line: TableLine) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _count_known(cells: Sequence[str]) -> int:
-    return sum(is_known(cell) for cell in cells if parse_seconds(cell) is None)
-
-
 def _is_count(cells: Sequence[str]) -> bool:
     """Return whether cells are the numbers that pandas gives to columns without names."""
-    numbers = [cell.strip() for cell in cells if cell.strip()]
+    numbers = [cell for cell in cells if cell]
     return len(numbers) > 1 and numbers == list(map(str, range(len(numbers))))
 
 
@@ -229,7 +269,7 @@ def _guess_texts(columns: Sequence[Sequence[str]], times: Sequence[int], texts: 
         return {texts[0]: "label"}
     if len(texts) != 2:
         return {}
-    media = [index for index in texts if all(is_media(cell.strip()) for cell in columns[index])]
+    media = [index for index in texts if all(map(is_media, columns[index]))]
     if len(media) == 1:
         return {index: "video" if index in media else "label" for index in texts}
     return {texts[0]: "video", texts[1]: "label"} if texts[0] < times[0] < times[1] < texts[1] else {}
@@ -247,18 +287,15 @@ def _are_times(cells: Sequence[str]) -> bool:
 
 def _counts_lines(cells: Sequence[str]) -> bool:
     """Return whether cells are the running numbers of their lines."""
-    first = cells[0].strip() if cells else ""
-    return (
-        first in ("0", "1")
-        and len(cells) > 1
-        and [cell.strip() for cell in cells] == [str(number + int(first)) for number in range(len(cells))]
-    )
+    if len(cells) < 2 or cells[0] not in ("0", "1"):
+        return False
+    return list(cells) == [str(number + int(cells[0])) for number in range(len(cells))]
 
 
 def _fit_cells(line: TableLine, columns: Sequence[str], delimiter: str) -> TableLine:
     """Return a line of as many cells as columns. Raises BadInput where it has fewer or more."""
     cells = line.cells
-    while len(cells) > len(columns) and not cells[-1].strip():
+    while len(cells) > len(columns) and not cells[-1]:
         cells = cells[:-1]  # empty cells behind the last column are nothing
     if delimiter == BLANKS and len(cells) > len(columns):
         cells = (*cells[: len(columns) - 1], " ".join(cells[len(columns) - 1 :]))
@@ -277,7 +314,12 @@ def _show_cells(cells: Sequence[str]) -> str:
     return " ".join(", ".join(cells).split())[:60]
 
 
-def _split_lines(path: Path, text: str, delimiter: str, skipped: int) -> list[TableLine]:
+def split_lines(text: str, path: Path = Path(), delimiter: str = "", skipped: int = 0) -> list[TableLine]:
+    """Split text into the lines that hold something, and these into cells, at whatever parts most of them by default.
+
+    `path` is the text's file, of which so many lines were `skipped`. Raises BadInput where it cannot be split.
+    """
+    delimiter = delimiter or find_delimiter(text)
     if delimiter == BLANKS:
         lines = enumerate(text.split("\n"), start=skipped + 1)
         return [TableLine(path, number, tuple(line.split())) for number, line in lines if line.strip()]
@@ -286,7 +328,7 @@ def _split_lines(path: Path, text: str, delimiter: str, skipped: int) -> list[Ta
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                table.append(TableLine(path, skipped + reader.line_num, tuple(cells)))
+                table.append(TableLine(path, skipped + reader.line_num, tuple(cell.strip() for cell in cells)))
     except csv.Error as error:
         number = skipped + reader.line_num
         raise BadInput(f"{path}: line {number} cannot be parted into cells ({error}); fix it") from None

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 from xml.sax.saxutils import quoteattr
 
 from untrimmed.annotations.annotations import Hints, Row
-from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.json_parts import to_number, to_positive
 from untrimmed.annotations.formats.labels import round_to_ticks, tidy_label
 from untrimmed.annotations.formats.text import escape_text, read_xml
@@ -19,7 +19,7 @@ RATES = ("fps", "frame_rate", "framerate", "frameRate")
 """Where the rate may stand, anywhere in `meta`; CVAT itself writes none."""
 
 
-def read_cvat(path: Path, hints: Hints) -> Content:
+def read_cvat(path: Path, hints: Hints) -> FileContent:
     """Read a segment for each run of frames in which a track is seen, from its first frame to the end of its last.
 
     Of an export for images, frames that follow each other with one tag are a segment. The video is called as the
@@ -38,14 +38,14 @@ def read_cvat(path: Path, hints: Hints) -> Content:
         for number, track in enumerate(root.iterfind("track"))
         for run in _find_runs(f"{path}: track {track.get('id', number)!r}", track, step)
     ]
-    runs += _find_tagged(path, root, step)
+    runs += _find_tag_runs(path, root, step)
     rows = [Row(start / rate, end / rate, tidy_label(label)) for label, (start, end) in runs]
     video = _find_video(root) or path.stem
     frames = _count_frames(root, step)
     # A job may end long before the video does.
     stated = frames and not (root.find("meta/job") is not None and video in hints.durations)
     durations = {video: frames / rate} if frames and stated else {}
-    return Content({video: rows}, durations, notes=(f"frames at {rate:g} a second", *_list_notes(root, step)))
+    return FileContent({video: rows}, durations, notes=(f"frames at {rate:g} a second", *_list_notes(root, step)))
 
 
 def _refuse_other_exports(path: Path, root: Element) -> None:
@@ -60,7 +60,7 @@ def _refuse_other_exports(path: Path, root: Element) -> None:
         raise BadInput(f"{path}: is a project of several tasks; export each task by itself")
 
 
-def _find_tagged(path: Path, root: Element, step: int) -> Iterator[tuple[str, tuple[int, int]]]:
+def _find_tag_runs(path: Path, root: Element, step: int) -> Iterator[tuple[str, tuple[int, int]]]:
     """Yield each tag with first frame and the one after the last of every run of frames that have it."""
     frames: dict[str, set[int]] = {}
     for image in root.iterfind("image"):

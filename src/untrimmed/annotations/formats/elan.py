@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from xml.sax.saxutils import quoteattr
 
 from untrimmed.annotations.annotations import Dropped, Hints, Row
-from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.json_parts import to_number, to_positive
 from untrimmed.annotations.formats.labels import assign_lanes, round_to_ticks, tidy_label
 from untrimmed.annotations.formats.text import escape_text, read_xml
@@ -41,7 +41,7 @@ class Media(NamedTuple):
     origin: float
 
 
-def read_eaf(path: Path, hints: Hints) -> Content:
+def read_eaf(path: Path, hints: Hints) -> FileContent:
     """Read the annotations of all tiers that have times of their own, or of those that `hints.tiers` names.
 
     One without a value is called as its tier. The video is the first that the file links, else the first recording,
@@ -89,7 +89,7 @@ def read_eaf(path: Path, hints: Hints) -> Content:
         "annotations without a value are labelled by their tier": nameless,
     }
     notes += [f"{text}: {', '.join(dict.fromkeys(names))}" for text, names in sentences.items() if names]
-    return Content({video: rows}, durations, dropped=tuple(dropped), notes=tuple(notes))
+    return FileContent({video: rows}, durations, dropped=tuple(dropped), notes=tuple(notes))
 
 
 def _list_media(root: Element) -> list[Media]:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from untrimmed.annotations.annotations import Hints, Row
-from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.columns import Column
+from untrimmed.annotations.formats.content import FileContent
+from untrimmed.annotations.formats.csv_table import DelimitedTable, TableLine, cut_table, find_names, split_lines
 from untrimmed.annotations.formats.labels import tidy_label
-from untrimmed.annotations.formats.sheet import Sheet, SheetLine, cut_sheet, find_names, split_lines
 from untrimmed.annotations.formats.text import parse_number, parse_seconds, read_any_text
 from untrimmed.annotations.formats.tiers import choose_tiers, list_tier_notes
 from untrimmed.io import BadInput
@@ -45,20 +46,20 @@ class Spoken(NamedTuple):
 
 def holds_elan_export(text: str) -> bool:
     """Say whether a text is such an export."""
-    return _find_heading(split_lines(text)) is not None or _find_times(_split_bare(text)) is not None
+    return find_names(split_lines(text), NEEDED) is not None or _find_times(_split_bare(text)) is not None
 
 
-def read_elan_export(path: Path, hints: Hints) -> Content:
+def read_elan_export(path: Path, hints: Hints) -> FileContent:
     """Read the annotations of all tiers, or of those that `hints.tiers` names; one without a value is its tier's.
 
     Without a line of names, columns of times are told by a begin, an end and, as long, a duration. The file gives the
     video its name unless a column does. Raises BadInput where no times can be told, and for a line without them.
     """
     text = read_any_text(path)
-    lines = split_lines(text)
+    lines = split_lines(text, path)
     notes = []
-    if (heading := _find_heading(lines)) is not None:
-        spoken = list(_read_named(cut_sheet(path, lines, heading), lines[heading].cells))
+    if (heading := find_names(lines, NEEDED)) is not None:
+        spoken = list(_read_lines(cut_table(lines, heading)))
     else:
         bare = _split_bare(text)
         if (columns := _find_times(bare)) is None:
@@ -77,33 +78,29 @@ def read_elan_export(path: Path, hints: Hints) -> Content:
     for item in spoken:
         if item.tier in read:
             rows[item.video].append(Row(item.start, item.end, tidy_label(item.value or item.tier)))
-    return Content(rows or {path.stem: []}, notes=tuple(notes))
+    return FileContent(rows or {path.stem: []}, notes=tuple(notes))
 
 
-def _find_heading(lines: Sequence[SheetLine]) -> int | None:
-    return find_names(lines, NEEDED)
-
-
-def _read_named(sheet: Sheet, names: tuple[str, ...]) -> Iterator[Spoken]:
+def _read_lines(table: DelimitedTable) -> Iterator[Spoken]:
     """Yield the annotations of a table with names: a column of values, or one for each tier."""
     times = (BEGIN, END, LENGTH)
     columns = [
-        index
-        for index, name in enumerate(sheet.names)
+        Column(index, table.columns[index])
+        for index, name in enumerate(table.names)
         if name and name not in KNOWN and not name.startswith(tuple(f"{time} - " for time in times))
     ]
-    tier, file = sheet.find(TIER), sheet.find(*FILES)
-    for line in sheet.lines:
-        start = _read_time(sheet, line, BEGIN)
-        end = _read_time(sheet, line, END)
+    tier, file = table.find(TIER), table.find(*FILES)
+    for line in table.lines:
+        start = _read_time(table, line, BEGIN)
+        end = _read_time(table, line, END)
         if end is None and start is not None:
-            end = start + (_read_time(sheet, line, LENGTH) or 0.0)
+            end = start + (_read_time(table, line, LENGTH) or 0.0)
         if start is None or end is None:
-            raise BadInput(f"{sheet.path}: line {line.number} has no begin and end that can be read")
-        video = _name_video(sheet.read(line, file)) or sheet.path.stem
-        values = {names[column]: value for column in columns if (value := sheet.read(line, column))}
-        if tier is not None and len(values) < 2:
-            yield Spoken(video, sheet.read(line, tier), start, end, next(iter(values.values()), ""))
+            raise BadInput(f"{table.path}: line {line.number} has no begin and end that can be read")
+        video = _name_video(line.read_text(file)) or table.path.stem
+        values = {column.name: value for column in columns if (value := line.read_text(column))}
+        if tier and len(values) < 2:
+            yield Spoken(video, line.read_text(tier), start, end, next(iter(values.values()), ""))
         else:
             for name, value in values.items():
                 yield Spoken(video, name, start, end, value)
@@ -115,22 +112,20 @@ def _name_video(file: str) -> str:
     return name[:-4] if name.lower().endswith(".eaf") else name
 
 
-def _read_time(sheet: Sheet, line: SheetLine, what: str) -> float | None:
+def _read_time(table: DelimitedTable, line: TableLine, what: str) -> float | None:
     """Read a time in seconds from the first of its columns that holds one."""
     for kind in KINDS:
-        if text := sheet.read(line, sheet.find(f"{what} - {kind}")):
+        if text := line.read_text(table.find(f"{what} - {kind}")):
             seconds = parse_number(text) if kind != KINDS[2] else parse_seconds(text)
             if seconds is not None:
                 return seconds / 1000 if kind == "msec" else seconds
     return None
 
 
-def _split_bare(text: str) -> list[SheetLine]:
+def _split_bare(text: str) -> list[TableLine]:
     """Split lines at tabs, and keep blanks within: values may hold quotation marks."""
-    lines = enumerate(text.split("\n"), start=1)
-    return [
-        SheetLine(number, tuple(cell.strip() for cell in line.split("\t"))) for number, line in lines if line.strip()
-    ]
+    lines = ((number, line.split("\t")) for number, line in enumerate(text.split("\n"), start=1) if line.strip())
+    return [TableLine(Path(), number, tuple(cell.strip() for cell in cells)) for number, cells in lines]
 
 
 def _parse_time(text: str) -> float | None:
@@ -141,7 +136,7 @@ def _parse_time(text: str) -> float | None:
     return seconds / 1000 if text.isdigit() else seconds
 
 
-def _find_times(lines: Sequence[SheetLine]) -> tuple[int, int] | None:
+def _find_times(lines: Sequence[TableLine]) -> tuple[int, int] | None:
     """Find the columns of the begin and the end; None where no columns are surely these.
 
     They stand together, first all kinds of the begin, then of the end, then of the duration; the value is behind.
@@ -164,7 +159,7 @@ def _add_up(cells: Sequence[str], columns: Sequence[int]) -> bool:
     return length > 0 and abs(begin + length - end) <= _ROUNDING
 
 
-def _read_bare(path: Path, line: SheetLine, columns: tuple[int, int]) -> Spoken:
+def _read_bare(path: Path, line: TableLine, columns: tuple[int, int]) -> Spoken:
     start, end = (_parse_time(line.cells[column]) or 0.0 for column in columns)
     tier = line.cells[0] if columns[0] else "annotations"
     return Spoken(path.stem, tier, start, end, line.cells[-1])

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from untrimmed.annotations.annotations import Annotations, Hints
-from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.csv_table import write_table
 from untrimmed.annotations.formats.tables import read_tabular
 from untrimmed.annotations.formats.text import format_clock
@@ -18,7 +18,7 @@ LABEL = "verb+noun"
 """What an action is in EPIC-KITCHENS' own challenge."""
 
 
-def read_epic(path: Path, hints: Hints) -> Content:
+def read_epic(path: Path, hints: Hints) -> FileContent:
     """Read the actions, labelled by verb and noun unless `hints.label` names another column, such as `narration`."""
     return read_tabular(path, hints if hints.label else hints._replace(label=LABEL))
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from untrimmed.annotations.annotations import Annotations, Hints, Row
-from untrimmed.annotations.formats.content import Content, format_videos, read_files
-from untrimmed.annotations.formats.csv_table import TableLine, read_table
+from untrimmed.annotations.formats.content import FileContent, format_videos, read_files
+from untrimmed.annotations.formats.csv_table import TableLine, read_delimited
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import parse_number, parse_seconds, read_any_text
 from untrimmed.annotations.units import find_scale
@@ -130,9 +130,9 @@ def read_frame_ranges(path: Path, hints: Hints) -> Annotations:
     return replace(annotations, notes=(*annotations.notes, *_describe_silence(silence)))
 
 
-def _read_ranges(silence: Mapping[str, Counter[str]], path: Path, hints: Hints) -> Content:
+def _read_ranges(silence: Mapping[str, Counter[str]], path: Path, hints: Hints) -> FileContent:
     if _is_beside(path):
-        return Content({}, unit="s")
+        return FileContent({}, unit="s")
     scale = _find_rate(path, hints)
     rows: list[Row] = []
     for number, line in enumerate(read_any_text(path).split("\n"), start=1):
@@ -143,15 +143,17 @@ def _read_ranges(silence: Mapping[str, Counter[str]], path: Path, hints: Hints) 
             raise BadInput(f"{path}: line {number} is {line[:40]!r}; a range of frames and a label were expected")
     length = max((row.end for row in rows), default=0.0)
     notes = (f"ranges of frames at {scale:g} a second, the first frame being 1",)
-    return Content(
+    return FileContent(
         {path.stem: _drop_silence(path.stem, rows, silence)}, {path.stem: length}, notes=notes, unit="frames"
     )
 
 
-def _read_file(names: Mapping[str, str], silence: Mapping[str, Counter[str]], path: Path, hints: Hints) -> Content:
+def _read_file(
+    names: Mapping[str, str], silence: Mapping[str, Counter[str]], path: Path, hints: Hints
+) -> FileContent:
     """Read the labels of one video, or of those that a column names; a file that only stands beside gives none."""
     if _is_beside(path):
-        return Content({}, unit="s")
+        return FileContent({}, unit="s")
     lines = [line for line in read_any_text(path).split("\n") if line.strip()]
     kind = _find_kind(lines)
     video = path.stem if path.suffix.lower() in ENDINGS else path.name
@@ -176,7 +178,7 @@ def _join_tables(
     silence: Mapping[str, Counter[str]],
     hints: Hints,
     notes: Sequence[str],
-) -> Content:
+) -> FileContent:
     """Join the frames of every video into actions; `notes` come after that on the rate."""
     unit = hints.unit or ("s" if any(table.in_seconds for table in tables.values()) else "frames")
     scale = _find_rate(path, hints) if unit == "frames" else find_scale(path, unit, hints.fps)
@@ -192,12 +194,12 @@ def _join_tables(
         rows[video] = _drop_silence(video, joined, silence)
         if table.unlabelled:
             notes.append(f"{table.unlabelled} frames of {video} hold -1, not labelled: they count as without action")
-    return Content(rows, durations, notes=tuple(notes), unit=unit)
+    return FileContent(rows, durations, notes=tuple(notes), unit=unit)
 
 
 def _read_tables(path: Path, kind: str, names: Mapping[str, str], hints: Hints, video: str) -> dict[str, FrameTable]:
     """Read the labels of frames by the video that a column names; without one, all are of `video`."""
-    table = read_table(path)
+    table = read_delimited(path)
     plain = [_simplify(name) for name in table.columns]
     column = next((index for index, name in enumerate(plain) if name in VIDEOS), None)
     parts: dict[str, list[TableLine]] = defaultdict(list)

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from untrimmed.annotations.annotations import Annotations, Hints, Row
-from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.json_parts import as_list, as_number, as_object, as_text, to_number, to_positive
 from untrimmed.annotations.formats.labels import round_to_ticks, tidy_label
 from untrimmed.io import BadInput, read_json, write_json
@@ -24,7 +24,7 @@ RATES = ("fps", "frame_rate", "framerate", "frameRate")
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 
 
-def read_labelstudio(path: Path, hints: Hints) -> Content:
+def read_labelstudio(path: Path, hints: Hints) -> FileContent:
     """Read the regions of each task's annotation: the agreed one where it is marked, else the first not cancelled.
 
     Ranges of `timelinelabels` are frames counted from 1, both ends in; regions of `labels` are seconds. Where no
@@ -53,7 +53,7 @@ def read_labelstudio(path: Path, hints: Hints) -> Content:
     notes = [note if count == 1 else f"{note} ({count} times)" for note, count in counts.items()]
     if predicted:
         notes.append("no task is annotated: predictions are read")
-    return Content(rows, durations, notes=tuple(notes))
+    return FileContent(rows, durations, notes=tuple(notes))
 
 
 def write_labelstudio(path: Path, annotations: Annotations, fps: float | None) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from untrimmed.annotations.annotations import Hints, Row
-from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.json_parts import as_list, as_number, as_object, as_text, to_positive
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import read_any_text
@@ -37,7 +37,7 @@ def holds_localisations(content: Mapping[str, Any]) -> bool:
     )
 
 
-def read_moments(path: Path, hints: Hints) -> Content:
+def read_moments(path: Path, hints: Hints) -> FileContent:
     """Read the moments of Ego4D, at their times in the whole videos, not in the clips.
 
     Those that are not `primary` have no part in its benchmark: they are left out and counted.
@@ -74,10 +74,10 @@ def read_moments(path: Path, hints: Hints) -> Content:
         notes.append(f"{len(left_out)} moments that are not primary are left out, the first is {left_out[0]}")
     if guessed:
         notes.append(f"{len(guessed)} videos are taken to end with their last clip, the first is {guessed[0]}")
-    return Content(rows, durations, subsets, notes=tuple(notes), unit="s")
+    return FileContent(rows, durations, subsets, notes=tuple(notes), unit="s")
 
 
-def read_captions(path: Path, hints: Hints) -> Content:
+def read_captions(path: Path, hints: Hints) -> FileContent:
     """Read the sentences of ActivityNet Captions as labels. Raises BadInput where some have no times."""
     rows: dict[str, list[Row]] = {}
     durations: dict[str, float] = {}
@@ -93,10 +93,10 @@ def read_captions(path: Path, hints: Hints) -> Content:
         rows[video] = [_read_pair(place, pair, text) for pair, text in zip(times, sentences, strict=True)]
         if length := to_positive(entry.get("duration")):
             durations[video] = length
-    return Content(rows, durations, notes=(_describe_sentences(rows),))
+    return FileContent(rows, durations, notes=(_describe_sentences(rows),))
 
 
-def read_localisations(path: Path, hints: Hints) -> Content:
+def read_localisations(path: Path, hints: Hints) -> FileContent:
     """Read the actions of Perception Test, whose times are microseconds; sounds are left out."""
     rows: dict[str, list[Row]] = {}
     durations: dict[str, float] = {}
@@ -117,7 +117,7 @@ def read_localisations(path: Path, hints: Hints) -> Content:
     notes = ["times are read as microseconds"]
     if sounds:
         notes.append(f"{sounds} sounds are left out: actions alone are read")
-    return Content(rows, durations, subsets, notes=tuple(notes), unit="s")
+    return FileContent(rows, durations, subsets, notes=tuple(notes), unit="s")
 
 
 def holds_sentences(path: Path) -> bool:
@@ -125,7 +125,7 @@ def holds_sentences(path: Path) -> bool:
     return bool(STA.fullmatch(read_any_text(path).lstrip("\n").partition("\n")[0].strip()))
 
 
-def read_sentences(path: Path, hints: Hints) -> Content:
+def read_sentences(path: Path, hints: Hints) -> FileContent:
     """Read the sentences of Charades-STA as labels. Raises BadInput for a line of another form."""
     rows: dict[str, list[Row]] = {}
     for number, line in enumerate(read_any_text(path).split("\n"), start=1):
@@ -138,7 +138,7 @@ def read_sentences(path: Path, hints: Hints) -> Content:
             )
         place = f"{path}: line {number}"
         rows.setdefault(match[1], []).append(_read_pair(place, [match[2], match[3]], match[4]))
-    return Content(rows, notes=(_describe_sentences(rows),))
+    return FileContent(rows, notes=(_describe_sentences(rows),))
 
 
 def _list_labels(place: str, clip: Mapping[str, Any]) -> list[dict[str, Any]]:

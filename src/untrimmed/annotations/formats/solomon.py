@@ -7,10 +7,11 @@ from pathlib import Path
 from statistics import median
 
 from untrimmed.annotations.annotations import Hints, Row
-from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.columns import Column
+from untrimmed.annotations.formats.content import FileContent
+from untrimmed.annotations.formats.csv_table import DelimitedTable, TableLine, cut_table, split_lines
 from untrimmed.annotations.formats.frame_labels import LABELS
 from untrimmed.annotations.formats.labels import tidy_label
-from untrimmed.annotations.formats.sheet import Sheet, SheetLine, cut_sheet, split_lines
 from untrimmed.annotations.formats.text import parse_number, parse_seconds, read_any_text
 from untrimmed.annotations.formats.tiers import choose_tiers, list_tier_notes
 from untrimmed.io import BadInput
@@ -45,21 +46,18 @@ def holds_solomon_columns(text: str) -> bool:
     return any(parse_number(cell) is None for cell in cells - set(NOTHING))
 
 
-def read_solomon(path: Path, hints: Hints) -> Content:
+def read_solomon(path: Path, hints: Hints) -> FileContent:
     """Read a row for each run of lines with the same word in a column; the file gives the video its name.
 
     A column of marks alone is a behaviour itself. `hints.tiers` names the columns to read. Raises BadInput where the
     lines are not evenly apart.
     """
-    lines = split_lines(read_any_text(path))
+    lines = split_lines(read_any_text(path), path)
     if len(lines) < 3 or (step := _find_step(lines[1:])) is None:
         raise BadInput(f"{path}: has no lines at times that are evenly apart, as Solomon Coder writes them")
-    sheet = cut_sheet(path, lines, 0)
-    runs = {
-        name: list(_find_runs(sheet, column, lines[0].cells[column], step))
-        for column, name in enumerate(lines[0].cells)
-        if column and name
-    }
+    table = cut_table(lines, 0)
+    columns = (Column(index, name) for index, name in enumerate(table.columns) if index and name)
+    runs = {column.name: list(_find_runs(table, column, step)) for column in columns}
     counts = {name: len(listed) for name, listed in runs.items()}
     read = choose_tiers(path, "column", counts, hints.tiers)
     notes = [
@@ -68,10 +66,10 @@ def read_solomon(path: Path, hints: Hints) -> Content:
         *list_tier_notes("column", counts, read, hints.tiers),
     ]
     rows = [row for name in read for row in runs[name]]
-    return Content({path.stem: rows}, notes=tuple(notes))
+    return FileContent({path.stem: rows}, notes=tuple(notes))
 
 
-def _find_step(lines: Sequence[SheetLine]) -> float | None:
+def _find_step(lines: Sequence[TableLine]) -> float | None:
     """Find how many seconds lines are apart; None where they are not evenly."""
     times = [seconds for line in lines if (seconds := parse_seconds(line.cells[0])) is not None]
     if len(times) < max(2, len(lines)):
@@ -82,10 +80,10 @@ def _find_step(lines: Sequence[SheetLine]) -> float | None:
     return round(step, 9) if even else None
 
 
-def _find_runs(sheet: Sheet, column: int, name: str, step: float) -> Iterator[Row]:
+def _find_runs(table: DelimitedTable, column: Column, step: float) -> Iterator[Row]:
     """Yield a row for each run of lines with one word, up to the time of the first line without it."""
-    words = [sheet.read(line, column) for line in sheet.lines]
-    times = [sheet.read_seconds(line, 0) for line in sheet.lines]
+    words = [line.read_text(column) for line in table.lines]
+    times = [line.read_seconds(Column(0, table.columns[0])) for line in table.lines]
     marks = {word.lower() for word in words} <= {*MARKS, *NOTHING, *NO}
     nothing = (*NOTHING, *NO) if marks else NOTHING
     begin = 0
@@ -95,5 +93,5 @@ def _find_runs(sheet: Sheet, column: int, name: str, step: float) -> Iterator[Ro
         word = words[begin]
         if word.lower() not in nothing:
             end = times[place] if place < len(words) else round(times[-1] + step, 9)
-            yield Row(times[begin], end, tidy_label(name if marks else word))
+            yield Row(times[begin], end, tidy_label(column.name if marks else word))
         begin = place

@@ -5,8 +5,8 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from untrimmed.annotations.annotations import Hints, Row
-from untrimmed.annotations.formats.coded import format_counts
-from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.coded import list_counts
+from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import parse_seconds, read_xml
 from untrimmed.io import BadInput
@@ -15,7 +15,7 @@ CODE = "code"
 """What a label is made of unless `hints.label` says more, as in `code+Side`, where `Side` is a group of labels."""
 
 
-def read_sportscode(path: Path, hints: Hints) -> Content:
+def read_sportscode(path: Path, hints: Hints) -> FileContent:
     """Read the instances, labelled by their codes; the file gives the video its name.
 
     `hints.label` joins groups of labels to the code, as in `code+Side`. Raises BadInput where an instance has no
@@ -33,11 +33,11 @@ def read_sportscode(path: Path, hints: Hints) -> Content:
     if unused:
         joined = "+".join((*parts, next(iter(unused))))
         notes.append(
-            f"labels are left out: {format_counts(unused)}; label={joined!r} (convert --label) puts a group in"
+            f"labels are left out: {list_counts(unused)}; label={joined!r} (convert --label) puts a group in"
         )
     if texts := sum(bool((item.findtext("free_text") or "").strip()) for item in instances):
         notes.append(f"{texts} free texts are left out")
-    return Content({path.stem: rows}, notes=tuple(notes))
+    return FileContent({path.stem: rows}, notes=tuple(notes))
 
 
 def _list_labels(instance: Element) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from untrimmed.annotations.annotations import Hints, Row
-from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.labels import UNNAMED, round_action, tidy_label
 from untrimmed.annotations.formats.text import format_clock, parse_seconds, read_any_text
 from untrimmed.io import BadInput, write_text
@@ -16,13 +16,13 @@ _PERCENT = re.compile(r" \((\d{1,3}) %\)$")
 _HARMLESS = str.maketrans({"<": "‹", ">": "›", "{": "(", "}": ")"})
 
 
-def read_srt(path: Path, hints: Hints) -> Content:
+def read_srt(path: Path, hints: Hints) -> FileContent:
     """Read the cues of a file, which gives the video its name; their text is the label, as it stands."""
     text = read_any_text(path)
     rows = read_cues(path, text)
     if text.strip() and not rows:
         raise BadInput(f"{path}: has no cue with a text; lines like '00:00:01,000 --> 00:00:02,000' were expected")
-    return Content({path.stem: [row._replace(label=tidy_label(row.label)) for row in rows]})
+    return FileContent({path.stem: [row._replace(label=tidy_label(row.label)) for row in rows]})
 
 
 def write_srt(

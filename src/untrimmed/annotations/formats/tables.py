@@ -9,21 +9,20 @@ from pathlib import Path
 import numpy as np
 
 from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Row
-from untrimmed.annotations.formats.columns import FRAMES, UNIT_NAMES, Columns, find_durations, guess_columns
-from untrimmed.annotations.formats.content import Content, shorten_names
+from untrimmed.annotations.formats.columns import Columns, find_durations, guess_columns
+from untrimmed.annotations.formats.content import FileContent, shorten_locations
 from untrimmed.annotations.formats.csv_table import (
     DELIMITERS,
-    PER_SECOND,
     DelimitedTable,
     TableLine,
-    read_table,
+    read_delimited,
     write_table,
 )
 from untrimmed.annotations.formats.events import EITHER, POINT, START, STOP, Event, pair_events
 from untrimmed.annotations.formats.label_columns import describe_negatives, is_negative, settle_label
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import parse_number, parse_seconds
-from untrimmed.annotations.units import CLOCK, refuse_other_unit
+from untrimmed.annotations.units import CLOCK, PER_SECOND, refuse_other_unit
 from untrimmed.io import BadInput
 from untrimmed.timeline import Timeline
 
@@ -40,20 +39,20 @@ KINDS = {"start": START, "stop": STOP, "state start": START, "state stop": STOP,
 """How tables of events call them."""
 
 
-def read_tabular(path: Path, hints: Hints) -> Content:
+def read_tabular(path: Path, hints: Hints) -> FileContent:
     """Read a table with an action on each line, with a start or stop on each, or with a time and marks of classes.
 
     See `guess_columns`. A line that has neither start nor end but a video says that there is such a video. The
     meaning that was guessed for the columns is noted, and which mean nothing. Raises BadInput where columns are
     missing, for a cell that is not what its column holds, and for a unit other than the one that columns state.
     """
-    table = read_table(path, hints.columns)
+    table = read_delimited(path, hints.columns)
     columns = guess_columns(path, table.columns, hints.label, _find_marks(table))
     columns = settle_label(table, columns, hints.label)
     locations = [line.read_text(columns.video) if columns.video else path.stem for line in table.lines]
     if "" in locations:
         raise BadInput(f"{path}: line {table.lines[locations.index('')].number} names no video; fill it in")
-    names = shorten_names(path, locations, hints.durations)
+    names = shorten_locations(path, locations, hints.durations)
     videos = [names[location] for location in locations]
     columns, unit = _settle_unit(path, table, columns, hints.unit)
     rows: dict[str, list[Row]] = {video: [] for video in videos}
@@ -74,14 +73,14 @@ def read_tabular(path: Path, hints: Hints) -> Content:
     for video in samples:
         rows[video] += _join_samples(samples[video], columns, hints)
     durations, subsets = _read_video_columns(videos, table.lines, columns)
-    return Content(rows, durations, subsets, tuple(dropped), _list_notes(table, columns, hints), unit)
+    return FileContent(rows, durations, subsets, tuple(dropped), _list_notes(table, columns, hints), unit)
 
 
 def read_duration_table(path: Path) -> dict[str, float]:
     """Read seconds by video from a table with columns for a video and its duration."""
-    table = read_table(path)
+    table = read_delimited(path)
     video, length = find_durations(path, table.columns)
-    names = shorten_names(path, [line.read_text(video) for line in table.lines])
+    names = shorten_locations(path, [line.read_text(video) for line in table.lines])
     durations = {names[line.read_text(video)]: line.read_seconds(length, None) for line in table.lines}
     for name, seconds in durations.items():
         if not 0 < seconds < math.inf:
@@ -116,8 +115,9 @@ def _list_actions(timeline: Timeline) -> list[tuple[object, ...]]:
 def _find_marks(table: DelimitedTable) -> list[int]:
     """Find the columns that hold 0 and 1 alone, or nothing."""
     columns = zip(*(line.cells for line in table.lines), strict=True)
-    cells = [{cell.strip() for cell in column} for column in columns]
-    return [index for index, values in enumerate(cells) if values <= {"", *OFF, *ON} and values & {*OFF, *ON}]
+    return [
+        index for index, values in enumerate(map(set, columns)) if values <= {"", *OFF, *ON} and values & {*OFF, *ON}
+    ]
 
 
 def _settle_unit(path: Path, table: DelimitedTable, columns: Columns, unit: str | None) -> tuple[Columns, str]:
@@ -127,13 +127,13 @@ def _settle_unit(path: Path, table: DelimitedTable, columns: Columns, unit: str 
     line. Raises BadInput where another `unit` is given.
     """
     times = columns.times
-    stated = next((UNIT_NAMES[column.unit] for column in times if column.unit), "")
+    stated = next((column.unit for column in times if column.unit), "")
     if any(line.holds_clock(column) for line in table.lines for column in times):
         stated = CLOCK
     if stated:
         refuse_other_unit(path, unit, stated, f"the column {times[0].name!r}")
     elif unit == "frames" and columns.fps:
-        frames = {field: column and replace(column, unit=FRAMES) for field, column in columns.list_times().items()}
+        frames = {field: column and replace(column, unit="frames") for field, column in columns.list_times().items()}
         return replace(columns, **frames), unit
     return columns, stated
 
@@ -222,6 +222,6 @@ def _list_notes(table: DelimitedTable, columns: Columns, hints: Hints) -> tuple[
         notes.append(
             f"lines without times ({len(bare)}, the first is line {bare[0]}) only say that there is such a video"
         )
-    if hints.fps and any(column.unit == FRAMES for column in columns.times):
+    if hints.fps and any(column.unit == "frames" for column in columns.times):
         notes.append(f"frames at {hints.fps:g} a second")
     return tuple(notes)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from untrimmed.annotations.annotations import Dropped, Hints, Row
-from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.json_parts import to_number, to_positive
 from untrimmed.annotations.formats.labels import assign_lanes, tidy_label
 from untrimmed.annotations.formats.text import read_any_text
@@ -46,7 +46,7 @@ class Tokens:
         raise BadInput(f"{self._path}: has {value[:40]!r} where a {kind} was expected; save it again as a TextGrid")
 
 
-def read_textgrid(path: Path, hints: Hints) -> Content:
+def read_textgrid(path: Path, hints: Hints) -> FileContent:
     """Read the intervals of all tiers that have a text, in the long form or the short; points are dropped.
 
     `hints.tiers` names the tiers to read. The video is called as the file. Raises BadInput for a file that is no
@@ -79,7 +79,7 @@ def read_textgrid(path: Path, hints: Hints) -> Content:
     dropped = tuple(row for name in read for row in points.get(name, ()))
     notes = list_tier_notes("tier", counts, read, hints.tiers)
     length = to_positive(duration)
-    return Content({path.stem: rows}, {path.stem: length} if length else {}, dropped=dropped, notes=tuple(notes))
+    return FileContent({path.stem: rows}, {path.stem: length} if length else {}, dropped=dropped, notes=tuple(notes))
 
 
 def write_textgrid(path: Path, video: str, timeline: Timeline, fps: float | None) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from untrimmed.annotations.annotations import Annotations, Hints, Row, build_timelines, split_usable
 from untrimmed.annotations.formats.activitynet import PROPOSAL
-from untrimmed.annotations.formats.content import Content, build_annotations
+from untrimmed.annotations.formats.content import FileContent, build_annotations
 from untrimmed.annotations.formats.folders import build_file_path, fill_folder
 from untrimmed.annotations.formats.json_parts import to_number, to_positive
 from untrimmed.annotations.formats.text import read_any_text
@@ -85,7 +85,7 @@ def read_class_files(path: Path, hints: Hints) -> Annotations:
                 rows[words[0]].append(_read_times(file, number, line, words, file.stem))
     named = {video: video.split("_")[1] for video in rows if video.startswith(("video_validation_", "video_test_"))}
     notes = ("labels are the names of the files", *(["subsets are in the names of the videos"] if named else []))
-    return build_annotations(path, Content(rows, {}, named, notes=notes), hints)
+    return build_annotations(path, FileContent(rows, {}, named, notes=notes), hints)
 
 
 def _list_class_files(path: Path) -> list[Path]:

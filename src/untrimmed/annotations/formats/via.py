@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Row
-from untrimmed.annotations.formats.coded import format_counts
-from untrimmed.annotations.formats.content import Content, shorten_names
+from untrimmed.annotations.formats.coded import list_counts
+from untrimmed.annotations.formats.content import FileContent, shorten_locations
 from untrimmed.annotations.formats.json_parts import as_list, as_number, as_object, as_text, to_number, to_positive
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.io import BadInput, read_json, write_json
@@ -34,7 +34,7 @@ class Attribute(NamedTuple):
     options: Mapping[str, str]
 
 
-def read_via(path: Path, hints: Hints) -> Content:
+def read_via(path: Path, hints: Hints) -> FileContent:
     """Read the segments of a project, labelled by the first of their attributes that has a value.
 
     Regions in single frames are skipped with a note. Raises BadInput where the structure is broken.
@@ -65,7 +65,7 @@ def read_via(path: Path, hints: Hints) -> Content:
                 dropped.append(Dropped(video, start, end, "", "has no label"))
         elif times:
             unused[REGIONS] += 1
-    return Content(rows, durations, dropped=tuple(dropped), notes=tuple(list_via_notes(unused)))
+    return FileContent(rows, durations, dropped=tuple(dropped), notes=tuple(list_via_notes(unused)))
 
 
 def write_via(path: Path, annotations: Annotations, fps: float | None) -> None:
@@ -137,7 +137,7 @@ def _read_videos(path: Path, project: Mapping[str, Any]) -> dict[str, str]:
             place = f"file {keys[0]!r}"
             file = as_object(f"{path}: {place}", files.get(str(keys[0])))
             locations[view] = as_text(f"{path}: the name of {place}", file.get("fname") or file.get("src"))
-    names = shorten_names(path, locations.values())
+    names = shorten_locations(path, locations.values())
     return {view: names[location] for view, location in locations.items()}
 
 
@@ -164,7 +164,7 @@ def list_via_notes(unused: Mapping[str, int]) -> Iterator[str]:
     if regions := unused.get(REGIONS):
         yield f"{regions} regions and moments, which are no segments, are left aside"
     if further := {name: count for name, count in unused.items() if name != REGIONS}:
-        yield f"attributes that are no part of the labels are left aside: {format_counts(further)} segments"
+        yield f"attributes that are no part of the labels are left aside: {list_counts(further)} segments"
 
 
 def _find_value(attributes: Mapping[str, Attribute], values: Mapping[str, str], name: str) -> str | None:

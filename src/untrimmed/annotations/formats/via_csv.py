@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from untrimmed.annotations.annotations import Dropped, Hints, Row
-from untrimmed.annotations.formats.content import Content, shorten_names
+from untrimmed.annotations.formats.content import FileContent, shorten_locations
+from untrimmed.annotations.formats.csv_table import DelimitedTable, TableLine, split_lines
 from untrimmed.annotations.formats.json_parts import as_list, as_number, as_object, as_text
 from untrimmed.annotations.formats.labels import tidy_label
-from untrimmed.annotations.formats.sheet import Sheet, SheetLine, split_lines
 from untrimmed.annotations.formats.text import read_any_text
 from untrimmed.annotations.formats.via import (
     REGIONS,
@@ -30,7 +30,7 @@ def holds_via_segments(text: str) -> bool:
     return any(_read_comment(line)[0] == HEADING for line in text.split("\n", 100)[:100])
 
 
-def read_via_csv(path: Path, hints: Hints) -> Content:
+def read_via_csv(path: Path, hints: Hints) -> FileContent:
     """Read the segments, labelled by the first of their attributes that has a value; the rest is said.
 
     Raises BadInput where the columns are not named, and for a line that cannot be read.
@@ -42,21 +42,17 @@ def read_via_csv(path: Path, hints: Hints) -> Content:
     names = tuple(name.strip().lower() for name in comments[HEADING].replace("\t", ",").split(",") if name.strip())
     attributes = _read_options(path, comments)
     data = [line if line.strip() and not _is_comment(line) else "" for line in lines]
-    sheet = Sheet(path, names, tuple(split_lines("\n".join(data))))
-    files = [_read_file(sheet, line) for line in sheet.lines]
-    videos = shorten_names(path, files, hints.durations)
+    table = DelimitedTable(path, names, tuple(split_lines("\n".join(data), path)), "")
+    files = [_read_file(table, line) for line in table.lines]
+    videos = shorten_locations(path, files, hints.durations)
     rows: dict[str, list[Row]] = {videos[file]: [] for file in files}
     dropped: list[Dropped] = []
     unused: Counter[str] = Counter()
-    for file, line in zip(files, sheet.lines, strict=True):
-        times = _read_times(sheet, line)
-        values = {
-            k: _to_text(v)
-            for k, v in as_object(
-                f"{path}: line {line.number}: its metadata", _parse(sheet, line, "metadata") or {}
-            ).items()
-        }
-        if len(times) != 2 or _parse(sheet, line, "spatial_coordinates"):
+    for file, line in zip(files, table.lines, strict=True):
+        times = _read_times(table, line)
+        metadata = as_object(f"{path}: line {line.number}: its metadata", _parse(table, line, "metadata") or {})
+        values = {key: _to_text(value) for key, value in metadata.items()}
+        if len(times) != 2 or _parse(table, line, "spatial_coordinates"):
             unused[REGIONS] += bool(times)
             continue
         labels = find_labels(attributes, values)
@@ -64,7 +60,7 @@ def read_via_csv(path: Path, hints: Hints) -> Content:
         rows[videos[file]] += [Row(times[0], times[1], tidy_label(label)) for label in labels]
         if not labels:
             dropped.append(Dropped(videos[file], times[0], times[1], "", "has no label"))
-    return Content(rows, dropped=tuple(dropped), notes=tuple(list_via_notes(unused)))
+    return FileContent(rows, dropped=tuple(dropped), notes=tuple(list_via_notes(unused)))
 
 
 def _is_comment(line: str) -> bool:
@@ -88,30 +84,30 @@ def _read_options(path: Path, comments: dict[str, str]) -> dict[str, Attribute]:
     return read_attributes(path, listed)
 
 
-def _parse(sheet: Sheet, line: SheetLine, name: str) -> Any:
+def _parse(table: DelimitedTable, line: TableLine, name: str) -> Any:
     """Parse the JSON in a cell; None for an empty one."""
-    text = sheet.read(line, sheet.find(name))
+    text = line.read_text(table.find(name))
     try:
         return json.loads(text) if text else None
     except (ValueError, RecursionError):
         raise BadInput(
-            f"{sheet.path}: line {line.number} has {text[:40]!r} for {name!r}; JSON was expected"
+            f"{table.path}: line {line.number} has {text[:40]!r} for {name!r}; JSON was expected"
         ) from None
 
 
-def _read_file(sheet: Sheet, line: SheetLine) -> str:
-    place = f"{sheet.path}: line {line.number}: its file"
-    files = _parse(sheet, line, "file_list")
+def _read_file(table: DelimitedTable, line: TableLine) -> str:
+    place = f"{table.path}: line {line.number}: its file"
+    files = _parse(table, line, "file_list")
     listed = as_list(place, [files] if isinstance(files, str) else files)
     return as_text(place, listed[0] if listed else None, empty=False)
 
 
-def _read_times(sheet: Sheet, line: SheetLine) -> list[float]:
+def _read_times(table: DelimitedTable, line: TableLine) -> list[float]:
     """Read the times of a line, in one cell or, as older exports have them, in two."""
-    place = f"{sheet.path}: line {line.number}: a time"
-    if sheet.find("temporal_coordinates") is not None:
-        return [as_number(place, time) for time in as_list(place, _parse(sheet, line, "temporal_coordinates") or [])]
-    texts = [sheet.read(line, sheet.find(f"temporal_segment_{end}")) for end in ("start", "end")]
+    place = f"{table.path}: line {line.number}: a time"
+    if table.find("temporal_coordinates") is not None:
+        return [as_number(place, time) for time in as_list(place, _parse(table, line, "temporal_coordinates") or [])]
+    texts = [line.read_text(table.find(f"temporal_segment_{end}")) for end in ("start", "end")]
     return [as_number(place, text) for text in texts if text]
 
 

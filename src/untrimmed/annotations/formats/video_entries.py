@@ -74,7 +74,7 @@ def describe_unread(entries: Mapping[str, Any], unused: Mapping[str, set[str]]) 
     return (f"keys that are not read: {'; '.join(parts)}",) if parts else ()
 
 
-def list_unused(entry: Mapping[str, Any], length: StatedLength | None) -> set[str]:
+def list_unread_keys(entry: Mapping[str, Any], length: StatedLength | None) -> set[str]:
     """List the keys of an entry that are not read; where its `length` is known, frames and their rate may go."""
     read = {"annotations", find_subset(entry), *(length.keys if length else ())}
     sizes = {*FRAMES, *RATES, "feature_frame", "feature_frames"} if length else set()

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from untrimmed.annotations.annotations import Hints
-from untrimmed.annotations.formats.content import Content
+from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.labels import round_to_ticks, tidy_label
 from untrimmed.annotations.formats.srt import read_cues
 from untrimmed.annotations.formats.text import format_clock, read_any_text
@@ -16,13 +16,13 @@ _TAG = re.compile(r"<[^>]*>")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": "&#10;"})
 
 
-def read_vtt(path: Path, hints: Hints) -> Content:
+def read_vtt(path: Path, hints: Hints) -> FileContent:
     """Read the cues of a file, which gives the video its name; tags such as `<v Anna>` are removed."""
     text = read_any_text(path)
     if not re.match(r"WEBVTT(?:[ \t\n]|$)", text):
         raise BadInput(f"{path}: does not begin with WEBVTT; a file of WebVTT was expected")
     rows = (row._replace(label=html.unescape(_TAG.sub("", row.label)).strip()) for row in read_cues(path, text))
-    return Content({path.stem: [row._replace(label=tidy_label(row.label)) for row in rows if row.label]})
+    return FileContent({path.stem: [row._replace(label=tidy_label(row.label)) for row in rows if row.label]})
 
 
 def write_vtt(path: Path, video: str, timeline: Timeline, fps: float | None) -> None:

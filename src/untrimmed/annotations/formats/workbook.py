@@ -12,7 +12,7 @@ ENDINGS = (".xlsx", ".xlsm")
 ZIP = b"PK\x03\x04"
 
 
-class Sheet(NamedTuple):
+class WorkbookSheet(NamedTuple):
     """The lines of a sheet that hold something, by their numbers, and a sentence on which sheet it is."""
 
     rows: list[tuple[int, tuple[str, ...]]]
@@ -24,7 +24,7 @@ def holds_workbook(path: Path) -> bool:
     return path.suffix.lower() in ENDINGS
 
 
-def read_workbook(path: Path) -> Sheet:
+def read_workbook(path: Path) -> WorkbookSheet:
     """Read the first sheet that holds anything. Raises BadInput without `openpyxl`, and for what is no workbook.
 
     Times of day and durations become times of a clock.
@@ -42,7 +42,7 @@ def read_workbook(path: Path) -> Sheet:
         raise BadInput(f"{path}: is empty; a line that names columns was expected")
     unread = [name for name, rows in sheets.items() if rows and name != title]
     more = f"; not read: {', '.join(map(repr, unread))}" if unread else ""
-    return Sheet(sheets[title], f"read from sheet {title!r}{more}")
+    return WorkbookSheet(sheets[title], f"read from sheet {title!r}{more}")
 
 
 def _list_rows(sheet: Any) -> list[tuple[int, tuple[str, ...]]]:
@@ -62,4 +62,4 @@ def _write_cell(value: object) -> str:
         return format_clock(value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6)
     if isinstance(value, datetime | date):
         return value.isoformat()
-    return repr(value) if isinstance(value, float) else str(value)
+    return repr(value) if isinstance(value, float) else str(value).strip()
