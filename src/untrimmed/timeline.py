@@ -57,7 +57,7 @@ class Timeline:
     video: Path | None = field(default=None, compare=False, repr=False, kw_only=True)
     """The file that a detector looked at, for the page of `show`."""
     cut: int = field(default=0, compare=False, repr=False, kw_only=True)
-    """Actions that a detector's `suppress.keep` alone left out, though they score a tenth of the best or more."""
+    """Actions that a detector's `suppress.keep` alone left out, though they score a twentieth of the best or more."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.duration) and self.duration > 0):

@@ -39,7 +39,7 @@ def test_the_limit_is_said_with_counts_and_the_video_of_which_most_is_left_out()
     timelines = {"x": Timeline(9, (action,), cut=3), "y": Timeline(9, (action,) * 2, cut=4), "z": Timeline(9)}
     (note,) = describe_cuts(timelines, 2)
     assert note.startswith(
-        "suppress.keep = 2 left out 7 actions that score 0.1 of their video's best or more, of 2 of 3"
+        "suppress.keep = 2 left out 7 actions that score 0.05 of their video's best or more, of 2 of 3"
     )
     assert "most of 'y' (4, which score up to 0.25, the best 0.25)" in note
     assert "--set suppress.keep=" in note
@@ -57,7 +57,7 @@ def test_detections_that_the_limit_leaves_out_are_noted_and_a_higher_one_finds_t
     assert not any("suppress.keep" in note for note in everything.notes)
     for video, timeline in everything.items():
         scores = sorted((action.score for action in timeline), reverse=True)
-        assert few[video].cut == min(1000, sum(score >= 0.1 * scores[0] for score in scores[7:]))
+        assert few[video].cut == min(1000, sum(score >= 0.05 * scores[0] for score in scores[7:]))
 
 
 def test_only_suppression_of_a_trained_detector_can_be_set(file: Path) -> None:

@@ -21,7 +21,7 @@ _GAUSSIAN, _LINEAR = 0, 1
 # No overlap reaches this.
 _NEVER = 2.0
 _NEW = -1
-TELLING = 0.1
+TELLING = 0.05
 """Share of a video's best score from which a detection that `keep` leaves out is missed."""
 COUNTED = 1000
 """Up to so many that are left out are counted: each takes time."""
