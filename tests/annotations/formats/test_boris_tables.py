@@ -95,7 +95,7 @@ def test_events_of_pictures_have_no_time_and_are_said(tmp_path: Path) -> None:
     ("old", "new", "words"),
     [
         ("\tSTOP\t4.500", "\tMAYBE\t4.500", "line 5 has the status 'MAYBE'; START, STOP or POINT was expected"),
-        ("\tSTOP\t4.500", "\tSTOP\tsoon", "line 5 has 'soon' for 'time'; seconds, or a time like 00:01:02.5, were"),
+        ("\tSTOP\t4.500", "\tSTOP\tsoon", "line 5 has 'soon' for 'Time'; seconds, or a time like 00:01:02.5, were"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, old: str, new: str, words: str) -> None:

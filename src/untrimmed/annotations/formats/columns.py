@@ -41,6 +41,9 @@ RATES = ("fps", "frame_rate", "framerate", "fps_frame_s")
 STATUS = ("status", "behavior_type", "event_type")
 SUBJECTS = ("subject", "modifiers", "modifier", "modifier_1")
 
+ON, OFF = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
+"""The marks of a class in its own column, in lower case."""
+
 _UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "startsec", "endsec"), "s"),
     **dict.fromkeys(("ms", "msec", "msecs", "millis", "millisecond", "milliseconds"), "ms"),
@@ -137,7 +140,7 @@ def guess_columns(path: Path, names: Sequence[str], label: str | None = None, ma
     if any(_DATAVYU.fullmatch(name) for name in names):
         return _guess_datavyu(path, names, label)
     video = _find_column(names, VIDEOS)
-    labels = _find_label(path, names, label) if label else _find_columns(names, [LABELS], video)
+    labels = find_label(path, names, label) if label else _find_columns(names, [LABELS], video)
     if not labels and video and video.name.lower() == "name":
         labels, video = (video,), None
     start, end = _find_time(names, STARTS), _find_time(names, ENDS)
@@ -222,7 +225,7 @@ def _guess_datavyu(path: Path, names: Sequence[str], label: str | None) -> Colum
     if label is None and len(codes) != 1:
         found = ", ".join(codes) or "none"
         raise BadInput(f"{path}: has not one code of Datavyu but {found}; name the label (label=..., --label)")
-    labels = _find_label(path, names, label or codes[0])
+    labels = find_label(path, names, label or codes[0])
     group = next((group for group in groups if labels[0].name.startswith(f"{group}.")), None)
     if group is None:
         raise BadInput(f"{path}: {labels[0].name!r} has no onset and offset; name one of {', '.join(codes)}")
@@ -231,11 +234,16 @@ def _guess_datavyu(path: Path, names: Sequence[str], label: str | None) -> Colum
     return Columns(labels, video, start, end, None, None, None, None, None, None, None, ())
 
 
+def normalize_column(name: str) -> str:
+    """Return a column's name as words in lower case, joined by underscores, as the groups above have them."""
+    return "_".join(_split_words(name))
+
+
 def _split_words(name: str) -> list[str]:
     return re.findall(r"[^\W_]+", re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name).lower())
 
 
-def _find_label(path: Path, names: Sequence[str], label: str) -> tuple[Column, ...]:
+def find_label(path: Path, names: Sequence[str], label: str) -> tuple[Column, ...]:
     """Find the columns that a user named."""
     labels = [label] if label in names else label.split("+")
     for name in labels:
@@ -252,7 +260,7 @@ def _find_columns(
 
 def _find_column(names: Sequence[str], candidates: Sequence[str], taken: Column | None = None) -> Column | None:
     """Find the column whose name stands earliest in `candidates`, but for the one that is taken."""
-    plain = ["_".join(_split_words(name)) for name in names]
+    plain = list(map(normalize_column, names))
     if taken:
         plain[taken.index] = ""
     indices = (plain.index(name) for name in candidates if name in plain)

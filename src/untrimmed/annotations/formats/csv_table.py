@@ -1,4 +1,4 @@
-"""Delimited text and workbooks: a line that names the columns, cells between commas, semicolons, tabs, bars, blanks."""
+"""Delimited text and workbooks: a line that names the columns, cells between commas, tabs, bars, blanks and more."""
 
 import csv
 import io
@@ -75,7 +75,7 @@ class TableLine(NamedTuple):
 
 @dataclass(frozen=True)
 class DelimitedTable:
-    """The table in the file at `path` as it stands. `notes` say what was skipped, `above` are lines above the names."""
+    """The table in the file at `path` as it stands; `notes` say what was skipped, `above` is above the names."""
 
     path: Path
     columns: tuple[str, ...]

@@ -1,6 +1,5 @@
 """A label for every frame: lines of text, tables of frames and labels, tables of zeros and ones, a column a label."""
 
-import csv
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from untrimmed.annotations.annotations import Annotations, Hints, Row
+from untrimmed.annotations.formats.columns import OFF, ON, VIDEOS, Column, find_label, normalize_column
 from untrimmed.annotations.formats.content import FileContent, format_videos, read_files
-from untrimmed.annotations.formats.csv_table import TableLine, read_delimited
+from untrimmed.annotations.formats.csv_table import DelimitedTable, TableLine, read_delimited, split_lines
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import parse_number, parse_seconds, read_any_text
 from untrimmed.annotations.units import find_scale
@@ -32,34 +32,15 @@ RESULT = "### Frame level recognition: ###"
 """The first line of MS-TCN's results; all labels stand in the second."""
 
 FRAMES = (
-    "",
-    "frame",
-    "frames",
-    "frame_id",
-    "frame_index",
-    "frame_no",
-    "frame_number",
-    "frameid",
-    "index",
+    *("", "frame", "frames", "frame_id", "frame_index", "frame_no", "frame_number", "frameid", "index"),
     "unnamed_0",
 )
 TIMES = ("time", "time_s", "time_sec", "timestamp", "seconds", "second", "sec")
 LABELS = (
-    "phase",
-    "label",
-    "class",
-    "action",
-    "activity",
-    "behavior",
-    "behaviour",
-    "gesture",
-    "state",
-    "step",
+    *("phase", "label", "class", "action", "activity", "behavior", "behaviour", "gesture", "state", "step"),
     "stage",
 )
-VIDEOS = ("video", "video_id", "video_name", "filename", "file", "clip", "vid", "recording")
-ON = ("1", "1.0", "true")
-BINARY = ("0", "1", "-1", "0.0", "1.0", "-1.0", "true", "false")
+BINARY = (*ON, *OFF, "-1", "-1.0")
 """What a cell of a table of zeros and ones holds, in lower case; -1 is a frame that nobody labelled."""
 
 SUFFIX = re.compile(r"[-_](phases?|labels?|tools?|framelabels|annotations?)$", re.IGNORECASE)
@@ -200,34 +181,34 @@ def _join_tables(
 def _read_tables(path: Path, kind: str, names: Mapping[str, str], hints: Hints, video: str) -> dict[str, FrameTable]:
     """Read the labels of frames by the video that a column names; without one, all are of `video`."""
     table = read_delimited(path)
-    plain = [_simplify(name) for name in table.columns]
-    column = next((index for index, name in enumerate(plain) if name in VIDEOS), None)
+    column = _find_column(table.columns, VIDEOS)
     parts: dict[str, list[TableLine]] = defaultdict(list)
     for line in table.lines:
-        parts[video if column is None else media_name(line.cells[column].strip())].append(line)
-    return {name: _read_lines(path, table.columns, lines, kind, names, hints) for name, lines in parts.items()}
+        parts[media_name(line.read_text(column)) if column else video].append(line)
+    return {
+        name: _read_lines(replace(table, lines=tuple(lines)), kind, names, hints) for name, lines in parts.items()
+    }
 
 
-def _read_lines(
-    path: Path, columns: Sequence[str], lines: Sequence[TableLine], kind: str, names: Mapping[str, str], hints: Hints
-) -> FrameTable:
-    plain = [_simplify(name) for name in columns]
-    place = _find_position(plain)
+def _read_lines(table: DelimitedTable, kind: str, names: Mapping[str, str], hints: Hints) -> FrameTable:
+    path, lines, column = table.path, table.lines, _find_column(table.columns, (*FRAMES, *TIMES))
     positions, in_seconds = list(map(float, range(len(lines)))), False
-    if place is not None:
-        in_seconds = plain[place] in TIMES
-        positions = [_read_position(path, line.number, line.cells[place]) for line in lines]
+    if column:
+        in_seconds = normalize_column(column.name) in TIMES
+        positions = [line.read_number(column, "a frame or a time was expected", clock=True) for line in lines]
         for line, (first, second) in zip(lines[1:], pairwise(positions), strict=True):
             if second <= first:
                 raise BadInput(f"{path}: line {line.number} goes back to {second:g} from {first:g}; sort its lines")
     if kind == "labels":
-        column = _find_label(path, columns, plain, hints.label)
-        cells = [tidy_label(line.cells[column]) if line.cells[column].strip() else "" for line in lines]
+        guess = _find_column(table.columns, LABELS)
+        parts = find_label(path, table.columns, hints.label) if hints.label else (guess,)
+        cells = [tidy_label(text) if (text := " ".join(map(line.read_text, parts))).strip() else "" for line in lines]
         return FrameTable(positions, [[name] for name in _translate(cells, names)], in_seconds)
-    classes = [(index, tidy_label(name)) for index, name in enumerate(columns) if index != place]
+    place = column.index if column else None
+    classes = [(index, tidy_label(name)) for index, name in enumerate(table.columns) if index != place]
     labels, unlabelled = [], 0
     for line in lines:
-        cells = [line.cells[index].strip().lower() for index, _ in classes]
+        cells = [line.cells[index].lower() for index, _ in classes]
         if strange := next((cell for cell in cells if cell not in BINARY), None):
             raise BadInput(f"{path}: line {line.number} has {strange!r} where 0 or 1 was expected; fix it")
         unlabelled += any(cell.startswith("-") for cell in cells)
@@ -308,49 +289,31 @@ def _holds_lines(lines: Sequence[str]) -> bool:
 
 def _find_kind(lines: Sequence[str]) -> str:
     """Return what a table holds, `labels` or `ones`; empty where it is another, or none."""
-    if len(lines) < 4:
+    table = split_lines("\n".join(lines[:_SAMPLE]), delimiter=max(",;\t", key=lines[0].count)) if lines else []
+    if len(table) < 4:
         return ""
-    delimiter = max(",;\t", key=lines[0].count)
-    rows = [[cell.strip() for cell in row] for row in csv.reader(lines[:_SAMPLE], delimiter=delimiter)]
-    plain, cells = [_simplify(name) for name in rows[0]], [row for row in rows[1:] if len(row) == len(rows[0])]
-    if len(plain) < 2 or len(cells) < 3 or all(parse_number(name) is not None for name in rows[0]):
+    names, body = table[0].cells, [line for line in table[1:] if len(line.cells) == len(table[0].cells)]
+    if len(names) < 2 or len(body) < 3 or all(parse_number(name) is not None for name in names):
         return ""
-    place = _find_position(plain)
-    others = [index for index in range(len(plain)) if index != place]
-    binary = all(row[index].lower() in BINARY for row in cells for index in others)
-    if binary and not any(re.search("start|begin|end|stop|score|video", name) for name in plain):
+    column, plain = _find_column(names, (*FRAMES, *TIMES)), list(map(normalize_column, names))
+    place = column.index if column else None
+    words = {cell.lower() for line in body for index, cell in enumerate(line.cells) if index != place}
+    if words <= set(BINARY) and not any(re.search("start|begin|end|stop|score|video", name) for name in plain):
         return "ones"
-    if place is None or len(plain) > 3 or not any(plain[index] in LABELS for index in others):
+    if column is None or len(names) > 3 or not set(plain) & set(LABELS):
         return ""
-    named = next((index for index in others if plain[index] in VIDEOS), None)
-    if named is not None:
-        cells = [row for row in cells if row[named] == cells[0][named]]
-    positions = [parse_seconds(row[place]) for row in cells]
+    video = _find_column(names, VIDEOS)
+    positions = [
+        parse_seconds(line.read_text(column)) for line in body if line.read_text(video) == body[0].read_text(video)
+    ]
     steps = Counter(round(b - a, 6) for a, b in pairwise(positions) if a is not None and b is not None)
     return "labels" if steps and steps.most_common(1)[0][1] * 2 > len(positions) else ""
 
 
-def _find_position(plain: Sequence[str]) -> int | None:
-    return next((index for index, name in enumerate(plain) if name in FRAMES or name in TIMES), None)
-
-
-def _find_label(path: Path, columns: Sequence[str], plain: Sequence[str], label: str | None) -> int:
-    if label is None:
-        return next(index for index, name in enumerate(plain) if name in LABELS)
-    if label not in columns:
-        raise BadInput(f"{path}: has no column {label!r} for the label, of {', '.join(columns)}; name one of them")
-    return columns.index(label)
-
-
-def _read_position(path: Path, number: int, cell: str) -> float:
-    position = parse_seconds(cell)
-    if position is None:
-        raise BadInput(f"{path}: line {number} has {cell[:40]!r} where a frame or a time was expected; fix it")
-    return position
-
-
-def _simplify(name: str) -> str:
-    return "_".join(re.findall(r"[^\W_]+", name.lower()))
+def _find_column(names: Sequence[str], meanings: Sequence[str]) -> Column | None:
+    """Find the first column whose name is one of some."""
+    columns = (Column(index, name) for index, name in enumerate(names))
+    return next((column for column in columns if normalize_column(column.name) in meanings), None)
 
 
 def _find_folder(path: Path) -> Path:

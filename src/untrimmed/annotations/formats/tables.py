@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Row
-from untrimmed.annotations.formats.columns import Columns, find_durations, guess_columns
+from untrimmed.annotations.formats.columns import OFF, ON, Columns, find_durations, guess_columns
 from untrimmed.annotations.formats.content import FileContent, shorten_locations
 from untrimmed.annotations.formats.csv_table import (
     DELIMITERS,
@@ -27,10 +27,6 @@ from untrimmed.io import BadInput
 from untrimmed.timeline import Timeline
 
 COLUMNS = ("video", "start", "end", "label", "score")
-
-ON = ("1", "1.0", "True", "true", "TRUE", "yes", "Yes")
-OFF = ("0", "0.0", "False", "false", "FALSE", "no", "No")
-"""The marks of a class in its own column."""
 
 MOST_NAMED = 10
 """Unused columns that a note names."""
@@ -114,7 +110,7 @@ def _list_actions(timeline: Timeline) -> list[tuple[object, ...]]:
 
 def _find_marks(table: DelimitedTable) -> list[int]:
     """Find the columns that hold 0 and 1 alone, or nothing."""
-    columns = zip(*(line.cells for line in table.lines), strict=True)
+    columns = zip(*(map(str.lower, line.cells) for line in table.lines), strict=True)
     return [
         index for index, values in enumerate(map(set, columns)) if values <= {"", *OFF, *ON} and values & {*OFF, *ON}
     ]
@@ -152,7 +148,7 @@ def _read_rows(line: TableLine, columns: Columns, hints: Hints) -> Iterator[Row]
 
 def _read_labels(line: TableLine, columns: Columns) -> list[str]:
     if columns.classes:
-        return [tidy_label(column.name) for column in columns.classes if line.read_text(column) in ON]
+        return [tidy_label(column.name) for column in columns.classes if line.read_text(column).lower() in ON]
     return [_read_label(line, columns)]
 
 
@@ -168,7 +164,7 @@ def _join_samples(lines: Sequence[TableLine], columns: Columns, hints: Hints) ->
     steps = np.diff(times[order])
     borders = np.append(times[order], times[order][-1] + (np.median(steps) if len(steps) else 0.0))
     for column in columns.classes:
-        marks = [lines[index].read_text(column) in ON for index in order]
+        marks = [lines[index].read_text(column).lower() in ON for index in order]
         edges = np.flatnonzero(np.diff([False, *marks, False]))
         for first, last in edges.reshape(-1, 2):
             yield Row(float(borders[first]), float(borders[last]), tidy_label(column.name))
