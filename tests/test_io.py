@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from untrimmed.io import BadInput, parse_json, read_json, read_text, whole, write_json, write_text
+from untrimmed.io import BadInput, missing, parse_json, read_json, read_text, whole, write_json, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -189,3 +189,11 @@ def test_one_key_in_several_objects_and_colons_in_texts_are_no_repetition(tmp_pa
 
     assert read_json(path) == json.loads(text)
     assert not caplog.text
+
+
+def test_a_path_that_is_nearly_one_that_lies_there_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "feature").mkdir()
+    (tmp_path / "labels.json").write_text("{}")
+    assert str(missing(tmp_path / "features", "folder")).endswith("; check the path (is it 'feature'?)")
+    assert str(missing(tmp_path / "videos", "folder")).endswith("; check the path")
+    assert str(missing(tmp_path / "nowhere" / "feature", "folder")).endswith("; check the path")

@@ -13,6 +13,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -28,8 +29,12 @@ class BadInput(ValueError):
 
 
 def missing(path: Path, what: str) -> BadInput:
-    """The sentence for a path that does not exist."""
-    return BadInput(f"{path}: no such {what}; check the path")
+    """The sentence for a path that does not exist, with the nearest name that lies there."""
+    try:
+        near = get_close_matches(path.name, [entry.name for entry in path.parent.iterdir()], 1, 0.75)
+    except OSError:
+        near = []
+    return BadInput(f"{path}: no such {what}; check the path" + (f" (is it {near[0]!r}?)" if near else ""))
 
 
 class Config:

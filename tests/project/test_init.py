@@ -162,7 +162,7 @@ def test_training_without_features_says_which_command_makes_them(folder):
     result = run("train", "dataset.toml")
     assert result.exit_code == 2
     assert result.stderr == (
-        "untrimmed: features: no such folder of features; make it with "
+        "untrimmed: features: no such folder of features; check the path, or make it with "
         "`untrimmed extract clips --out features --fps 2`\n"
     )
 

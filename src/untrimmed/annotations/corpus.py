@@ -16,7 +16,7 @@ from untrimmed.features.layouts import find_layout
 from untrimmed.features.shapes import Axes
 from untrimmed.features.streams import FeatureStreams
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
-from untrimmed.io import BadInput, Config
+from untrimmed.io import BadInput, Config, missing
 from untrimmed.timeline import Timeline
 from untrimmed.video.names import describe_loose_matches, normalize_name, suggest_name
 
@@ -149,13 +149,13 @@ def check_missing_features(
 
     Raises BadInput, with what is there instead, unless the recipe says to drop such videos.
     """
-    missing = [video for video in videos if video not in features]
-    if not missing:
+    absent = [video for video in videos if video not in features]
+    if not absent:
         return []
-    sentence = f"{len(missing)} of {len(videos)} videos have no features, the first is {missing[0]}"
-    if config.unusable == "drop" and len(missing) < len(videos):
+    sentence = f"{len(absent)} of {len(videos)} videos have no features, the first is {absent[0]}"
+    if config.unusable == "drop" and len(absent) < len(videos):
         return [sentence]
-    remedy = advise_missing_features(config, features, missing[0])
+    remedy = advise_missing_features(config, features, absent[0])
     raise BadInput(f"{join_feature_paths(config)}: {sentence}; {remedy}")
 
 
@@ -227,7 +227,7 @@ def open_features(
         durations = {video: timeline.duration for video, timeline in open_dataset(config).ground_truth.items()}
     paths = [path] if path else [_expand("features", text) for text in _as_tuple(config.features)]
     if path is None and not paths[0].exists() and (advice := _advise_extraction(config)):
-        raise BadInput(f"{paths[0]}: no such folder of features; make it{advice}")
+        raise BadInput(f"{missing(paths[0], 'folder of features')}, or make it{advice}")
     return FeatureStreams(
         paths,
         config.source,

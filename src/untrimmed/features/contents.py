@@ -1,6 +1,7 @@
 """Opens files that hold arrays under names, perhaps in groups, as trees; nothing pickled in them is run."""
 
 import math
+import re
 import tokenize
 import zipfile
 import zlib
@@ -183,13 +184,17 @@ def _load_tensors(file: Path) -> Any:
             with zipfile.ZipFile(file) as packed:
                 # torch packs nothing, so what is packed may unfold to any size.
                 if sum(info.file_size for info in packed.infolist()) > file.stat().st_size:
-                    raise ValueError("its parts are larger than the file")
+                    raise BadInput(f"{file}: its parts are larger than the file; write it again")
         return torch.load(file, map_location="cpu", weights_only=True)
+    except BadInput:
+        raise
     except Exception as error:  # what a broken pickle raises has no bound
-        reason = " ".join(str(error).split()).removeprefix("Weights only load failed. ")[:80] or type(error).__name__
+        name = re.search(r"GLOBAL ([A-Za-z_][\w.]*)", str(error))  # what the file wants to be run
+        is_refused = name or "Weights only" in str(error)
+        fault = "wants more than tensors" if is_refused else "is no whole file of tensors"
+        wish = f" ({name[1]})" if name else ""
         raise BadInput(
-            f"{file}: is not a readable file of tensors ({reason}...); nothing in it was run: save the tensor alone, "
-            "or write a .npy file"
+            f"{file}: {fault}{wish}; nothing was run: save the tensor alone, or write a .npy file"
         ) from None
 
 
