@@ -24,11 +24,18 @@ class WindowConfig(Config):
     """The same for detection."""
     coverage: float = 0.75
     """An action belongs to a training window when this share of its length lies inside."""
+    background: float = 0.0
+    """Share of the windows of a training step that hold no action, not even a part of one; 0 leaves such out."""
+    mining: int = 3
+    """How many times in a training the windows without an action are scored: half of those drawn are then of the
+    tenth in which the model sees most. 0 draws all alike."""
 
     def __post_init__(self) -> None:
-        for name in ("train_overlap", "test_overlap"):
+        for name in ("train_overlap", "test_overlap", "background"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"windows.{name} = {getattr(self, name)}: must lie in [0, 1)")
+        if self.mining < 0:
+            raise ValueError(f"windows.mining = {self.mining}: must be at least 0")
 
 
 class Window(NamedTuple):

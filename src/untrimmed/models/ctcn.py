@@ -266,10 +266,13 @@ class CTCN(Model):
         positive = matches.forced | (matches.overlap >= config.match_tiou)
         # Of the whole batch, so that a window weighs by its actions.
         count = positive.sum().clamp(min=1)
-        # Eq. 5 and its hard negatives: the worst of each window, so many for each of its positives.
+        # Eq. 5 and its hard negatives: the worst of each window, so many for each of its positives. A window without
+        # an action, which the paper has not, learns from as many as the others do on average.
         labels = torch.where(positive, matches.labels + 1, 0)
         entropy = F.cross_entropy(outputs.logits.transpose(1, 2), labels, reduction="none")
-        number = config.negatives * positive.sum(1, keepdim=True)
+        empty = torch.tensor([not len(target.labels) for target in targets], device=positive.device)
+        usual = count / (~empty).sum().clamp(min=1)
+        number = config.negatives * torch.where(empty, usual, positive.sum(1))[:, None]
         negative = select_highest(entropy.detach(), outputs.valid & ~positive, number)
         # Eqs. 6 and 7, over positives.
         expected = encode(matches.segments[positive], anchors[positive], config.coder)

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from safetensors import SafetensorError, safe_open
@@ -39,6 +40,7 @@ LOG = "log.jsonl"
 RECIPE = "recipe.toml"
 RESULTS = "results.json"
 SCORES = "scores.json"
+HARDNESS = "background.hardness"
 STATE = "run"
 """The one key of a checkpoint's metadata (several come in any order): steps done, and what was learned from."""
 FREE = ("data.annotations", "data.features", "data.videos", "train.save_every", "train.save_minutes", "train.loaders")
@@ -78,6 +80,8 @@ class Run:
     ) -> None:
         self.folder, self.process, self.data = folder, process, data
         self.model, self.optimizer, self.average = model, optimizer, average
+        self.hardness = np.zeros(0)
+        """How much the model sees in each training window without an action, as it was scored last."""
         self._saved = time.monotonic()
 
     @property
@@ -117,6 +121,8 @@ class Run:
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         if self.average:
             tensors |= {f"average.{name}": value for name, value in self.average.values.items()}
+        if len(self.hardness):
+            tensors[HARDNESS] = torch.from_numpy(self.hardness)
         for index, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{k}": torch.as_tensor(v) for k, v in state.items() if v is not None}
         with whole(self.folder / CHECKPOINT) as temporary:
@@ -174,6 +180,8 @@ class Run:
             self.model.load_state_dict(_select(tensors, "model."))
             if self.average:
                 self.average.values = _select(tensors, "average.")
+            if HARDNESS in tensors:
+                self.hardness = tensors[HARDNESS].cpu().numpy()
         state = self.optimizer.state_dict()
         for name, value in _select(tensors, "optimizer.").items():
             index, key = name.split(".", 1)

@@ -26,6 +26,7 @@ from untrimmed.io import BadInput, Progress
 from untrimmed.models.base import Batch, Model
 from untrimmed.models.device import autocast, compile_forward, pick_device, to_device
 from untrimmed.recipe import Recipe, TrainConfig, override_recipe, read_recipe
+from untrimmed.training.background import count_background, draw_background, list_mining_steps, score_background
 from untrimmed.training.checkpoint import Process, Run, Trained
 from untrimmed.training.guard import defer_interrupts, hold_folder, ignore_interrupts
 from untrimmed.training.optimizer import MovingAverage, build_optimizer, compute_rate
@@ -33,6 +34,8 @@ from untrimmed.training.run_data import describe_run_data
 from untrimmed.training.windows import ChannelStatistics, TrainingWindows, collate, compute_channel_statistics
 
 logger = logging.getLogger(__name__)
+
+NO_WINDOWS = np.zeros(0)
 
 
 def train(
@@ -76,7 +79,8 @@ def run_steps(recipe: Recipe, corpus: Corpus, out: Path, process: Process, progr
     # Every step has a batch of one size, so one program is enough.
     forward = compile_forward(forward, dynamic=False) if settings.compile else forward
     model.train()
-    batches = load_batches(recipe, corpus, model.length, first, process)
+    windows = TrainingWindows(corpus, recipe.windows, recipe.augment, model.length, settings.seed)
+    batches = load_batches(recipe, windows, first, run)
     with defer_interrupts() as interrupts:
         for step, batch in zip(range(first, settings.steps), batches, strict=False):
             torch.manual_seed(settings.seed + (step * process.world + process.rank) * 1_000_003)
@@ -135,37 +139,55 @@ def build_model(
     return to_device(model, process.device)
 
 
-def load_batches(recipe: Recipe, corpus: Corpus, length: int, first: int, process: Process) -> Iterator[Batch]:
-    """Load this process's share of every step's windows, from step `first` on."""
-    settings = recipe.train
+def load_batches(recipe: Recipe, data: TrainingWindows, first: int, run: Run) -> Iterator[Batch]:
+    """Load this process's share of every step's windows, from step `first` on.
+
+    Before some steps the windows without an action are scored by the model as it is then, for those that follow.
+    """
+    settings, process = recipe.train, run.process
     if settings.batch % process.world:
         raise BadInput(f"train.batch = {settings.batch}: must be a multiple of the {process.world} processes")
-    data = TrainingWindows(corpus, recipe.windows, recipe.augment, length, settings.seed)
-    if not len(data):
+    if not len(data.places):
         raise BadInput("no training window holds an action; lower windows.coverage or look at the annotations")
-    steps = range(first, settings.steps)
-    keys = (list_step_keys(settings, len(data), step)[process.rank :: process.world] for step in steps)
-    return iter(
-        DataLoader(
+    background = count_background(recipe.windows, settings.batch, len(data.backgrounds))
+    mining = list_mining_steps(recipe.windows, settings.steps) if background else []
+    if background and not len(run.hardness):
+        run.hardness = np.zeros(len(data.backgrounds))
+    starts = sorted({first, *(step for step in mining if step > first)})
+    for start, end in zip(starts, [*starts[1:], settings.steps], strict=True):
+        if start in mining:
+            run.hardness = score_background(run.model, data, process.device, settings.precision)
+        keys = (
+            list_step_keys(settings, len(data.places), step, background, run.hardness)[process.rank :: process.world]
+            for step in range(start, end)
+        )
+        yield from DataLoader(
             data,
-            batch_sampler=keys,
+            batch_sampler=keys,  # type: ignore[arg-type]
             collate_fn=collate,
             num_workers=settings.loaders,
             worker_init_fn=ignore_interrupts,
         )
-    )  # type: ignore[arg-type]
 
 
-def list_step_keys(settings: TrainConfig, windows: int, step: int) -> list[tuple[int, int]]:
-    """List the keys (step, window) of one step: the next `batch` of an endless row of shuffled passes."""
-    first = step * settings.batch
+def list_step_keys(
+    settings: TrainConfig, windows: int, step: int, background: int = 0, hardness: np.ndarray = NO_WINDOWS
+) -> list[tuple[int, int]]:
+    """List the keys (step, window) of one step: the next windows of an endless row of shuffled passes.
+
+    The last `background` of the batch are windows without an action, which are numbered after the `windows` others.
+    """
+    actions = settings.batch - background
     orders: dict[int, np.ndarray] = {}
     keys = []
-    for place in range(first, first + settings.batch):
+    for place in range(step * actions, (step + 1) * actions):
         epoch, index = divmod(place, windows)
         if epoch not in orders:
             orders[epoch] = np.random.default_rng([settings.seed, epoch]).permutation(windows)
         keys.append((step, int(orders[epoch][index])))
+    if background:
+        random = np.random.default_rng([settings.seed, step, windows])
+        keys += [(step, windows + int(index)) for index in draw_background(random, background, hardness)]
     return keys
 
 

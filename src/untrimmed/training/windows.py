@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from untrimmed.annotations.corpus import Corpus
 from untrimmed.features.grid import Grid
-from untrimmed.features.video_features import VideoFeatures, check_finite
+from untrimmed.features.video_features import VideoFeatures, check_finite, resample
 from untrimmed.features.windows import Window, WindowConfig, pad_window, window_starts
 from untrimmed.models.base import Batch, Targets, stack_windows
 from untrimmed.recipe import AugmentConfig
@@ -19,6 +19,14 @@ from untrimmed.training.run_data import digest_features
 
 def annotate_clip(features: VideoFeatures, timeline: Timeline, classes: tuple[str, ...], coverage: float) -> Clip:
     """Annotate snippets with the actions of which a share of `coverage` lies inside, clipped, in positions."""
+    segments, labels = locate_actions(features, timeline, classes, coverage)
+    return Clip(np.asarray(features.values, np.float32), segments, labels)
+
+
+def locate_actions(
+    features: VideoFeatures, timeline: Timeline, classes: tuple[str, ...], coverage: float
+) -> tuple[Float[np.ndarray, "n 2"], Int[np.ndarray, " n"]]:
+    """Locate the actions of which a share of `coverage` lies inside: segments in positions, clipped, and classes."""
     actions = [action for action in timeline.actions if action.label in classes]
     seconds = np.array([[action.start, action.end] for action in actions], float).reshape(-1, 2)
     labels = np.array([classes.index(action.label) for action in actions], int)
@@ -26,13 +34,22 @@ def annotate_clip(features: VideoFeatures, timeline: Timeline, classes: tuple[st
     inside = np.clip(segments, 0, len(features))
     length = inside[:, 1] - inside[:, 0]
     enough = (length >= coverage * (segments[:, 1] - segments[:, 0])) & (length > 0)
-    return Clip(np.asarray(features.values, np.float32), inside[enough], labels[enough])
+    return inside[enough], labels[enough]
+
+
+class Place(NamedTuple):
+    """Where a window lies: in the snippets of a video from `first` to before `last`."""
+
+    video: str
+    first: int
+    last: int
 
 
 class TrainingWindows(torch.utils.data.Dataset):
-    """Every window of the training videos that holds an action. Augmentation is drawn from (seed, step, index).
+    """The windows of the training videos: `places`, which hold an action, and then `backgrounds`, which hold none.
 
-    Randomness depends on nothing else, so a run that is resumed draws what it would have drawn.
+    A window that holds a part of an action only, too little to belong to it, is neither. Augmentation is drawn from
+    (seed, step, index). Randomness depends on nothing else, so a run that is resumed draws what it would have drawn.
     """
 
     def __init__(
@@ -40,15 +57,18 @@ class TrainingWindows(torch.utils.data.Dataset):
     ) -> None:
         self.corpus, self.config, self.augmentation = corpus, config, augmentation
         self.length, self.seed = length, seed
-        self.places = [place for video in corpus.train for place in self._list_places(video)]
+        places = [place for video in corpus.train for place in self._list_places(video)]
+        self.places = [place for place in places if self._count_actions(place, config.coverage)]
+        self.backgrounds = [place for place in places if not self._count_actions(place, 0)]
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.places) + len(self.backgrounds)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Window, Targets]:
         step, index = key
-        video, first, last = self.places[index]
-        clip = self._load_clip(video, first, last)
+        actions = len(self.places)
+        place = self.places[index] if index < actions else self.backgrounds[index - actions]
+        clip = self._annotate(place)
         random = np.random.default_rng([self.seed, step, index])
         # A window is as long as the model's, or shorter where the video is; only a whole video is stretched.
         length = self.length if self.config.mode == "whole" else len(clip.values)
@@ -56,19 +76,31 @@ class TrainingWindows(torch.utils.data.Dataset):
         targets = Targets(torch.from_numpy(clip.segments).float(), torch.from_numpy(clip.labels))
         return pad_window(clip.values, Grid(1, 1), self.length), targets
 
-    def _list_places(self, video: str) -> list[tuple[str, int, int]]:
+    def cut_window(self, place: Place) -> Window:
+        """Cut the window of a place as a detector would see it."""
+        clip = self._annotate(place)
+        values = resample(clip.values, self.length, "linear") if self.config.mode == "whole" else clip.values
+        return pad_window(values, Grid(1, 1), self.length)
+
+    def _list_places(self, video: str) -> list[Place]:
         snippets = len(self.corpus.features[video])
         if self.config.mode == "whole":
-            places = [(video, 0, snippets)]
-        else:
-            firsts = window_starts(snippets, self.length, self.config.train_overlap)
-            places = [(video, first, min(snippets, first + self.length)) for first in firsts]
-        return [place for place in places if len(self._load_clip(*place).labels)]
+            return [Place(video, 0, snippets)]
+        firsts = window_starts(snippets, self.length, self.config.train_overlap)
+        return [Place(video, first, min(snippets, first + self.length)) for first in firsts]
 
-    def _load_clip(self, video: str, first: int, last: int) -> Clip:
-        features = self.corpus.features[video][first:last]
+    def _annotate(self, place: Place) -> Clip:
         dataset = self.corpus.dataset
-        return annotate_clip(features, dataset.ground_truth[video], dataset.classes, self.config.coverage)
+        timeline = dataset.ground_truth[place.video]
+        return annotate_clip(self._load(place), timeline, dataset.classes, self.config.coverage)
+
+    def _count_actions(self, place: Place, coverage: float) -> int:
+        dataset = self.corpus.dataset
+        timeline = dataset.ground_truth[place.video]
+        return len(locate_actions(self._load(place), timeline, dataset.classes, coverage)[1])
+
+    def _load(self, place: Place) -> VideoFeatures:
+        return self.corpus.features[place.video][place.first : place.last]
 
 
 def collate(items: list[tuple[Window, Targets]]) -> Batch:
