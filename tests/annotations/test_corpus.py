@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import synthetic
-from untrimmed.annotations.corpus import hold_out, open_corpus
+from untrimmed.annotations.corpus import DataConfig, hold_out, open_corpus, open_dataset
 from untrimmed.io import BadInput
 
 
@@ -192,3 +192,30 @@ def test_features_under_another_form_of_a_name_are_used_and_that_is_said(folder,
     assert "video01" in corpus.train
     (note,) = [note for note in corpus.notes if "spelled differently" in note]
     assert "1 video is" in note and "'video01' and 'v_VIDEO01'" in note
+
+
+def test_what_is_guessed_about_feature_files_is_among_the_notes(folder, config, caplog):
+    caplog.set_level("INFO", "untrimmed")
+    (folder / "features/manifest.json").unlink()
+    for file in sorted((folder / "features").glob("*.npy")):
+        values = np.load(file)
+        # Not in the first file, which the check of types in tests reads at once.
+        columns = [values] if file.stem == "video00" else [np.arange(len(values)), values]
+        np.savetxt(file.with_name(f"{file.stem}_i3d.csv"), np.column_stack(columns), "%.6f", ",")
+        file.unlink()
+    corpus = open_corpus(replace(config, source=synthetic.SOURCE))
+    assert any("was taken for the features of video" in note for note in corpus.notes)
+    assert any("a first column that only counts rows was left out" in note for note in corpus.notes)
+    assert not caplog.records
+    assert corpus.features["video01"].channels == synthetic.CHANNELS
+
+
+def test_the_tiers_that_a_recipe_names_are_read(tmp_path):
+    tier = '<TIER TIER_ID="{0}"><ANNOTATION><ALIGNABLE_ANNOTATION TIME_SLOT_REF1="t1" TIME_SLOT_REF2="t2">'
+    tier += "<ANNOTATION_VALUE>{1}</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION></TIER>"
+    slots = '<TIME_ORDER><TIME_SLOT TIME_SLOT_ID="t1" TIME_VALUE="0"/><TIME_SLOT TIME_SLOT_ID="t2" TIME_VALUE="900"/>'
+    tiers = tier.format("hand", "wave") + tier.format("notes", "dark")
+    (tmp_path / "a.eaf").write_text(f"<ANNOTATION_DOCUMENT>{slots}</TIME_ORDER>{tiers}</ANNOTATION_DOCUMENT>")
+    config = DataConfig(annotations=str(tmp_path / "a.eaf"))
+    assert open_dataset(config).classes == ("dark", "wave")
+    assert open_dataset(replace(config, tiers=("hand",))).classes == ("wave",)

@@ -1,11 +1,12 @@
 """Features of many videos in one file: the names, the arrays, and files that cannot be used."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from untrimmed.features.archives import open_archive
+from untrimmed.features.archives import Archive
 from untrimmed.features.streams import read_features
 from untrimmed.features.video_features import FeatureSource
 from untrimmed.io import BadInput
@@ -37,7 +38,7 @@ def test_links_out_of_the_file_are_not_followed(file, tmp_path):
     with h5py.File(file, "a") as made:
         made["outside"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/secret")
         made.create_group("inside")["x"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/secret")
-    archive = open_archive(file)
+    archive = Archive(file)
     assert archive.names == ["v_a", "v_b"]
     with pytest.raises(BadInput, match="inside is no array of features; it holds inside, v_a, v_b"):
         archive.read("inside")
@@ -46,7 +47,7 @@ def test_links_out_of_the_file_are_not_followed(file, tmp_path):
 def test_of_two_arrays_in_a_group_the_one_named_features_is_read_and_that_is_noted(file):
     with h5py.File(file, "a") as made:
         made["v_a/more"] = VALUES
-    reading = open_archive(file).read("v_a")
+    reading = Archive(file).read("v_a")
     assert np.array_equal(reading.values, VALUES + 1)
     assert reading.notes == {"of several arrays only one was used": "more not"}
 
@@ -59,17 +60,59 @@ def test_what_is_not_time_by_channels_of_numbers_is_refused(file, values, senten
     with h5py.File(file, "a") as made:
         made["bad"] = values
     with pytest.raises(BadInput, match=sentence):
-        open_archive(file).read("bad")
+        Archive(file).read("bad")
 
 
 @pytest.mark.parametrize("ending", ["npz", "h5"])
 def test_a_file_of_another_kind_is_refused(tmp_path, ending):
     (tmp_path / f"a.{ending}").write_text("not an archive")
     with pytest.raises(BadInput, match="is not a readable"):
-        open_archive(tmp_path / f"a.{ending}")
+        Archive(tmp_path / f"a.{ending}")
 
 
 def test_without_the_package_it_says_how_to_get_it(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(BadInput, match=r"pip install 'untrimmed\[hdf5\]'"):
-        open_archive(file)
+        Archive(file)
+
+
+@pytest.fixture
+def streams(tmp_path):
+    """Two streams of three videos, a group a video."""
+    with h5py.File(tmp_path / "both.h5", "w") as made:
+        for video in ("a", "b", "c"):
+            made[f"{video}/rgb"], made[f"{video}/flow"] = VALUES, VALUES[:, :1] + 9
+    return tmp_path / "both.h5"
+
+
+def test_one_stream_of_each_video_is_taken_by_its_path_in_the_file(streams):
+    features = read_features(streams / "flow", SOURCE)
+    assert list(features) == ["a", "b", "c"]
+    assert features["b"].values.tolist() == (VALUES[:, :1] + 9).tolist()
+
+
+def test_streams_that_the_source_names_are_read_side_by_side_in_its_order(streams):
+    features = read_features(streams, replace(SOURCE, streams=("rgb", "flow")))
+    assert sorted(features) == ["a", "b", "c"]
+    assert features["c"].values.tolist() == np.concatenate([VALUES, VALUES[:, :1] + 9], 1).tolist()
+
+
+def test_a_group_for_each_stream_is_read_as_well(tmp_path):
+    with h5py.File(tmp_path / "both.h5", "w") as made:
+        for video in ("a", "b", "c"):
+            made[f"rgb/{video}"], made[f"flow/{video}"] = VALUES, VALUES + 9
+    assert read_features(tmp_path / "both.h5" / "flow", SOURCE)["c"].values.tolist() == (VALUES + 9).tolist()
+
+
+def test_a_file_of_streams_says_how_to_take_them_and_one_that_is_not_there_is_refused(streams):
+    hint = f'data.features = ["{streams}/flow", "{streams}/rgb"], or to one of them'
+    assert hint in read_features(streams, SOURCE).describe()
+    with pytest.raises(BadInput, match=r"not every video in it has 'audio'; it holds flow, rgb$"):
+        list(read_features(streams / "audio", SOURCE))
+
+
+def test_groups_with_other_names_in_each_hold_videos_and_no_streams(file):
+    with h5py.File(file, "w") as made:
+        made["train/a"], made["train/b"], made["test/c"], made["test/d"] = [VALUES] * 4
+    archive = Archive(file)
+    assert (archive.names, archive.streams) == (["a", "b", "c", "d"], ())

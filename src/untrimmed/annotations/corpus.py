@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from untrimmed.annotations.annotations import Hints
-from untrimmed.annotations.datasets.dataset import WHOLE, Dataset, count_dropped, refuse_dropped
+from untrimmed.annotations.datasets.dataset import WHOLE, Dataset, count_dropped_rows, refuse_dropped_rows
 from untrimmed.annotations.datasets.table import DATASETS
 from untrimmed.annotations.subsets import describe_loose_subsets, describe_missing_subset, match_subsets
 from untrimmed.annotations.units import check_rate, doubt_units
+from untrimmed.features.archives import part_path
 from untrimmed.features.layouts import find_layout
 from untrimmed.features.shapes import Axes
 from untrimmed.features.streams import FeatureStreams
@@ -44,12 +45,15 @@ class DataConfig(Config):
     """What the times in the annotations are, where their file does not state it: seconds, or as `units.UNITS`."""
     fps: float | None = None
     """Frames a second of annotations that count frames."""
+    tiers: tuple[str, ...] = ()
+    """The tiers to read of annotations that have several, or the observations, channels, columns; all, when empty."""
     videos: str | tuple[str, ...] = ""
     """Folder of the videos themselves, or several: training does not open it, `untrimmed doctor` does."""
     features: str | tuple[str, ...] = ""
     """Folder of feature files, or one `.npz` or HDF5 file; or a list of such, a stream each, to be put side by side.
 
-    With a `*` in it, a path stands for all the folders that it matches.
+    With a `*` in it, a path stands for all the folders that it matches. Of a file in which each video has several
+    streams, `features.h5/rgb` means one; all that `source.streams` names are read where an HDF5 file has them.
     """
     layout: str = ""
     """The name of a public set of feature files, which says where they come from: `actionformer-i3d`, `tsp`, ..."""
@@ -101,22 +105,23 @@ def open_corpus(config: DataConfig) -> Corpus:
             f"{list(config.train)} and data.test = {list(config.test)}; train and test on different subsets"
         )
     features = open_features(config, {video: t.duration for video, t in dataset.ground_truth.items()})
-    notes = [*dataset.notes, *describe_loose_subsets(matches), *_check_dropped(config, dataset)]
-    notes += check_missing_features(config, features, (*train, *test))
-    notes += note_loose_names(config, features, (*train, *test))
-    train, test = (tuple(v for v in videos if v in features) for videos in (train, test))
-    if not any(dataset.ground_truth[video].actions for video in train):
-        raise BadInput(
-            f"{config.annotations}: no action in any video of data.train = {list(config.train)} that has features, "
-            "so there is nothing to learn; annotate some, or name other subsets"
-        )
-    refuse_swapped_axes(features, dataset.ground_truth, train)
-    if not config.unit:
-        ends = {video: features[video].end for video in _sample(train)}
-        actions = {video: dataset.ground_truth[video] for video in ends}
-        notes += doubt_units(config.annotations, actions, ends, config.fps)
-    refuse_wrong_rate(features, dataset.ground_truth, train)
-    return Corpus(dataset, features, train, test, tuple(notes))
+    notes = [*dataset.notes, *describe_loose_subsets(matches), *_list_dropped_notes(config, dataset)]
+    with features.hold_notes() as guesses:
+        notes += check_missing_features(config, features, (*train, *test))
+        notes += note_loose_names(config, features, (*train, *test))
+        train, test = (tuple(v for v in videos if v in features) for videos in (train, test))
+        if not any(dataset.ground_truth[video].actions for video in train):
+            raise BadInput(
+                f"{config.annotations}: no action in any video of data.train = {list(config.train)} that has "
+                "features, so there is nothing to learn; annotate some, or name other subsets"
+            )
+        refuse_swapped_axes(features, dataset.ground_truth, train)
+        if not config.unit:
+            ends = {video: features[video].end for video in _sample(train)}
+            actions = {video: dataset.ground_truth[video] for video in ends}
+            notes += doubt_units(config.annotations, actions, ends, config.fps)
+        refuse_wrong_rate(features, dataset.ground_truth, train)
+    return Corpus(dataset, features, train, test, (*notes, *guesses))
 
 
 def match_splits(config: DataConfig, dataset: Dataset) -> dict[str, str]:
@@ -185,13 +190,13 @@ def advise_missing_features(config: DataConfig, features: Mapping[str, VideoFeat
     return f"found {content}, with features of {len(names)} videos, {nearest}; {remedy}"
 
 
-def _check_dropped(config: DataConfig, dataset: Dataset) -> list[str]:
+def _list_dropped_notes(config: DataConfig, dataset: Dataset) -> list[str]:
     """Return a note on annotations that cannot be used. Raises BadInput unless the recipe says to drop such."""
     if not dataset.dropped:
         return []
     if config.unusable == "refuse":
-        refuse_dropped(_expand("annotations", config.annotations), dataset.dropped)
-    return [f"{count_dropped(dataset.dropped)} left out, the first in {dataset.dropped[0]}"]
+        refuse_dropped_rows(_expand("annotations", config.annotations), dataset.dropped)
+    return [f"{count_dropped_rows(dataset.dropped)} left out, the first in {dataset.dropped[0]}"]
 
 
 def open_dataset(config: DataConfig) -> Dataset:
@@ -203,7 +208,7 @@ def open_dataset(config: DataConfig) -> Dataset:
     path = _expand("annotations", config.annotations)
     if is_recipe(path):
         raise BadInput(f"data.annotations = {config.annotations}: is a recipe; set it to the file of annotations")
-    hints = Hints(check_rate(config.fps), unit=config.unit or None)
+    hints = Hints(check_rate(config.fps), unit=config.unit or None, tiers=config.tiers)
     return DATASETS[config.dataset](path, hints)
 
 
@@ -226,7 +231,7 @@ def open_features(
     if layout and layout.spread and durations is None:
         durations = {video: timeline.duration for video, timeline in open_dataset(config).ground_truth.items()}
     paths = [path] if path else [_expand("features", text) for text in _as_tuple(config.features)]
-    if path is None and not paths[0].exists() and (advice := _advise_extraction(config)):
+    if path is None and not part_path(paths[0])[0].exists() and (advice := _advise_extraction(config)):
         raise BadInput(f"{missing(paths[0], 'folder of features')}, or make it{advice}")
     return FeatureStreams(
         paths,
@@ -269,7 +274,7 @@ def refuse_swapped_axes(
 ) -> None:
     """Raise BadInput for features that, in most of some videos, have as many channels as snippets would fit."""
     sample = _sample(videos)
-    swapped = [video for video in sample if are_axes_swapped(features[video], ground_truth[video].duration)]
+    swapped = [video for video in sample if has_swapped_axes(features[video], ground_truth[video].duration)]
     if len(swapped) * 2 <= len(sample):
         return
     first, duration = features[swapped[0]], ground_truth[swapped[0]].duration
@@ -280,7 +285,7 @@ def refuse_swapped_axes(
     )
 
 
-def are_axes_swapped(features: VideoFeatures, duration: float) -> bool:
+def has_swapped_axes(features: VideoFeatures, duration: float) -> bool:
     """Whether the snippets of a video do not fit its length in seconds, and as many as it has channels would."""
     grid = features.grid
     leeway = max(RATE_LEEWAY * duration, 2 * grid.step + grid.span)

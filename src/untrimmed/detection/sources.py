@@ -8,6 +8,7 @@ from untrimmed.annotations.corpus import DataConfig, open_features
 from untrimmed.detection.limits import describe_cuts
 from untrimmed.extraction.settings import ExtractConfig, restore_config
 from untrimmed.extraction.video import extract_video
+from untrimmed.features.archives import part_path
 from untrimmed.features.folder import MANIFEST
 from untrimmed.features.listing import holds_feature_files, is_feature_file
 from untrimmed.features.streams import FeatureStreams, find_stream_folders
@@ -45,9 +46,10 @@ def open_source(
 
     Feature files are read as `data` says; videos are extracted, with the `weights` of a published backbone's files.
     """
-    if "*" not in path.name and not path.exists():
+    file, stream = part_path(path)
+    if "*" not in path.name and not file.exists():
         raise missing(path, "video, feature file or folder")
-    if holds_features(path, source.streams):
+    if stream or holds_features(path, source.streams):
         return open_features(data, path=path)
     return Videos(list_videos(path), restore_config(source, weights))
 

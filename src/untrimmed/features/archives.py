@@ -1,9 +1,10 @@
 """Finds the videos in files that hold arrays under names: `.npz`, HDF5, pickles, tensors, JSON."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,6 +34,8 @@ UNNAMED = ("", "arr_0", "data", "x", "array", "values", "tensor", "table")
 """Names of an array that say nothing of the video."""
 COLLECTIONS = ("train", "training", "val", "valid", "validation", "test", "testing", "all", "videos", "data", *KEYS)
 """Names of groups and files that are of many videos, however many there are."""
+MOST_STREAMS = 4
+"""Arrays, folders or endings of the same names that may be the streams of videos."""
 
 
 class _Video(NamedTuple):
@@ -48,16 +51,25 @@ class Archive:
     """An open file of features, whose videos are `names`, sorted. `content` names all that is in it, for sentences.
 
     A video is an array, or a group with one array, or with one under a usual name such as `feats` in it; in groups
-    of these too. A file that has only the arrays of one video is named by its own name.
+    of these too. A file that has only the arrays of one video is named by its own name. `streams` are the names under
+    which each video has an array, such as `flow` and `rgb`; with one of them as `stream`, only these arrays are read.
+    Raises BadInput where the file has no such stream.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, stream: str = "") -> None:
         self.path = path
         self._tree, self._handle = open_content(path)
-        keys = (SCORES, *KEYS) if path.suffix.lower() in PICKLE_ENDINGS else KEYS
-        self._videos = _name_videos(_find_videos(self._tree, (), keys), path)
-        self.names = sorted(self._videos)
         self.content = tuple(sorted(self._tree))
+        keys = (SCORES, *KEYS) if path.suffix.lower() in PICKLE_ENDINGS else KEYS
+        videos = _find_videos(self._tree, (), keys)
+        by_stream = _part_streams(videos)
+        self.streams = tuple(sorted(by_stream))
+        if stream and stream not in by_stream:
+            raise BadInput(
+                f"{path}: not every video in it has {stream!r}; it holds {_list_some(self.streams or self.content)}"
+            )
+        self._videos = _name_videos(by_stream[stream] if stream else videos, path)
+        self.names = sorted(self._videos)
 
     def close(self) -> None:
         """Close the file."""
@@ -91,18 +103,20 @@ class Archive:
         )
 
 
-def open_archive(path: Path) -> Archive:
-    """Open the archive at a path, by its ending."""
-    return Archive(path)
+def part_path(path: Path) -> tuple[Path, str]:
+    """Part a path such as `features.h5/rgb` into the file and a stream in it; of any other, the latter is empty."""
+    is_inner = path.parent.suffix.lower() in CONTENT_ENDINGS and path.parent.is_file()
+    return (path.parent, path.name) if is_inner else (path, "")
 
 
 def _find_videos(tree: Tree, path: tuple[str, ...], keys: tuple[str, ...]) -> list[_Video]:
     """Find the videos in a group: one, if the names of its arrays say so, or one for each array and group."""
     if video := _find_pose(tree, path) or _pick(tree, path, keys):
         return [video]
-    arrays = _select_arrays(tree, alone=not path)
-    videos = [_Video((*path, name), entry.load) for name, entry in arrays.items()]
     groups = {name: node for name, node in tree.items() if isinstance(node, dict)}
+    # Where a file has nothing else, arrays of one axis are read, to say that they are no features.
+    arrays = _select_arrays(tree) or ({} if path or groups else _select_arrays(tree, 1))
+    videos = [_Video((*path, name), entry.load) for name, entry in arrays.items()]
     for name, group in groups.items():
         videos += _find_videos(group, (*path, name), keys)
     is_video = path and path[-1].lower() not in COLLECTIONS
@@ -111,24 +125,34 @@ def _find_videos(tree: Tree, path: tuple[str, ...], keys: tuple[str, ...]) -> li
     return videos
 
 
-def _select_arrays(tree: Tree, *, alone: bool = False) -> dict[str, Entry]:
-    """Select the arrays of two axes or more; those of one where a file has no others, to say that they are none."""
-    entries = {name: node for name, node in tree.items() if isinstance(node, Entry) and node.shape}
-    wide = {name: entry for name, entry in entries.items() if len(entry.shape) > 1}
-    return wide or (entries if alone and not any(isinstance(node, dict) for node in tree.values()) else {})
+def _part_streams(videos: Sequence[_Video]) -> dict[str, list[_Video]]:
+    """Part videos by streams, the last or the first part of each path; none unless each video has them all."""
+    choices = []
+    for place in (-1, 0) if all(len(video.path) > 1 for video in videos) else ():
+        streams: dict[str, dict[tuple[str, ...], _Video]] = {}
+        for video in videos:
+            path = video.path[1:] if place == 0 else video.path[:-1]
+            streams.setdefault(video.path[place], {})[path] = video._replace(path=path)
+        if 1 < len(streams) <= MOST_STREAMS and len(set(map(frozenset, streams.values()))) == 1:
+            choices.append({stream: list(parts.values()) for stream, parts in streams.items()})
+    return min(choices, key=len, default={})
+
+
+def _select_arrays(tree: Tree, axes: int = 2) -> dict[str, Entry]:
+    """Select the arrays of so many axes or more."""
+    return {name: node for name, node in tree.items() if isinstance(node, Entry) and len(node.shape) >= axes}
 
 
 def _pick(tree: Tree, path: tuple[str, ...], keys: tuple[str, ...]) -> _Video | None:
     """Pick the features of one video by the usual names; None where no name says so."""
-    arrays = {name: entry for name, entry in _select_arrays(tree).items() if len(entry.shape) > 1}
+    arrays = _select_arrays(tree)
     folded = {name.lower(): name for name in arrays}
-    name = next((folded[key] for key in keys if key in folded), None)
+    usual = [folded[key] for key in keys if key in folded]
     ending = [name for name in arrays if name.lower().endswith(("_features", "_feats", "_feat"))]
-    if name is None and len(ending) == 1:
-        name = ending[0]
-    if name is None:
+    if not usual and len(ending) != 1:
         return None
-    unused = tuple(other for other in arrays if other != name)
+    name = (usual or ending)[0]
+    unused = tuple(array for array in arrays if array != name)
     if name.lower() == "keypoints" and len(arrays[name].shape) > 2:
         return _Video(path, partial(_load_points, arrays[name].load, 0), True, unused)
     return _Video(path, arrays[name].load, False, unused)
@@ -157,21 +181,14 @@ def _load_points(load: Callable[[], np.ndarray], time_axis: int) -> np.ndarray:
 
 def _name_videos(videos: list[_Video], file: Path) -> dict[str, _Video]:
     """Name videos by the last part of where they are, by all of it where two share that, or by the file."""
-    split = file.suffix.lower() != ".npz"
-    lasts = [_last_part(video.path, split) for video in videos]
-    names: dict[str, Any] = {}
-    for video, last in zip(videos, lasts, strict=True):
-        name = last if lasts.count(last) == 1 else "/".join(video.path)
-        names[name or file.name.removesuffix(file.suffix)] = video
-    return names
+    lasts = ["".join(video.path[-1:]) for video in videos]
+    if file.suffix.lower() != ".npz":
+        lasts = [last.rsplit("/", 1)[-1] for last in lasts]
+    counts = Counter(lasts)
+    names = [last if counts[last] == 1 else "/".join(video.path) for video, last in zip(videos, lasts, strict=True)]
+    return {name or file.stem: video for name, video in zip(names, videos, strict=True)}
 
 
-def _last_part(path: tuple[str, ...], split: bool) -> str:
-    last = path[-1] if path else ""
-    return last.rsplit("/", 1)[-1] if split else last
-
-
-def _list_some(names: Any) -> str:
-    named = [str(name) for name in names]
-    more = f" and {len(named) - 4} more" if len(named) > 4 else ""
-    return ", ".join(named[:4]) + more or "nothing"
+def _list_some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(names[:4]) + more or "nothing"

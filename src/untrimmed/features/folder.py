@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from untrimmed.features.archives import part_path
 from untrimmed.features.files import read_array
 from untrimmed.features.listing import (
     Listing,
     Place,
+    advise_streams,
     describe_files,
     is_archive,
     list_places,
@@ -38,13 +40,14 @@ CONVENTION = (
 class FeatureFolder:
     """The feature files of many videos by name, read lazily: a folder of them, one file, or an archive.
 
-    A folder without such files stands for those in the folders in it; `files` are those to use, where not all are.
-    A folder that `FeatureWriter` wrote has a manifest. Any other (or a `.npz` or HDF5 archive) needs `source`, to
-    say how its snippets lie in time. `axes` is the order of the axes in the files. What is guessed about files is
-    logged, once for each kind of guess. `durations` are the videos' lengths in seconds where a manifest does not give
-    them; of their videos no two get one file. A video is found by the name of its file, exact or not, see
-    `video.names.match_names`: with a `v_` before it, as ActivityNet's files have it, a video's ending after it, or in
-    other cases of letters, or with an ending after it that all files have, such as `_rgb`. Raises
+    A folder without such files stands for those in the folders in it; `files` are those to use, where not all are. A
+    folder that `FeatureWriter` wrote has a manifest. Any other (or a `.npz` or HDF5 archive) needs `source`, to say
+    how its snippets lie in time. Of a file in which each video has several streams, a path such as `features.h5/rgb`
+    means one. `axes` is the order of the axes in the files. What is guessed about files is told to `tell`, which logs
+    it unless it is another, once for each kind of guess. `durations` are the videos' lengths in seconds where a
+    manifest does not give them; of their videos no two get one file. A video is found by the name of its file, exact
+    or not, see `video.names.match_names`: with a `v_` before it, as ActivityNet's files have it, a video's ending
+    after it, or in other cases of letters, or with an ending after it that all files have, such as `_rgb`. Raises
     BadInput, with its name, for an unreadable file.
     """
 
@@ -56,8 +59,10 @@ class FeatureFolder:
         durations: Mapping[str, float] | None = None,
         files: Sequence[Path] = (),
         axes: Axes = "tc",
+        tell: Callable[[str], None] = logger.info,
     ) -> None:
-        self.path, self._selected = Path(path), files
+        self.path, self._stream = part_path(Path(path))
+        self._selected, self._tell = files, tell
         self._axes: Axes = axes
         self._noted: set[str] = set()
         if not files and not self.path.exists():
@@ -111,13 +116,15 @@ class FeatureFolder:
 
     def describe(self) -> str:
         """Describe what lies here, in words, for sentences about what does not."""
-        return describe_files(self.path, self._selected)
+        archive = self._listing.archives.get(self.path)
+        streams = [f"{self.path.as_posix()}/{stream}" for stream in archive.streams] if archive else []
+        return describe_files(self.path, self._selected) + (advise_streams(streams) if streams else "")
 
     def _note(self, kind: str, sentence: str) -> None:
-        """Log a guess, unless one of its kind was."""
+        """Tell of a guess, unless one of its kind was told of."""
         if kind not in self._noted:
             self._noted.add(kind)
-            logger.info("%s", sentence)
+            self._tell(sentence)
 
     @cached_property
     def _names(self) -> dict[str, Place]:
@@ -129,7 +136,7 @@ class FeatureFolder:
     def _listing(self) -> Listing:
         if self._files and self.path.is_dir():
             return Listing({video: Place(file) for video, file in self._files.items()}, {})
-        return list_places(self.path, self._selected)
+        return list_places(self.path, self._selected, self._stream)
 
     @cached_property
     def _index(self) -> NameIndex:

@@ -8,7 +8,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from untrimmed.features.archives import ARCHIVE_ENDINGS, COLLECTIONS, CONTENT_ENDINGS, KEYS, UNNAMED, Archive
+from untrimmed.features.archives import (
+    ARCHIVE_ENDINGS,
+    COLLECTIONS,
+    CONTENT_ENDINGS,
+    KEYS,
+    MOST_STREAMS,
+    UNNAMED,
+    Archive,
+)
 from untrimmed.features.contents import holds_objects
 from untrimmed.io import BadInput
 from untrimmed.video.names import is_media
@@ -32,8 +40,6 @@ FEW = 2
 """Up to so many files of any kind in a folder are opened to see whether they are of many videos."""
 FEW_ARCHIVES = 64
 """The same for those that usually are."""
-MOST_STREAMS = 4
-"""Folders or endings of files of the same names that may be the streams of videos."""
 _SEPARATORS = "_-. "
 _SUFFIX_WORD = re.compile(
     r"(?:(?:i3d|c3d|tsn|tsm|tsp|r3d|r2p?1d|rgb|flow|feats?|features?|clip|slowfast|slow|fast|videomae|internvideo|vivit|"
@@ -87,15 +93,15 @@ def holds_feature_files(folder: Path) -> bool:
     return bool(_select(files, folder).files) or any(map(holds_feature_files, _list_folders(folder)))
 
 
-def list_places(path: Path, files: Sequence[Path] = ()) -> Listing:
+def list_places(path: Path, files: Sequence[Path] = (), stream: str = "") -> Listing:
     """List the videos whose features are in a file, a folder (or, if it has none, the folders in it), or in `files`.
 
-    Raises BadInput where two files are of one video.
+    Of a file that holds streams, one may be named. Raises BadInput where two files are of one video.
     """
     if path.is_file():
-        return _list_one(path)
+        return _list_one(path, stream)
     selection = _select(files, path) if files else _select_files(path)
-    by_file: dict[Path, str] = _name_files(path, selection.files)
+    by_file = _name_files(path, selection.files)
     archives = _open_archives(selection.files)
     recurring = Counter(name for archive in archives.values() for name in archive.names)
     places: dict[str, Place] = {}
@@ -136,8 +142,14 @@ def _suggest_streams(files: Sequence[Path]) -> str:
         by_ending.setdefault(str(pattern), set()).add(stem)
     for paths in (by_folder, by_ending):
         if 1 < len(paths) <= MOST_STREAMS and len(set(map(frozenset, paths.values()))) == 1:
-            return f" (if these are streams of the same videos, set data.features = {json.dumps(list(paths))})"
+            return advise_streams(paths)
     return ""
+
+
+def advise_streams(paths: Iterable[str]) -> str:
+    """Say how to use paths if they are streams."""
+    names = json.dumps(list(paths))
+    return f" (if these are streams of the same videos, set data.features = {names}, or to one of them)"
 
 
 def shorten_names(names: Iterable[str]) -> list[dict[str, str]]:
@@ -171,10 +183,10 @@ class _Selection(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def _list_one(file: Path) -> Listing:
+def _list_one(file: Path, stream: str) -> Listing:
     lowered = file.name.lower()
     if lowered.endswith((*CONTENT_ENDINGS, ".json")) or (lowered.endswith(".npy") and holds_objects(file)):
-        archive = Archive(file)
+        archive = Archive(file, stream)
         if archive.names or lowered.endswith(".json"):
             return Listing({name: Place(file, name) for name in archive.names}, {file: archive})
     return Listing({video_name(file): Place(file)}, {})  # reading it says what is wrong

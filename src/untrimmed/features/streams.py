@@ -1,20 +1,27 @@
 """Opens features whose streams, such as RGB and flow, lie in one place or several; joins and selects them."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from untrimmed.features.archives import Archive
+from untrimmed.features.contents import HDF5_ENDINGS
 from untrimmed.features.folder import MANIFEST, FeatureFolder, no_features
 from untrimmed.features.layouts import Layout, find_layout
 from untrimmed.features.listing import is_feature_file
 from untrimmed.features.shapes import Axes
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.io import BadInput, missing
+
+logger = logging.getLogger(__name__)
 
 LEEWAY = 8
 """Snippets by which the streams of a video may differ in length; they are cut to the shorter."""
@@ -54,8 +61,8 @@ class FeatureStreams(Mapping[str, VideoFeatures]):
 
     A path is what `FeatureFolder` opens. With a `*` in it, it means all the folders that it matches, such as one for
     the training videos and one for the test videos, and all feature files. A folder that holds a folder for each
-    stream, named as in the source, means these. The streams of a video are cut to the shorter where they differ by
-    up to `LEEWAY` snippets.
+    stream, named as in the source, means these; so does an HDF5 file that has these streams of each video. The
+    streams of a video are cut to the shorter where they differ by up to `LEEWAY` snippets.
 
     `layout`, `source` or the manifests say how snippets lie in time. `streams` are those of the layout to use (all,
     when empty), `columns` half-open ranges of channels to select after joining, `average` the number of snippets to
@@ -85,7 +92,9 @@ class FeatureStreams(Mapping[str, VideoFeatures]):
         stream_folders = find_stream_folders(paths[0], source.streams if source else ()) if len(paths) == 1 else []
         self.paths = stream_folders or list(paths)
         self._cache: OrderedDict[str, VideoFeatures] = OrderedDict()
-        open_path = partial(_open, source=source, durations=durations or {}, axes=axes, single=len(self.paths) == 1)
+        self._guesses = _Guesses()
+        options = {"durations": durations, "axes": axes, "tell": self._guesses.tell}
+        open_path = partial(_open, source=source, single=len(self.paths) == 1, options=options)
         self._folders = [_open_all(path, open_path) for path in self.paths]
         self._stored_source = source or _join_sources([folders[0].source for folders in self._folders], self.paths)
         if layout and len(self.paths) not in (1, len(self._stored_source.streams)):
@@ -102,6 +111,10 @@ class FeatureStreams(Mapping[str, VideoFeatures]):
     def find(self, video: str) -> str | None:
         """Find the name that a video has at the first path; None where it is absent."""
         return next(filter(None, (folder.find(video) for folder in self._folders[0])), None)
+
+    def hold_notes(self) -> AbstractContextManager[list[str]]:
+        """Gather what is guessed about files meanwhile, which is logged otherwise, and before an error."""
+        return self._guesses.hold()
 
     def describe(self) -> str:
         """Describe what lies at the paths, in words, for sentences about what does not."""
@@ -202,10 +215,40 @@ class FeatureStreams(Mapping[str, VideoFeatures]):
         return sum(layout.width(stream) for stream in self._stored_source.streams)
 
 
+class _Guesses:
+    """Logs what is guessed about files, or holds it for who says it otherwise."""
+
+    def __init__(self) -> None:
+        self._held: list[str] | None = None
+
+    def tell(self, sentence: str) -> None:
+        if self._held is None:
+            logger.info("%s", sentence)
+        else:
+            self._held.append(sentence)
+
+    @contextmanager
+    def hold(self) -> Iterator[list[str]]:
+        self._held = held = []
+        try:
+            yield held
+        except BadInput:
+            for sentence in held:
+                logger.info("%s", sentence)
+            raise
+        finally:
+            self._held = None
+
+
 def find_stream_folders(path: Path, streams: Sequence[str]) -> list[Path]:
-    """Find the folders in a folder that are named as its streams; none unless there is one for each."""
+    """Find what is named as the streams in a folder or an HDF5 file; nothing unless there is one for each."""
     inner = [path / stream for stream in streams]
-    return inner if len(inner) > 1 and all(folder.is_dir() for folder in inner) else []
+    if len(inner) < 2 or not (path.is_dir() or path.suffix.lower() in HDF5_ENDINGS):
+        return []
+    if path.is_file():
+        with closing(Archive(path)) as archive:
+            return inner if set(streams) <= set(archive.streams) else []
+    return inner if all(folder.is_dir() for folder in inner) else []
 
 
 def _open_all(path: Path, open_path: Callable[..., FeatureFolder]) -> list[FeatureFolder]:
@@ -235,16 +278,15 @@ def _check_sources(folders: list[FeatureFolder], path: Path) -> list[FeatureFold
 def _open(
     path: Path,
     source: FeatureSource | None,
-    durations: Mapping[str, float],
-    axes: Axes,
     *,
     single: bool,
+    options: Mapping[str, Any],
     files: Sequence[Path] = (),
 ) -> FeatureFolder:
     """Open a folder of features; the manifest of one stream among several only describes that stream."""
     if single or not (path / MANIFEST).exists():
-        return FeatureFolder(path, source, durations=durations, files=files, axes=axes)
-    folder = FeatureFolder(path, durations=durations, axes=axes)
+        return FeatureFolder(path, source, files=files, **options)
+    folder = FeatureFolder(path, **options)
     if source and folder.source.grid != source.grid:
         raise _different_sources(path, folder.source, Path("data.source"), source)
     return folder

@@ -9,8 +9,9 @@ import numpy as np
 
 from untrimmed.annotations.corpus import (
     DataConfig,
-    are_axes_swapped,
+    advise_missing_features,
     build_extract_commands,
+    has_swapped_axes,
     join_feature_paths,
     open_features,
 )
@@ -41,12 +42,15 @@ def check_features(
     commands = " && ".join(build_extract_commands(data))
     remedy = f"run {commands}" if commands else 'extract them, or set data.unusable = "drop"'
     severity = "error" if data.unusable == "refuse" else "warning"
-    for video in videos:
-        if video not in features:
-            yield Finding(severity, "video without features", f"{join_feature_paths(data)}: none of {video}", remedy)
-    yield from _check_values([video for video in videos if video in features], features, ground_truth)
+    absent = [video for video in videos if video not in features]
+    if absent and len(absent) == len(videos) and len(features):
+        remedy = advise_missing_features(data, features, absent[0])
+    for video in absent:
+        yield Finding(severity, "video without features", f"{join_feature_paths(data)}: none of {video}", remedy)
+    present = [video for video in videos if video in features]
+    yield from _check_values(present, features, ground_truth)
     if not data.videos:
-        yield from check_units(data, ground_truth, _read_ends([v for v in videos if v in features], features))
+        yield from check_units(data, ground_truth, _read_ends(present, features))
 
 
 def check_origins(data: DataConfig, videos: VideoFiles) -> Iterator[Finding]:
@@ -91,7 +95,7 @@ def _check_values(
         if abs(stream.end - duration) > leeway:
             sentence = f"{video}: {len(stream):,} snippets end at {stream.end:.1f} s, the video at {duration:.1f} s"
             remedy = "extract again, or set data.source to the rate at which they were"
-            if are_axes_swapped(stream, duration):
+            if has_swapped_axes(stream, duration):
                 remedy = f'{stream.channels} would fit: are the axes swapped? then change data.axes ("tc" or "ct")'
             yield Finding("warning", "features that end before or after their video", sentence, remedy)
         if checked and stream.channels != len(low):
