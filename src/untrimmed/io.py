@@ -232,7 +232,7 @@ def read_bytes(path: Path) -> bytes:
 
 def read_text(path: Path) -> str:
     """The content of a UTF-8 file, without a byte order mark."""
-    return _text(path, read_bytes(path))
+    return decode_text(path, read_bytes(path))
 
 
 def read_json(path: Path) -> Any:
@@ -253,16 +253,35 @@ def parse_json(path: Path, content: bytes) -> Any:
     except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError):
         pass
     # Slower by half, but it sees equal keys, reads NaN and broken surrogate pairs, and knows the line of a mistake.
-    return _parse_slowly(path, _text(path, content))
+    return _parse_slowly(path, decode_text(path, content))
 
 
-def _text(path: Path, content: bytes) -> str:
+def decode_text(path: Path, content: bytes) -> str:
+    """The content of the file at `path` as text. Raises BadInput, with what it looks like, if it is not UTF-8."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         if what := describe_content(content):
             raise BadInput(f"{path}: is {what}, not text; name another file, or save its content as text") from None
+        if line := describe_windows_text(content):
+            raise BadInput(f"{path}: is not UTF-8 but, it seems, Windows-1252 ({line}); save it as UTF-8") from None
         raise BadInput(f"{path}: byte {error.start} is not UTF-8 text; save it as UTF-8") from None
+
+
+def describe_windows_text(content: bytes) -> str | None:
+    """The first line that is not UTF-8, as it reads in Windows-1252; None for UTF-8 and for what is no such text."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if _CONTROLS.search(content) or describe_content(content):
+            return None
+        try:
+            start, end = content[: error.start].decode("cp1252"), content[error.start :].decode("cp1252")
+        except UnicodeDecodeError:
+            return None
+        lines = f"{start}{end[0]}".splitlines()
+        return f"line {len(lines)}: {lines[-1][-40:] + end[1:40].partition(chr(10))[0].strip()!r}"
+    return None
 
 
 def describe_content(content: bytes) -> str | None:
@@ -273,6 +292,8 @@ def describe_content(content: bytes) -> str | None:
         return "an MP4 or MOV video"
     return next((what for start, what in _BEGINNINGS.items() if content.startswith(start)), None)
 
+
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 
 _BEGINNINGS = {
     **{b"\x80" + bytes([number]): "a Python pickle, which is never run" for number in range(2, 6)},
@@ -303,6 +324,11 @@ def _parse_slowly(path: Path, text: str) -> Any:
     except BadInput:
         raise
     except json.JSONDecodeError as error:
+        if error.msg == "Extra data" and error.colno == 1:
+            raise BadInput(
+                f"{path}: holds more than one JSON value, one a line; rows of a table are read so if its name ends in "
+                ".jsonl, anything else must be one value"
+            ) from None
         raise BadInput(
             f"{path}: is not JSON (line {error.lineno}, column {error.colno}: {error.msg}); fix or replace it"
         ) from None

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -215,3 +216,22 @@ def test_recordings_of_one_name_are_called_by_their_folders_and_written_into_fol
     for name in ("../a", "/a", "x/../a", "x//a"):
         with pytest.raises(BadInput, match="cannot be the name of a file"):
             write_annotations(tmp_path / "more", {name: lines["b"]}, "srt")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "hints", "words"),
+    [
+        ("a.srt", "1\n00:00:01,000 --> 00:00:02,000\nx\n", {"label": "verb"}, "SRT has no columns to make labels of"),
+        ("a.txt", "1.0\t2.0\tx\n", {"label": "verb"}, "leave out label='verb'"),
+        ("a.txt", "1.0\t2.0\tx\n", {"columns": ("start", "end")}, "needs no names of columns; leave out start, end"),
+        ("a.csv", "video,start,end,label\na,1,2,x\n", {"tiers": ("left",)}, "has no tiers; leave out 'left'"),
+    ],
+)
+def test_what_says_nothing_in_a_format_is_refused(
+    tmp_path: Path, name: str, text: str, hints: dict[str, Any], words: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert read_annotations(tmp_path / name).timelines
+    with pytest.raises(BadInput) as refusal:
+        read_annotations(tmp_path / name, **hints)
+    assert words in str(refusal.value)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from untrimmed.annotations.annotations import Dropped
-from untrimmed.annotations.datasets.dataset import Dataset, refuse_dropped
+from untrimmed.annotations.datasets.dataset import Dataset, refuse_dropped_rows
 from untrimmed.annotations.datasets.table import DATASETS, activitynet
 from untrimmed.annotations.datasets.thumos14 import CLASSES, thumos14
 from untrimmed.annotations.formats.thumos import read_thumos
@@ -58,9 +58,9 @@ def test_only_keeps_ground_truth_splits_and_dropped_rows_of_some_videos() -> Non
 
 
 def test_dropped_annotations_are_refused_with_their_number_the_first_and_a_remedy() -> None:
-    refuse_dropped(Path("truth.json"), ())
+    refuse_dropped_rows(Path("truth.json"), ())
     with pytest.raises(BadInput) as caught:
-        refuse_dropped(Path("truth.json"), toy().dropped)
+        refuse_dropped_rows(Path("truth.json"), toy().dropped)
     assert str(caught.value) == (
         "truth.json: 2 annotations cannot be used: video 'b', 'jump' at [3, 2] s, is reversed; "
         'fix the file, or set data.unusable = "drop"'
@@ -242,4 +242,4 @@ def test_the_small_sets_have_their_videos_folds_and_segments(
 def test_the_one_annotation_of_vts_that_cannot_be_used_is_refused_by_name(data: Path) -> None:
     folder = data / "datasets" / "vts_kinematics"
     with pytest.raises(BadInput, match="1 annotation cannot be used: video 'P019_balloon2', 'instrument_tie'"):
-        refuse_dropped(folder, DATASETS["vts"](folder).dropped)
+        refuse_dropped_rows(folder, DATASETS["vts"](folder).dropped)

@@ -199,7 +199,7 @@ def test_a_broken_file_is_refused_in_one_sentence(tmp_path: Path, name: str, con
 
 
 def test_text_of_another_encoding_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.srt").write_bytes("1\n00:00:01,000 --> 00:00:02,000\nübung\n".encode("latin-1"))
+    (tmp_path / "a.srt").write_bytes(b"1\n00:00:01,000 --> 00:00:02,000\n\x81bung\n")
     assert "is not UTF-8 text; save it as UTF-8" in refused(tmp_path / "a.srt")
     (tmp_path / "b.TextGrid").write_bytes(b"\xff\xfea")
     assert "is not UTF-16 text" in refused(tmp_path / "b.TextGrid")

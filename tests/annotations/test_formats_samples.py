@@ -164,7 +164,7 @@ def test_via_segments_are_labelled_by_what_their_options_mean(tmp_path: Path) ->
         "Other": Timeline(1.0, (Action(0.5, 1, "l"), Action(0.5, 1, "r"))),
     }
     assert [(row.video, row.start, row.reason) for row in annotations.dropped] == [("Alioli", 7, "has no label")]
-    assert "1 regions and moments, which are no segments, are left aside" in annotations.notes
+    assert "1 region or moment, which is no segment, is left aside" in annotations.notes
 
 
 # CVAT

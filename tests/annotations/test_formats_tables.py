@@ -187,7 +187,7 @@ def test_marks_of_classes_at_each_time_become_actions(tmp_path: Path) -> None:
 def test_what_is_skipped_guessed_and_not_used_is_noted(tmp_path: Path) -> None:
     text = "# by A\nvideo,start,end,label,comment,rater\nc,1,2,jump,good,7\nd,,,,,\n"
     notes = read_annotations(table(tmp_path, text)).notes
-    assert "comments above the table are skipped, the first is '# by A' (1 lines)" in notes
+    assert "comments above the table are skipped (1 line): '# by A'" in notes
     assert "columns that are not used: 'comment', 'rater'" in notes
     assert "lines without times (1, the first is line 4) only say that there is such a video" in notes
     notes = read_annotations(table(tmp_path, "c.mp4,1,2,jump\n")).notes
@@ -239,7 +239,7 @@ def test_a_workbook_is_read_from_its_first_sheet(tmp_path: Path) -> None:
         (b"\xd0\xcf\x11\xe0\xa1", "table.xls", "is an old Office file (.xls, .doc), and no file of annotations"),
         (b"video,start", "table.xlsx", "is no Excel workbook, whatever its ending says"),
         (b"PK\x03\x04", "table.xlsx", "cannot be read as an Excel workbook"),
-        (b"video,label\nCaf\xe9,x\n", "table.csv", "is not UTF-8 text; save it as UTF-8"),
+        (b"video,label\nCaf\x81,x\n", "table.csv", "is not UTF-8 text; save it as UTF-8"),
     ],
 )
 def test_what_is_no_text_is_named(tmp_path: Path, content: bytes, name: str, words: str) -> None:

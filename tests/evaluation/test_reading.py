@@ -325,7 +325,7 @@ def test_annotations_are_results_that_rank_alike(tmp_path):
         ("blank.json.gz", gzip.compress(b" \n", mtime=0), "is empty"),
         ("cut.json", b'{"results": {"v": [{"label"', "is not JSON .line 1, column 28"),
         ("cut.json.gz", gzip.compress(b'{"results": {}, "database": {}}' * 50, mtime=0)[:-9], "cannot be read"),
-        ("latin.json", b'{"results": {"\xe4": []}, "database": {}}', "byte 14 is not UTF-8"),
+        ("latin.json", b'{"results": {"\xe4": []}, "database": {}}', "is not UTF-8"),
         ("deep.json", b'{"results": ' + b"[" * 100_000, "is JSON beyond all bounds"),
         ("deep_aside.json", b'{"aside": ' + b"[" * 100_000, "is JSON beyond all bounds"),
         ("surrogate.json", b'{"results": {"\\ud800": 1}, "database": {"\\ud800": 1}}', "video '.ud800'"),

@@ -128,14 +128,14 @@ def describe_guessed_lengths(timelines: Mapping[str, Timeline], durations: Mappi
     guessed = [video for video in timelines if not durations.get(video)]
     if not guessed:
         return ()
-    count = f"{len(guessed)} video{'s' if len(guessed) > 1 else ''}"
+    first = f"the first is {guessed[0]!r}: {timelines[guessed[0]].duration:g} s"
+    count = format_count(len(guessed), "video")
     return (
-        f"length guessed from the last action for {count}, the first is {guessed[0]!r}: "
-        f"{timelines[guessed[0]].duration:g} s; give the lengths (durations=..., --durations)",
+        f"length guessed from the last action for {count}, {first}; give the lengths (durations=..., --durations)",
     )
 
 
-def describe_repeats(rows: Mapping[str, Sequence[Row]], what: str = "annotations") -> tuple[str, ...]:
+def describe_repeats(rows: Mapping[str, Sequence[Row]], noun: str = "annotation") -> tuple[str, ...]:
     """Say how many rows stand more than once in the same video, equal in everything; all are kept."""
     repeats = [
         (video, row, count - 1)
@@ -147,10 +147,16 @@ def describe_repeats(rows: Mapping[str, Sequence[Row]], what: str = "annotations
     if not repeats:
         return ()
     video, row, _ = repeats[0]
+    words = format_count(sum(count for *_, count in repeats), f"{noun} repeats", f"{noun}s repeat")
     return (
-        f"{sum(count for *_, count in repeats):,} {what} repeat another of the same label and times, and count as "
-        f"well: the first is {row.label!r} at [{row.start:g}, {row.end:g}] s of video {video!r}",
+        f"{words} another of the same label and times, and {'counts' if words[:2] == '1 ' else 'count'} as well: the "
+        f"first is {row.label!r} at [{row.start:g}, {row.end:g}] s of video {video!r}",
     )
+
+
+def format_count(count: int, noun: str, plural: str = "") -> str:
+    """Return a count with its noun, and a verb if need be: `1 video`, `2 videos`; `1 label is`, `2 labels are`."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def _find_fault(row: Row, end: float, classes: Collection[str]) -> str | None:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from untrimmed.annotations.annotations import Annotations, Hints
+from untrimmed.annotations.annotations import Annotations, Hints, format_count
 from untrimmed.annotations.formats import activitynet
 from untrimmed.annotations.formats.audacity import read_audacity, write_audacity
 from untrimmed.annotations.formats.bento import read_bento
@@ -56,6 +56,9 @@ CUES_LACK = (SCORES, LENGTHS, SUBSETS, MARKS)
 
 TIERED = ("elan", "elan-tab", "textgrid", "boris", "boris-table", "observer", "solomon", "bento")
 """Formats of which some tiers can be read: what was annotated by itself, an observation, a channel or a column."""
+
+LABELLED = ("table", "epic", "boris", "boris-table", "observer", "sportscode", "frame-labels")
+"""Formats of which somebody can say what the labels are made of."""
 
 EXAMPLES = 3
 """How many dropped rows a note quotes."""
@@ -121,9 +124,9 @@ class Conversion:
     def __str__(self) -> str:
         timelines = self.annotations.timelines.values()
         counts = (
-            _count(len(timelines), "video", "videos"),
-            _count(sum(map(len, timelines)), "action", "actions"),
-            _count(len(classes_of(timelines)), "class", "classes"),
+            format_count(len(timelines), "video"),
+            format_count(sum(map(len, timelines)), "action"),
+            format_count(len(classes_of(timelines)), "class", "classes"),
         )
         return f"{self.written.path}: {', '.join(counts)}; from {self.format} to {self.written.format}"
 
@@ -147,8 +150,8 @@ def convert(
     `read_annotations`. Raises BadInput, and then nothing is written.
     """
     name = from_ or sniff_format(source)
-    hints = Hints(check_rate(fps), label, open_durations(durations), check_unit(unit), tiers, columns)
-    annotations = _read_checked(name, Path(source), hints)
+    options = {"durations": durations, "label": label, "unit": unit, "tiers": tiers, "columns": columns}
+    annotations = read_annotations(source, name, fps, **options)
     return Conversion(annotations, name, write_annotations(out, annotations, to, fps))
 
 
@@ -174,21 +177,25 @@ def read_annotations(
     seconds and no unit is given.
     """
     hints = Hints(check_rate(fps), label, open_durations(durations), check_unit(unit), tiers, columns)
-    return _read_checked(format or sniff_format(path), Path(path), hints)
+    return _match_lengths(format or sniff_format(path), Path(path), hints)
 
 
 def read_as(format: str, path: Path, hints: Hints) -> Annotations:
-    """Read annotations in the format that is named. Raises BadInput where a unit is given that the format has not."""
+    """Read annotations in the format that is named. Raises BadInput for a hint that says nothing in this format."""
     source = find_format(format)
     if hints.tiers and format not in TIERED:
         raise BadInput(f"{path}: {source.title} has no tiers; leave out {', '.join(map(repr, hints.tiers))}")
+    if hints.label and format not in LABELLED:
+        raise BadInput(f"{path}: {source.title} has no columns to make labels of; leave out label={hints.label!r}")
+    if hints.columns and format != "table":
+        raise BadInput(f"{path}: {source.title} needs no names of columns; leave out {', '.join(hints.columns)}")
     if source.unit:
         refuse_other_unit(path, hints.unit, source.unit, source.title)
         hints = hints._replace(unit="s")  # the reader has turned its own unit into seconds, and they are not doubted
     return source.read(path, hints)
 
 
-def _read_checked(format: str, path: Path, hints: Hints) -> Annotations:
+def _match_lengths(format: str, path: Path, hints: Hints) -> Annotations:
     """Read annotations, and note whose lengths were found under another spelling.
 
     Where all names have a text in common that those of the lengths lack, such as `_annotations`, it is dropped.
@@ -233,12 +240,13 @@ def write_annotations(
     name = format or choose_written_format(path)
     target = find_format(name)
     if target.write is None:
-        others = ", ".join(other for other, form in FORMATS.items() if form.write)
-        raise BadInput(f"{path}: {target.title} can be read but not written; there are {others}")
+        writable = ", ".join(key for key, form in FORMATS.items() if form.write)
+        raise BadInput(f"{path}: {target.title} can be read but not written; there are {writable}")
     notes = [*_list_losses(target, annotations, rate)]
     timelines, changed = fit_labels(annotations.timelines, target.fit)
     if changed:
-        notes.append(f"{changed} labels are changed to what {target.title} can hold")
+        labels = format_count(changed, "label is", "labels are")
+        notes.append(f"{labels} changed to what {target.title} can hold")
     target.write(path, replace(annotations, timelines=timelines), rate)
     return Written(path, name, tuple(notes))
 
@@ -291,10 +299,6 @@ def _list_losses(target: Format, annotations: Annotations, rate: float | None) -
         yield f"times are rounded to {times}"
 
 
-def _count(count: int, singular: str, plural: str) -> str:
-    return f"{count:,} {singular if count == 1 else plural}"
-
-
 def _one_video(
     title: str,
     ending: str,
@@ -330,7 +334,7 @@ FORMATS: dict[str, Format] = {
         fit=str,
     ),
     "thumos": Format("THUMOS'14's folder", read_thumos, write_thumos, (SCORES, LENGTHS, EMPTY), fit=fit_line),
-    "table": Format("a table", _read_with(read_tabular, ".csv", ".tsv", ".txt", *WORKBOOKS), write_tabular, (MARKS,)),
+    "table": Format("a table", _read_with(read_tabular, *TABLES, *WORKBOOKS), write_tabular, (MARKS,)),
     "elan": _one_video("ELAN", ".eaf", read_eaf, write_eaf, (SCORES, SUBSETS, MARKS), "milliseconds", fit_xml, "ms"),
     "boris": Format(
         "BORIS", _read_with(read_boris, ".boris", ".json"), write_boris, (SCORES, SUBSETS, MARKS), unit="s"

@@ -6,6 +6,8 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
+from untrimmed.annotations.annotations import format_count
+
 # Inside a label only, and never between two numbers: "C-" is not "C", nor "1-2" "12".
 _SEPARATORS = re.compile(
     r"(?<=[^\s_-])(?<!\d){0}+(?=[^\s_-])|(?<=\d){0}+(?=[^\s_\d-])".format(r"[\s_\-\u2010-\u2015]")
@@ -41,10 +43,8 @@ def describe_loose_labels(matches: Mapping[str, str]) -> str | None:
     loose = [(label, name) for label, name in matches.items() if label != name]
     if not loose:
         return None
-    subject = "1 label is" if len(loose) == 1 else f"{len(loose):,} labels are"
-    return (
-        f"{subject} spelled differently on the two sides, such as {loose[0][0]!r} and {loose[0][1]!r}: taken as one"
-    )
+    count, (label, name) = format_count(len(loose), "label is", "labels are"), loose[0]
+    return f"{count} spelled differently on the two sides, such as {label!r} and {name!r}: taken as one"
 
 
 def suggest_label(label: str, classes: Iterable[str]) -> str | None:

@@ -15,14 +15,14 @@ def rename_videos(annotations: Annotations, names: Mapping[str, str]) -> Annotat
     def rename_all(values: Mapping[str, T]) -> dict[str, T]:
         return {names.get(video, video): value for video, value in values.items()}
 
-    def rename_dropped(row: Dropped) -> Dropped:
+    def rename_row(row: Dropped) -> Dropped:
         return replace(row, video=names.get(row.video, row.video))
 
     return replace(
         annotations,
         timelines=rename_all(annotations.timelines),
         subsets=rename_all(annotations.subsets),
-        dropped=tuple(map(rename_dropped, annotations.dropped)),
+        dropped=tuple(map(rename_row, annotations.dropped)),
         rows=rename_all(annotations.rows),
         ambiguous=rename_all(annotations.ambiguous),
     )

@@ -11,6 +11,8 @@ from untrimmed.annotations.formats.csv_table import DELIMITERS
 from untrimmed.annotations.formats.elan_tab import holds_elan_export
 from untrimmed.annotations.formats.frame_labels import ENDINGS as FRAME_ENDINGS
 from untrimmed.annotations.formats.frame_labels import holds_frame_labels, holds_frame_ranges
+from untrimmed.annotations.formats.json_rows import ENDINGS as JSON_LINES
+from untrimmed.annotations.formats.json_rows import are_json_rows
 from untrimmed.annotations.formats.noldus import holds_observer_events
 from untrimmed.annotations.formats.published import (
     holds_captions,
@@ -81,7 +83,7 @@ def sniff_format(path: str | Path) -> str:
         return _sniff_xml(path)
     if ending in BY_ENDING:
         return BY_ENDING[ending]
-    if ending in (".tsv", *WORKBOOKS):
+    if ending in (".tsv", *JSON_LINES, *WORKBOOKS):
         return "table"
     if ending == ".json":
         content = read_json(path)
@@ -94,7 +96,7 @@ def sniff_format(path: str | Path) -> str:
         return "charades" if {"id", "actions", "length"} <= columns else "table"
     if ending == ".txt":
         return _sniff_text(path)
-    endings = ", ".join((*BY_ENDING, *BY_CONTENT))
+    endings = ", ".join((*BY_ENDING, *BY_CONTENT, *JSON_LINES))
     if what := describe_content(read_bytes(path)):
         raise BadInput(f"{path}: is {what}, and no file of annotations that is read; save it as one of {endings}")
     raise BadInput(f"{path}: ends in none of {endings}; say which format it is in with --from")
@@ -150,7 +152,7 @@ def _sniff_folder(path: Path) -> str:
 
 def _sniff_json(content: Any) -> str:
     if isinstance(content, list):
-        return "labelstudio"
+        return "table" if are_json_rows(content) else "labelstudio"
     keys: Mapping[str, Any] = content if isinstance(content, dict) else {}
     for name, holds in PUBLISHED.items():
         if holds(keys):

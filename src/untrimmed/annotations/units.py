@@ -97,16 +97,16 @@ def read_in_seconds(
     """
     unit = check_unit(hints.unit)
     lists = {video: tuple(video_rows) for video, video_rows in rows.items()}
-    own = _look_up((video for video in lists if video not in stated), hints.durations)
+    looked_up = _look_up((video for video in lists if video not in stated), hints.durations)
     if unit is None:
-        checked = own or _look_up(lists, hints.durations, SAMPLE) or stated
+        checked = looked_up or _look_up(lists, hints.durations, SAMPLE) or stated
         notes = doubt_units(path, lists, checked, hints.fps, stated=checked is stated and bool(stated))
-        return TimesInSeconds(lists, {**stated, **own}, notes)
+        return TimesInSeconds(lists, {**stated, **looked_up}, notes)
     if unit == "s":
-        return TimesInSeconds(lists, {**stated, **own}, ())
+        return TimesInSeconds(lists, {**stated, **looked_up}, ())
     notes = [f"times are read as {unit}" + (f" at {hints.fps:g} a second" if unit == "frames" and hints.fps else "")]
     if unit == "share":
-        lengths = {**stated, **own}
+        lengths = {**stated, **looked_up}
         scaled = {video: _spread(path, video, video_rows, lengths.get(video)) for video, video_rows in lists.items()}
         return TimesInSeconds(scaled, lengths, tuple(notes))
     scale = find_scale(path, unit, hints.fps)
@@ -115,7 +115,7 @@ def read_in_seconds(
         lengths = {video: length / scale for video, length in stated.items()}
         notes.append(f"the lengths in the file are read as {unit} too, as all times lie within them")
     divided = {video: tuple(_divide(row, scale) for row in video_rows) for video, video_rows in lists.items()}
-    return TimesInSeconds(divided, {**lengths, **own}, tuple(notes))
+    return TimesInSeconds(divided, {**lengths, **looked_up}, tuple(notes))
 
 
 def suggest_units(ends: Numbers, durations: Numbers) -> tuple[str, ...]:
@@ -189,11 +189,11 @@ def _collect_times(rows: Mapping[str, Iterable[Row | Action]], durations: Mappin
 
 def _doubt_beyond(path: object, times: _Times, fps: float | None) -> None:
     """Doubt times of which more than half lie beyond the videos' ends, if another unit would fit."""
-    known = np.isfinite(times.lengths)
-    beyond = np.flatnonzero(known & (times.ends > times.lengths + OVERRUN))
-    if len(beyond) * 2 <= known.sum():
+    measured = np.isfinite(times.lengths)
+    beyond = np.flatnonzero(measured & (times.ends > times.lengths + OVERRUN))
+    if len(beyond) * 2 <= measured.sum():
         return
-    ends, lengths = times.ends[known], times.lengths[known]
+    ends, lengths = times.ends[measured], times.lengths[measured]
     if units := suggest_units(ends, lengths):
         place = f"{_describe(*times.named[beyond[0]])}, whose length is {times.lengths[beyond[0]]:.6g} s"
         finding = f"{len(beyond):,} of {len(ends):,} times lie beyond the videos' ends: {place}"

@@ -8,12 +8,11 @@ from math import isfinite
 
 import numpy as np
 
-from untrimmed.annotations.annotations import Dropped
+from untrimmed.annotations.annotations import Dropped, format_count
 from untrimmed.annotations.corpus import DataConfig
 from untrimmed.annotations.datasets.dataset import Dataset
 from untrimmed.annotations.units import doubt_units
 from untrimmed.io import BadInput
-from untrimmed.project.dataset_statistics import format_count
 from untrimmed.project.findings import Finding, Severity
 from untrimmed.timeline import Action, Timeline, tiou
 

@@ -78,8 +78,3 @@ def note_one_sided_classes(rows: Sequence[ClassRow]) -> list[str]:
             subject = f"class {first!r} is" if count == 1 else f"{count} classes (the first is {first!r}) are"
             notes.append(f"{subject} {words.format(sum(row.videos == 1 for row in one_sided))}")
     return notes
-
-
-def format_count(count: int, noun: str, plural: str = "") -> str:
-    """Return a count with its noun: `1 video`, `2 videos`."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

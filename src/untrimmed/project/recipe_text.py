@@ -7,10 +7,10 @@ from typing import Any
 
 import tomli_w
 
+from untrimmed.annotations.annotations import format_count
 from untrimmed.annotations.corpus import build_extract_commands
 from untrimmed.extraction.settings import ExtractConfig, build_source, resolve_config
 from untrimmed.features.video_features import FeatureSource
-from untrimmed.project.dataset_statistics import format_count
 from untrimmed.project.folder_scan import FolderScan, KnownFeatures
 from untrimmed.project.recipe_numbers import DENSE, LONG, OVERLAP, SHORT, SNIPPETS, RecipeNumbers, widest_anchor
 from untrimmed.project.split import Split

@@ -98,7 +98,7 @@ def test_a_detection_that_stands_twice_is_said(tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text(json.dumps({"results": {"a": [found, found, {**found, "score": 0.25}]}}))
     annotations = read_annotations(tmp_path / "r.json")
     assert any(
-        note.startswith("1 detections repeat another of the same label and times") for note in annotations.notes
+        note.startswith("1 detection repeats another of the same label and times") for note in annotations.notes
     )
 
 

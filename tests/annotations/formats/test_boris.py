@@ -28,7 +28,7 @@ def test_two_subjects_of_one_behaviour_pair_by_themselves_and_are_said(tmp_path:
     notes = " ".join(annotations.notes)
     assert "subjects are left out of the labels: m1 (2), m2 (2) events" in notes
     assert "modifiers are left out of the labels: apple (2), pear (2) events" in notes
-    assert "1 comments are left out (the first is 'slowly')" in notes
+    assert "1 comment is left out (the first is 'slowly')" in notes
 
 
 def test_subjects_and_modifiers_can_be_part_of_the_label(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_an_observation_of_pictures_is_left_out_and_said(tmp_path: Path) -> None
     project["observations"]["img"] = pictures
     annotations = read_annotations(saved(tmp_path / "mice.boris", project))
     assert list(annotations.timelines) == ["6008"]
-    assert any("observations of pictures, without times, are left out: img" in note for note in annotations.notes)
+    assert any("is left out, as pictures have no times: img" in note for note in annotations.notes)
     del project["observations"]["first"]
     with pytest.raises(
         BadInput, match=r"has observations of pictures alone \('img'\), which have no times of a video"

@@ -88,7 +88,7 @@ def test_events_of_pictures_have_no_time_and_are_said(tmp_path: Path) -> None:
     pictures = lines[1].replace("\t1.000\t/v/6008.mp4", "\tNA\tNA")
     annotations = read_annotations(saved(tmp_path / "a.tsv", TABULAR + pictures))
     assert annotations.timelines["6008"].actions == (Action(1.0, 4.5, "eat"),)
-    assert "1 events of pictures, without a time, are left out (line 6)" in annotations.notes
+    assert "1 event of pictures is left out, as pictures have no time (the first is line 6)" in annotations.notes
 
 
 @pytest.mark.parametrize(

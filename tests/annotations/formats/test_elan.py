@@ -108,7 +108,7 @@ def test_the_same_annotation_twice_is_said(tmp_path: Path) -> None:
     annotations = read_annotations(saved(tmp_path / "talk.eaf", eaf(tiers, [1000, 2000])))
     assert len(annotations.timelines["talk"].actions) == 2
     assert any(
-        "1 annotations repeat another of the same label and times" in note
+        "1 annotation repeats another of the same label and times" in note
         and "'WAVE' at [1, 2] s of video 'talk'" in note
         for note in annotations.notes
     )

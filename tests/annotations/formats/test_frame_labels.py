@@ -120,7 +120,7 @@ def test_frames_that_nobody_labelled_are_counted(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("\n".join(["frame,swim,turn", *lines]))
     annotations = read_annotations(tmp_path / "a.csv", fps=1)
     assert annotations.timelines["a"].actions == (Action(0, 1, "turn"), Action(3, 4, "swim"))
-    assert any(note.startswith("2 frames of a hold -1, not labelled") for note in annotations.notes)
+    assert any(note.startswith("2 frames of 'a' with -1, for not labelled") for note in annotations.notes)
 
 
 @pytest.mark.parametrize("line", ["{}-{} {}", "{} - {} {}", "{} {} {}"])
@@ -168,3 +168,10 @@ def test_frames_that_go_back_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("frame,label\n0,a\n1,a\n2,a\n3,a\n0,b\n1,b\n")
     with pytest.raises(BadInput, match=r"a\.csv: line 6 goes back to 0 from 3"):
         read_annotations(tmp_path / "a.csv", fps=2)
+
+
+@pytest.mark.parametrize("name", ["01-1-activityAnnotation.txt", "01-1.txt"])
+def test_timestamps_of_50_salads_are_no_frames(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("13223302 13242868 cut_and_mix\n13223302 13225310 peel_cucumber_prep\n")
+    with pytest.raises(BadInput, match=r"go on for 122\.6 hours; .* are timestamps"):
+        read_annotations(tmp_path / name, fps=30)

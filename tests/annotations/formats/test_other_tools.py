@@ -27,7 +27,7 @@ def test_segments_of_via_are_read_from_its_csv_and_the_rest_is_said(tmp_path: Pa
     annotations = read_annotations(file)
     assert annotations.timelines["pair, 7"].actions == (Action(3.0, 5.2, "chase"),)
     assert [(row.start, row.reason) for row in annotations.dropped] == [(9.4, "has no label")]
-    assert "1 regions and moments, which are no segments, are left aside" in annotations.notes
+    assert "1 region or moment, which is no segment, is left aside" in annotations.notes
     assert "attributes that are no part of the labels are left aside: Note (1) segments" in annotations.notes
 
 
@@ -121,7 +121,7 @@ def test_states_of_the_observer_pair_by_subject(tmp_path: Path, encoding: str, d
     assert annotations.timelines["cage4"].actions == (Action(1.0, 3.5, "rear"), Action(2.0, 5.0, "rear"))
     assert [(row.label, row.reason) for row in annotations.dropped] == [("sniff", "is a point event")]
     notes = " ".join(annotations.notes)
-    assert "m1 (3), m2 (2) events" in notes and "high (2)" in notes and "1 comments are left out" in notes
+    assert "m1 (3), m2 (2) events" in notes and "high (2)" in notes and "1 comment is left out" in notes
     assert read_annotations(file, label="behavior+subject").timelines["cage4"].labels == ("rear m1", "rear m2")
 
 

@@ -35,14 +35,14 @@ def test_moments_of_ego4d_lie_in_the_whole_video_and_only_primary_ones_count(tmp
     assert sniff_format(file) == "ego4d"
     assert annotations.timelines == {"v": Timeline(900.0, (Action(105.0, 109.0, "wash"),))}
     assert annotations.subsets == {"v": "val"}
-    assert "1 moments that are not primary are left out, the first is 'dry' in video 'v'" in annotations.notes
+    assert "1 moment that is not primary is left out, the first is 'dry' in video 'v'" in annotations.notes
 
 
 def test_moments_without_times_in_the_video_are_moved_by_their_clip(tmp_path: Path) -> None:
     file = save(tmp_path / "m.json", moments({"label": "wash", "start_time": 5, "end_time": 9}))
     annotations = read_annotations(file)
     assert annotations.timelines == {"v": Timeline(400.0, (Action(105.0, 109.0, "wash"),))}
-    assert any("1 videos are taken to end with their last clip" in note for note in annotations.notes)
+    assert any("taken to end with the last clip" in note for note in annotations.notes)
 
 
 def test_actions_of_perception_test_are_microseconds_and_sounds_are_left_out(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_actions_of_perception_test_are_microseconds_and_sounds_are_left_out(tmp
     annotations = read_annotations(save(tmp_path / "a.json", {"video_1": entry}))
     assert annotations.timelines == {"video_1": Timeline(30.0, (Action(1.5, 4.0, "Pouring"),))}
     assert annotations.subsets == {"video_1": "valid"}
-    assert "1 sounds are left out: actions alone are read" in annotations.notes
+    assert "1 sound is left out: actions alone are read" in annotations.notes
 
 
 def test_sentences_of_activitynet_captions_are_labels(tmp_path: Path) -> None:

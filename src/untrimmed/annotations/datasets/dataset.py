@@ -21,9 +21,9 @@ class Dataset:
     """Annotated videos. `classes` are in the order of the indices that a model gives them.
 
     `protocol` names how it is usually evaluated: `activitynet` (tIoU .5:.05:.95), `thumos14` (.3:.1:.7) or `segments`
-    (.1, .3, .5, .7). `dropped` are annotations that `ground_truth` could not hold, see `refuse_dropped`, and `notes`
-    sentences on what the reader guessed or skipped. Raises ValueError where a split names a video without ground
-    truth.
+    (.1, .3, .5, .7). `dropped` are annotations that `ground_truth` could not hold, see `refuse_dropped_rows`, and
+    `notes` sentences on what the reader guessed or skipped. Raises ValueError where a split names a video without
+    ground truth.
     """
 
     classes: tuple[str, ...]
@@ -63,16 +63,16 @@ class Dataset:
         )
 
 
-def refuse_dropped(path: Path, dropped: tuple[Dropped, ...]) -> None:
+def refuse_dropped_rows(path: Path, dropped: tuple[Dropped, ...]) -> None:
     """Raise BadInput where annotations cannot be used, for a run that may not go on without them."""
     if dropped:
         raise BadInput(
-            f"{path}: {count_dropped(dropped)} cannot be used: {dropped[0]}; "
+            f"{path}: {count_dropped_rows(dropped)} cannot be used: {dropped[0]}; "
             'fix the file, or set data.unusable = "drop"'
         )
 
 
-def count_dropped(dropped: tuple[Dropped, ...]) -> str:
+def count_dropped_rows(dropped: tuple[Dropped, ...]) -> str:
     """Say how many annotations were dropped."""
     return "1 annotation" if len(dropped) == 1 else f"{len(dropped)} annotations"
 

@@ -114,7 +114,7 @@ def read_activitynet_results(path: str | Path, hints: Hints = Hints()) -> Annota
         if duration is not None:
             timelines[video] = Timeline(duration, split.actions)
     return Annotations(
-        timelines, {}, tuple(dropped), times.rows, notes=(*times.notes, *describe_repeats(times.rows, "detections"))
+        timelines, {}, tuple(dropped), times.rows, notes=(*times.notes, *describe_repeats(times.rows, "detection"))
     )
 
 

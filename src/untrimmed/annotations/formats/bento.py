@@ -10,7 +10,7 @@ from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.json_parts import to_positive
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import parse_number, read_any_text
-from untrimmed.annotations.formats.tiers import choose_tiers, list_tier_notes
+from untrimmed.annotations.formats.tiers import choose_tiers
 from untrimmed.io import BadInput
 from untrimmed.video.names import media_name
 
@@ -49,15 +49,15 @@ def read_bento(path: Path, hints: Hints) -> FileContent:
     heads = _read_heads(lines)
     bouts = _read_bouts(path, lines)
     counts = Counter(bout.channel for bout in bouts)
-    channels = choose_tiers(path, "channel", counts, hints.tiers) if bouts else ()
+    channels = choose_tiers(path, "channel", counts, hints.tiers)
     in_frames = not any("." in bout.start + bout.stop for bout in bouts)
     rate = hints.fps or to_positive(parse_number(heads.get("annotation framerate", "")))
     if in_frames and bouts and rate is None:
         raise BadInput(f"{path}: counts in frames and states no rate; give frames a second (fps=30, --fps 30)")
-    rows = [_read_row(path, bout, rate if in_frames else None) for bout in bouts if bout.channel in channels]
+    rows = [_read_row(path, bout, rate if in_frames else None) for bout in bouts if bout.channel in channels.names]
     movies = _MOVIE.findall(heads.get("movie file(s)", ""))
     video = re.sub(r"\.(?:seq|tiff?)$", "", media_name(movies[0]), flags=re.IGNORECASE) if movies else path.stem
-    notes = list_tier_notes("channel", counts, channels, hints.tiers)
+    notes = [*channels.notes]
     if in_frames and bouts:
         notes.append(f"times are frames counted from 1, at {rate:g} a second")
     if len(movies) > 1:

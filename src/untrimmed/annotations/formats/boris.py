@@ -6,13 +6,13 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Row
-from untrimmed.annotations.formats.coded import Coded, clean_name, describe_unused, parse_parts
+from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Row, format_count
+from untrimmed.annotations.formats.coded import Coded, clean_name, describe_unused_codes, parse_parts
 from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.events import EITHER, POINT, pair_events
 from untrimmed.annotations.formats.json_parts import as_list, as_number, as_object, as_text, to_number, to_positive
 from untrimmed.annotations.formats.labels import assign_lanes
-from untrimmed.annotations.formats.tiers import choose_tiers, list_tier_notes
+from untrimmed.annotations.formats.tiers import OBSERVATION, choose_tiers
 from untrimmed.io import BadInput, read_json, write_json
 from untrimmed.timeline import Timeline, classes_of
 from untrimmed.video.names import media_name
@@ -62,15 +62,15 @@ def read_boris(path: Path, hints: Hints) -> FileContent:
             f"{path}: has observations of pictures alone ({pictures[0]!r}), which have no times of a video"
         )
     counts = {name: len(item.get("events") or ()) for name, item in items.items()}
-    read = choose_tiers(path, "observation", counts, hints.tiers)
-    notes = list_tier_notes("observation", counts, read, hints.tiers) if hints.tiers else []
+    names, notes = choose_tiers(path, OBSERVATION, counts, hints.tiers)
     if pictures:
-        notes.append(f"{len(pictures)} observations of pictures, without times, are left out: {', '.join(pictures)}")
+        count = format_count(len(pictures), "observation of pictures is", "observations of pictures are")
+        notes = (*notes, f"{count} left out, as pictures have no times: {', '.join(pictures)}")
     observations = []
-    for name in read:
+    for name in names:
         place = f"{path}: observation {name!r}"
         observations.append(_read_observation(place, name, items[name], points))
-        notes += _list_observation_notes(name, items[name])
+        notes = (*notes, *_list_observation_notes(name, items[name]))
     content = pair_observations(path, observations, hints)
     return replace(content, notes=(*notes, *content.notes))
 
@@ -109,7 +109,9 @@ def pair_observations(path: Path, observations: Sequence[Observation], hints: Hi
     notes = [f"observation {name!r} is of video {video!r}" for video, name in owner.items() if name != video]
     if len(notes) > 1:
         notes = [f"{len(notes)} videos are called as the files of the observations: {notes[0]}, ..."]
-    return FileContent(rows, durations, dropped=tuple(dropped), notes=(*notes, *describe_unused(coded, label_parts)))
+    return FileContent(
+        rows, durations, dropped=tuple(dropped), notes=(*notes, *describe_unused_codes(coded, label_parts))
+    )
 
 
 def write_boris(path: Path, annotations: Annotations, fps: float | None) -> None:
@@ -190,10 +192,11 @@ def _to_text(cell: Any) -> str:
 def _list_observation_notes(name: str, item: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a reader of one observation should know: shifted times, other players, a part that was watched."""
     if offset := to_number(item.get("time offset")):
-        yield f"observation {name!r}: times are those of BORIS less its time offset of {offset:g} s"
+        yield describe_offset(name, offset)
     players = item["file"] if isinstance(item.get("file"), dict) else {}
     if further := [player for player, files in players.items() if player != FIRST and files]:
-        yield f"observation {name!r}: files of {len(further)} further players show the same time, and are not read"
+        players = format_count(len(further), "further player")
+        yield f"observation {name!r}: the files of {players} show the same time, and are not read"
     info = item["media_info"] if isinstance(item.get("media_info"), dict) else {}
     offsets = info["offset"] if isinstance(info.get("offset"), dict) else {}
     if shift := to_number(offsets.get(FIRST)):
@@ -206,6 +209,11 @@ def _list_observation_notes(name: str, item: Mapping[str, Any]) -> Iterator[str]
     if any(ends):
         until = f"{ends[1]:g} s" if len(ends) > 1 and ends[1] else "its end"
         yield f"observation {name!r} was watched from {ends[0]:g} s to {until} alone; nothing is known of the rest"
+
+
+def describe_offset(name: str, offset: float) -> str:
+    """Say that an observation's times are without its offset in seconds, which BORIS adds."""
+    return f"observation {name!r}: times are those of BORIS less its time offset of {offset:g} s"
 
 
 def _write_events(timeline: Timeline) -> list[list[Any]]:

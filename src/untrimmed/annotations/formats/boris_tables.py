@@ -6,8 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from untrimmed.annotations.annotations import Hints
-from untrimmed.annotations.formats.boris import FIRST, MediaPart, Observation, lay_parts, pair_observations
+from untrimmed.annotations.annotations import Hints, format_count
+from untrimmed.annotations.formats.boris import (
+    FIRST,
+    MediaPart,
+    Observation,
+    describe_offset,
+    lay_parts,
+    pair_observations,
+)
 from untrimmed.annotations.formats.coded import Coded, clean_name, read_modifiers
 from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.csv_table import (
@@ -20,7 +27,7 @@ from untrimmed.annotations.formats.csv_table import (
 from untrimmed.annotations.formats.events import POINT, START, STOP
 from untrimmed.annotations.formats.json_parts import to_positive
 from untrimmed.annotations.formats.text import parse_number
-from untrimmed.annotations.formats.tiers import choose_tiers, list_tier_notes
+from untrimmed.annotations.formats.tiers import OBSERVATION, choose_tiers
 from untrimmed.io import BadInput
 from untrimmed.video.names import media_name
 
@@ -69,17 +76,13 @@ def read_boris_table(path: Path, hints: Hints) -> FileContent:
         laid = lay_parts(f"{path}: observation {info.name!r}", [*map(media_name, info.files)], info.lengths)
         parts.setdefault(info.name, {}).update({part.video: part for part in laid})
     counts = {name: len(listed) for name, listed in events.items()}
-    read = choose_tiers(path, "observation", counts, hints.tiers)
-    notes = list_tier_notes("observation", counts, read, hints.tiers) if hints.tiers else []
-    notes += [
-        f"observation {name!r}: times are those of BORIS less its time offset of {offsets[name]:g} s"
-        for name in read
-        if offsets[name]
-    ]
+    names, tier_notes = choose_tiers(path, OBSERVATION, counts, hints.tiers)
+    notes = [*tier_notes, *(describe_offset(name, offsets[name]) for name in names if offsets[name])]
     if timeless:
-        notes.append(f"{len(timeless)} events of pictures, without a time, are left out (line {timeless[0].number})")
+        count = format_count(len(timeless), "event of pictures is", "events of pictures are")
+        notes.append(f"{count} left out, as pictures have no time (the first is line {timeless[0].number})")
     observations = []
-    for name in read:
+    for name in names:
         laid = tuple(parts[name].values())
         if len(laid) > 1 and any(part.begin == 0 for part in laid[1:]):
             raise BadInput(

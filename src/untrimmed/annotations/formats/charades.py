@@ -5,7 +5,7 @@ from pathlib import Path
 
 from untrimmed.annotations.annotations import Annotations, Hints, Row
 from untrimmed.annotations.formats.content import FileContent
-from untrimmed.annotations.formats.csv_table import read_delimited, write_table
+from untrimmed.annotations.formats.csv_table import read_delimited_table, write_table
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import parse_number
 from untrimmed.io import BadInput
@@ -21,7 +21,7 @@ def read_charades(path: Path, hints: Hints) -> FileContent:
 
     Raises BadInput where a column is missing, for a video on two lines, and for an action that is not of that form.
     """
-    table = read_delimited(path)
+    table = read_delimited_table(path)
     columns = [table.find(name) for name in ("id", "actions", "length")]
     for name, column in zip(("id", "actions"), columns, strict=False):
         if column is None:

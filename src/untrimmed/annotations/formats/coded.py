@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from untrimmed.annotations.annotations import format_count
 from untrimmed.annotations.formats.columns import Column
 from untrimmed.annotations.formats.csv_table import DelimitedTable, TableLine
 from untrimmed.annotations.formats.events import POINT, STOP, Event
@@ -48,8 +49,8 @@ class Coded(NamedTuple):
 def parse_parts(path: Path, label: str | None) -> tuple[str, ...]:
     """Parse what labels are to be made of, as in `behavior+subject`. Raises BadInput for anything else."""
     words = [word.strip().lower() for word in (label or PARTS[0]).split("+")]
-    alike = {"behaviour": "behavior", "subjects": "subject", "modifier": "modifiers"}
-    parts = tuple(alike.get(word, word) for word in words)
+    spellings = {"behaviour": "behavior", "subjects": "subject", "modifier": "modifiers"}
+    parts = tuple(spellings.get(word, word) for word in words)
     if bad := next((word for word in parts if word not in PARTS), None):
         raise BadInput(f"{path}: the label cannot be made of {bad!r}; name some of {', '.join(PARTS)}, joined by '+'")
     return parts
@@ -68,7 +69,7 @@ def read_modifiers(table: DelimitedTable, line: TableLine) -> str:
     return clean_name("|".join(filter(None, (clean_name(line.read_text(column)) for column in columns))))
 
 
-def describe_unused(coded: Sequence[Coded], parts: Sequence[str]) -> Iterator[str]:
+def describe_unused_codes(coded: Sequence[Coded], parts: Sequence[str]) -> Iterator[str]:
     """Yield a sentence on each thing that was logged and is no part of any action, with counts."""
     once = [event for event in coded if not (event.bout and event.kind == STOP)]
     for part, names in (
@@ -85,7 +86,8 @@ def describe_unused(coded: Sequence[Coded], parts: Sequence[str]) -> Iterator[st
     if points := Counter(event.behavior for event in coded if event.kind == POINT):
         yield f"point events, which have no length, are dropped: {list_counts(points)}"
     if comments := [event.comment for event in coded if event.comment]:
-        yield f"{len(comments)} comments are left out (the first is {comments[0][:60]!r})"
+        count = format_count(len(comments), "comment is", "comments are")
+        yield f"{count} left out (the first is {comments[0][:60]!r})"
 
 
 def list_counts(counts: Mapping[str, int]) -> str:

@@ -103,7 +103,7 @@ class Columns:
         return ", ".join(meanings)
 
     @property
-    def used(self) -> set[int]:
+    def indices(self) -> set[int]:
         """The indices of all columns that mean something."""
         return {column.index for meaning in fields(self) for column in self._list(meaning.name)}
 
@@ -162,7 +162,7 @@ def guess_columns(path: Path, names: Sequence[str], label: str | None = None, ma
         subjects=_find_columns(names, [(name,) for name in SUBJECTS]) if start is None else (),
     )
     if not labels:
-        free = sorted(set(marks) - columns.used)
+        free = sorted(set(marks) - columns.indices)
         columns = replace(columns, classes=tuple(Column(index, names[index]) for index in free if names[index]))
     _check_columns(path, names, columns)
     return columns
@@ -178,6 +178,11 @@ def is_known(name: str) -> bool:
     times = any(_find_time([name], group) for group in (STARTS, ENDS, LENGTHS, VIDEO_LENGTHS))
     groups = (VIDEOS, LABELS, SCORES, SUBSETS, RATES, STATUS)
     return times or _find_moment([name]) is not None or any(_find_column([name], group) for group in groups)
+
+
+def is_start(name: str) -> bool:
+    """Return whether a column of that name would be the start."""
+    return _find_time([name], STARTS) is not None
 
 
 def find_durations(path: Path, names: Sequence[str]) -> tuple[Column, Column]:
@@ -223,8 +228,8 @@ def _guess_datavyu(path: Path, names: Sequence[str], label: str | None) -> Colum
         if name.startswith(f"{group}.") and name.removeprefix(f"{group}.") not in ("ordinal", "onset", "offset")
     ]
     if label is None and len(codes) != 1:
-        found = ", ".join(codes) or "none"
-        raise BadInput(f"{path}: has not one code of Datavyu but {found}; name the label (label=..., --label)")
+        listed = ", ".join(codes) or "none"
+        raise BadInput(f"{path}: has not one code of Datavyu but {listed}; name the label (label=..., --label)")
     labels = find_label(path, names, label or codes[0])
     group = next((group for group in groups if labels[0].name.startswith(f"{group}.")), None)
     if group is None:
@@ -269,8 +274,10 @@ def _find_column(names: Sequence[str], candidates: Sequence[str], taken: Column 
 
 def _find_moment(names: Sequence[str]) -> Column | None:
     """Find the column of the one time that a line is of: one called time, or a time in another word."""
-    named = [name for name in names if "time" in _split_words(name)]
-    column = _find_time(named or [name for name in names if set(_split_words(name)) & _MOMENTS], ("", "number", "no"))
+    clocks = [name for name in names if "time" in _split_words(name)]
+    column = _find_time(
+        clocks or [name for name in names if set(_split_words(name)) & _MOMENTS], ("", "number", "no")
+    )
     return column and replace(column, index=list(names).index(column.name))
 
 

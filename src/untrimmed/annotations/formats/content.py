@@ -16,6 +16,7 @@ from untrimmed.annotations.annotations import (
     find_last_end,
     split_usable,
 )
+from untrimmed.annotations.formats.text import describe_encoding
 from untrimmed.annotations.units import read_in_seconds
 from untrimmed.io import BadInput, missing
 from untrimmed.video.names import name_locations
@@ -50,13 +51,13 @@ def read_files(
         for video in content.rows:
             if (first := owner.setdefault(video, file)) != file:
                 raise BadInput(f"{file}: is of video {video!r}, and so is {first.name}; leave one of them out")
-    notes = _merge_notes([note for content in contents.values() for note in content.notes])
+    notes = [note for file, content in contents.items() for note in (*describe_encoding(file), *content.notes)]
     merged = FileContent(
         {video: rows for content in contents.values() for video, rows in content.rows.items()},
         {video: length for content in contents.values() for video, length in content.durations.items()},
         {video: subset for content in contents.values() for video, subset in content.subsets.items()},
         tuple(row for content in contents.values() for row in content.dropped),
-        tuple(notes),
+        tuple(_merge_notes(notes)),
         next(iter(contents.values())).unit if all(content.unit for content in contents.values()) else "",
     )
     return build_annotations(path, merged, hints)
@@ -64,13 +65,13 @@ def read_files(
 
 def _merge_notes(notes: Sequence[str]) -> Iterator[str]:
     """Yield each note once, with how many files have it, with the same names and numbers or others."""
-    alike: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for note in notes:
-        alike.setdefault(re.sub(r"'[^']*'|\[[^]]*\]|\d[\d.,]*", "#", note), []).append(note)
-    for same in alike.values():
+        groups.setdefault(re.sub(r"'[^']*'|\[[^]]*\]|\d[\d.,]*", "#", note), []).append(note)
+    for same in groups.values():
         first, count = same[0], len(same)
-        others = "" if same == [first] * count else ", with other names or numbers"
-        yield first if count == 1 else f"{first} (so in {count} files{others})"
+        details = "" if same == [first] * count else ", with other names or numbers"
+        yield first if count == 1 else f"{first} (so in {count} files{details})"
 
 
 def list_files(path: Path, endings: Sequence[str]) -> list[Path]:

@@ -10,7 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from untrimmed.annotations.annotations import format_count
 from untrimmed.annotations.formats.columns import Column, is_known
+from untrimmed.annotations.formats.json_rows import holds_json_rows, read_json_rows
 from untrimmed.annotations.formats.text import parse_number, parse_seconds, read_any_text
 from untrimmed.annotations.formats.workbook import holds_workbook, read_workbook
 from untrimmed.annotations.units import PER_SECOND
@@ -95,8 +97,8 @@ class DelimitedTable:
         return next((Column(index, self.columns[index]) for index in indices), None)
 
 
-def read_delimited(path: Path, names: Sequence[str] = ()) -> DelimitedTable:
-    """Read the table in a file, text or a workbook of Excel, with the delimiter that fits most lines.
+def read_delimited_table(path: Path, names: Sequence[str] = ()) -> DelimitedTable:
+    """Read the table in a file, text, JSON or a workbook of Excel, with the delimiter that fits most lines.
 
     Comments and other lines above that of the columns' names are skipped, and noted. `names` are the columns where
     no line names them. Raises BadInput for an empty file and for a line of fewer or more cells than columns.
@@ -105,6 +107,9 @@ def read_delimited(path: Path, names: Sequence[str] = ()) -> DelimitedTable:
         sheet = read_workbook(path)
         lines = [TableLine(path, number, cells) for number, cells in sheet.rows]
         return _build_table(path, lines, "", [sheet.note], names)
+    if holds_json_rows(path):
+        columns, rows = read_json_rows(path)
+        return DelimitedTable(path, columns, tuple(TableLine(path, *row) for row in rows), "")
     text = read_any_text(path)
     notes: list[str] = []
     comments, body, skipped = _skip_comments(text)
@@ -116,7 +121,7 @@ def read_delimited(path: Path, names: Sequence[str] = ()) -> DelimitedTable:
             comments.pop()
     if comments:
         notes.append(
-            f"comments above the table are skipped, the first is {comments[0][:60]!r} ({len(comments)} lines)"
+            f"comments above the table are skipped ({format_count(len(comments), 'line')}): {comments[0][:60]!r}"
         )
     return _build_table(path, lines, delimiter, notes, names)
 
@@ -314,22 +319,26 @@ def _show_cells(cells: Sequence[str]) -> str:
     return " ".join(", ".join(cells).split())[:60]
 
 
-def split_lines(text: str, path: Path = Path(), delimiter: str = "", skipped: int = 0) -> list[TableLine]:
+def split_lines(text: str, path: Path | None = None, delimiter: str = "", skipped: int = 0) -> list[TableLine]:
     """Split text into the lines that hold something, and these into cells, at whatever parts most of them by default.
 
-    `path` is the text's file, of which so many lines were `skipped`. Raises BadInput where it cannot be split.
+    `path` is the text's file, of which so many lines were `skipped`. Raises BadInput with it where the text cannot be
+    split; without a path, there are no lines then.
     """
+    place = path or Path()
     delimiter = delimiter or find_delimiter(text)
     if delimiter == BLANKS:
         lines = enumerate(text.split("\n"), start=skipped + 1)
-        return [TableLine(path, number, tuple(line.split())) for number, line in lines if line.strip()]
+        return [TableLine(place, number, tuple(line.split())) for number, line in lines if line.strip()]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     table: list[TableLine] = []
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                table.append(TableLine(path, skipped + reader.line_num, tuple(cell.strip() for cell in cells)))
+                table.append(TableLine(place, skipped + reader.line_num, tuple(cell.strip() for cell in cells)))
     except csv.Error as error:
+        if path is None:
+            return []
         number = skipped + reader.line_num
         raise BadInput(f"{path}: line {number} cannot be parted into cells ({error}); fix it") from None
     return table

@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import quoteattr
 
-from untrimmed.annotations.annotations import Hints, Row
+from untrimmed.annotations.annotations import Hints, Row, format_count
 from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.json_parts import to_number, to_positive
 from untrimmed.annotations.formats.labels import round_to_ticks, tidy_label
@@ -82,13 +82,14 @@ def _find_tag_runs(path: Path, root: Element, step: int) -> Iterator[tuple[str, 
 def _list_notes(root: Element, step: int) -> Iterator[str]:
     """Yield what was left aside, and which part of the video was annotated at all."""
     if shapes := sum(1 for image in root.iterfind("image") for shape in image if shape.tag != "tag"):
-        yield f"{shapes} shapes in single frames are left aside: tags alone are read"
+        count = format_count(shapes, "shape in a frame is", "shapes in single frames are")
+        yield f"{count} left aside: tags alone are read"
     if root.find("image") is not None:
         yield "frames that follow each other with one tag are one action"
     if attributes := sum(1 for _ in root.iterfind("image/tag/attribute")) + sum(
         1 for _ in root.iterfind("track/*/attribute")
     ):
-        yield f"{attributes} attributes are left aside"
+        yield f"{format_count(attributes, 'attribute is', 'attributes are')} left aside"
     if step > 1:
         yield f"the task has every {step}th frame: ends of actions are exact to {step} frames"
     start, stop = (to_number(root.findtext(f"meta//{name}_frame")) for name in ("start", "stop"))

@@ -8,12 +8,12 @@ from urllib.parse import quote
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import quoteattr
 
-from untrimmed.annotations.annotations import Dropped, Hints, Row
+from untrimmed.annotations.annotations import Dropped, Hints, Row, format_count
 from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.json_parts import to_number, to_positive
 from untrimmed.annotations.formats.labels import assign_lanes, round_to_ticks, tidy_label
 from untrimmed.annotations.formats.text import escape_text, read_xml
-from untrimmed.annotations.formats.tiers import choose_tiers, list_tier_notes
+from untrimmed.annotations.formats.tiers import choose_tiers
 from untrimmed.io import BadInput, write_text
 from untrimmed.timeline import Timeline
 from untrimmed.video.names import media_name
@@ -60,11 +60,11 @@ def read_eaf(path: Path, hints: Hints) -> FileContent:
     referring = [name for name, tier in tiers.items() if tier.find("ANNOTATION/REF_ANNOTATION") is not None]
     _refuse_tiers(path, tiers, aligned, referring, hints.tiers)
     counts = {name: len(items) for name, items in aligned.items()}
-    chosen_tiers = choose_tiers(path, "tier", counts, hints.tiers) if counts else ()
+    names, tier_notes = choose_tiers(path, "tier", counts, hints.tiers)
     rows: list[Row] = []
     dropped: list[Dropped] = []
     spaced = 0
-    for name in chosen_tiers:
+    for name in names:
         for item in aligned[name]:
             slots = [item.get(reference) or "" for reference in REFERENCES]
             start, end = (times.get(slot) for slot in slots)
@@ -77,18 +77,16 @@ def read_eaf(path: Path, hints: Hints) -> FileContent:
     lengths = (item.text for item in root.iterfind("HEADER/PROPERTY") if item.get("NAME") == DURATION)
     length = to_positive(next(lengths, None))
     durations = {video: length} if length else {}
-    notes = list_tier_notes("tier", counts, chosen_tiers, hints.tiers)
-    notes += _list_media_notes(media, master)
+    notes = [*tier_notes, *_list_media_notes(media, master)]
     if spaced:
-        notes.append(
-            f"{spaced} annotations begin or end at no stated time: they are spaced evenly, as ELAN shows them"
-        )
-    nameless = [name for name in chosen_tiers if not all(map(_read_value, aligned[name]))]
+        count = format_count(spaced, "annotation begins or ends", "annotations begin or end")
+        notes.append(f"{count} at no stated time: such are spaced evenly, as ELAN shows them")
+    nameless = [name for name in names if not all(map(_read_value, aligned[name]))]
     sentences = {
         "tiers without times of their own are left aside": referring,
         "annotations without a value are labelled by their tier": nameless,
     }
-    notes += [f"{text}: {', '.join(dict.fromkeys(names))}" for text, names in sentences.items() if names]
+    notes += [f"{text}: {', '.join(dict.fromkeys(listed))}" for text, listed in sentences.items() if listed]
     return FileContent({video: rows}, durations, dropped=tuple(dropped), notes=tuple(notes))
 
 
@@ -118,10 +116,10 @@ def _list_media_notes(media: list[Media], master: Media) -> list[str]:
 
 
 def _refuse_tiers(
-    path: Path, tiers: Mapping[str, Element], aligned: Mapping[str, Any], referring: list[str], named: Sequence[str]
+    path: Path, tiers: Mapping[str, Element], aligned: Mapping[str, Any], referring: list[str], names: Sequence[str]
 ) -> None:
     """Raise BadInput for a named tier that only refers to another, with the name of that."""
-    for name in named:
+    for name in names:
         if name in referring and name not in aligned:
             parent = tiers[name].get("PARENT_REF") or ""
             raise BadInput(

@@ -11,7 +11,7 @@ from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.csv_table import DelimitedTable, TableLine, cut_table, find_names, split_lines
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import parse_number, parse_seconds, read_any_text
-from untrimmed.annotations.formats.tiers import choose_tiers, list_tier_notes
+from untrimmed.annotations.formats.tiers import choose_tiers
 from untrimmed.io import BadInput
 from untrimmed.video.names import media_name
 
@@ -70,13 +70,13 @@ def read_elan_export(path: Path, hints: Hints) -> FileContent:
         )
     tiers = dict.fromkeys(item.tier for item in spoken)
     counts = {tier: sum(item.tier == tier for item in spoken) for tier in tiers}
-    read = choose_tiers(path, "tier", counts, hints.tiers) if spoken else ()
-    notes += list_tier_notes("tier", counts, read, hints.tiers)
+    names, tier_notes = choose_tiers(path, "tier", counts, hints.tiers)
+    notes += tier_notes
     if all(item.video == path.stem for item in spoken):
         notes.append("no column names the video: it is called as the file")
     rows: dict[str, list[Row]] = {item.video: [] for item in spoken}
     for item in spoken:
-        if item.tier in read:
+        if item.tier in names:
             rows[item.video].append(Row(item.start, item.end, tidy_label(item.value or item.tier)))
     return FileContent(rows or {path.stem: []}, notes=tuple(notes))
 
@@ -146,9 +146,9 @@ def _find_times(lines: Sequence[TableLine]) -> tuple[int, int] | None:
         return None
     kinds = [all(_parse_time(line.cells[column]) is not None for line in lines) for column in range(width)]
     for first in range(width - 3):
-        for each in range((width - 1 - first) // 3, 0, -1):
-            columns = (first, first + each, first + 2 * each)
-            if all(kinds[first : first + 3 * each]) and all(_add_up(line.cells, columns) for line in lines):
+        for count in range((width - 1 - first) // 3, 0, -1):
+            columns = (first, first + count, first + 2 * count)
+            if all(kinds[first : first + 3 * count]) and all(_add_up(line.cells, columns) for line in lines):
                 return columns[0], columns[1]
     return None
 

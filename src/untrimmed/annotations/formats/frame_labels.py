@@ -9,13 +9,13 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from untrimmed.annotations.annotations import Annotations, Hints, Row
+from untrimmed.annotations.annotations import Annotations, Hints, Row, format_count
 from untrimmed.annotations.formats.columns import OFF, ON, VIDEOS, Column, find_label, normalize_column
 from untrimmed.annotations.formats.content import FileContent, format_videos, read_files
-from untrimmed.annotations.formats.csv_table import DelimitedTable, TableLine, read_delimited, split_lines
+from untrimmed.annotations.formats.csv_table import DelimitedTable, TableLine, read_delimited_table, split_lines
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import parse_number, parse_seconds, read_any_text
-from untrimmed.annotations.units import find_scale
+from untrimmed.annotations.units import DAY, find_scale
 from untrimmed.io import BadInput, read_text
 from untrimmed.video.names import media_name
 
@@ -48,6 +48,9 @@ SUFFIX = re.compile(r"[-_](phases?|labels?|tools?|framelabels|annotations?)$", r
 
 RANGE = re.compile(r"(\d+)(?:\s*-\s*|\s+)(\d+)\s+(\S.*)")
 """A line of Breakfast's, `30-150 take_cup`, or of JIGSAWS', `30 150 G2`: the first and the last frame, from 1 on."""
+
+TIMESTAMPS = "activityannotation"
+"""What 50 Salads' original files end with, in lower case: lines of the same form, but of timestamps."""
 
 _SPLIT = re.compile(r"(train|val|valid|validation|test)\.?_?(split_?\d+)?\.(bundle|txt)", re.IGNORECASE)
 _SAMPLE = 200
@@ -123,6 +126,12 @@ def _read_ranges(silence: Mapping[str, Counter[str]], path: Path, hints: Hints) 
         elif line.strip():
             raise BadInput(f"{path}: line {number} is {line[:40]!r}; a range of frames and a label were expected")
     length = max((row.end for row in rows), default=0.0)
+    if length > DAY or path.stem.lower().endswith(TIMESTAMPS):
+        raise BadInput(
+            f"{path}: as frames at {scale:g} a second its ranges go on for {length / 3600:.1f} hours; numbers like "
+            "50 Salads' activityAnnotation are timestamps of its sensors, so use MS-TCN's groundTruth, or a table of "
+            "seconds"
+        )
     notes = (f"ranges of frames at {scale:g} a second, the first frame being 1",)
     return FileContent(
         {path.stem: _drop_silence(path.stem, rows, silence)}, {path.stem: length}, notes=notes, unit="frames"
@@ -174,13 +183,14 @@ def _join_tables(
         _refuse_other_length(path, durations[video], hints.durations.get(video), hints.fps)
         rows[video] = _drop_silence(video, joined, silence)
         if table.unlabelled:
-            notes.append(f"{table.unlabelled} frames of {video} hold -1, not labelled: they count as without action")
+            count = format_count(table.unlabelled, "frame")
+            notes.append(f"{count} of {video!r} with -1, for not labelled: taken as without action")
     return FileContent(rows, durations, notes=tuple(notes), unit=unit)
 
 
 def _read_tables(path: Path, kind: str, names: Mapping[str, str], hints: Hints, video: str) -> dict[str, FrameTable]:
     """Read the labels of frames by the video that a column names; without one, all are of `video`."""
-    table = read_delimited(path)
+    table = read_delimited_table(path)
     column = _find_column(table.columns, VIDEOS)
     parts: dict[str, list[TableLine]] = defaultdict(list)
     for line in table.lines:
@@ -256,7 +266,8 @@ def _drop_silence(video: str, rows: Iterable[Row], silence: Mapping[str, Counter
 
 def _describe_silence(silence: Mapping[str, Counter[str]]) -> tuple[str, ...]:
     return tuple(
-        f"{label!r} counts as no action: {sum(videos.values()):,} stretches of {format_videos(list(videos))}"
+        f"{label!r} counts as no action: "
+        f"{format_count(sum(videos.values()), 'stretch', 'stretches')} of {format_videos(list(videos))}"
         for label, videos in silence.items()
     )
 

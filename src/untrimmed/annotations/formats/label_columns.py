@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import replace
 
+from untrimmed.annotations.annotations import format_count
 from untrimmed.annotations.formats.columns import Column, Columns, find_class_columns
 from untrimmed.annotations.formats.csv_table import DelimitedTable, TableLine
 from untrimmed.annotations.formats.text import parse_number
@@ -11,19 +12,19 @@ NEGATIVE, POSITIVE = -1.0, 1.0
 """How HACS' table of clips marks whether the class of a line goes on in it."""
 
 
-def settle_label(table: DelimitedTable, columns: Columns, named: str | None) -> Columns:
-    """Take a column of words for the label before one of numbers, unless somebody `named` the label.
+def settle_label(table: DelimitedTable, columns: Columns, label: str | None) -> Columns:
+    """Take a column of words for the label before one of numbers, unless somebody names the `label`.
 
     A column of the numbers -1 and 1 beside the label then says where the class does not go on; so does one of 0 and
     1, where one class has both.
     """
-    others = [column for column in find_class_columns(table.columns) if column.index not in columns.used]
-    if not named and len(columns.label) == 1 and _holds_numbers(table, columns.label[0]):
-        words = next((column for column in others if _holds_words(table, column)), None)
+    candidates = [column for column in find_class_columns(table.columns) if column.index not in columns.indices]
+    if not label and len(columns.label) == 1 and _holds_numbers(table, columns.label[0]):
+        words = next((column for column in candidates if _holds_words(table, column)), None)
         if words:
-            others = [columns.label[0], *(column for column in others if column != words)]
+            candidates = [columns.label[0], *(column for column in candidates if column != words)]
             columns = replace(columns, label=(words,))
-    marks = next((column for column in others if _holds_marks(table, column, columns)), None)
+    marks = next((column for column in candidates if _holds_marks(table, column, columns)), None)
     return replace(columns, negative=marks)
 
 
@@ -40,9 +41,9 @@ def describe_negatives(table: DelimitedTable, columns: Columns) -> tuple[str, ..
         return ()
     words = " ".join(map(lines[0].read_text, columns.label))
     mark = lines[0].read_text(columns.negative)
-    many = f"{len(lines):,} lines are" if len(lines) > 1 else "1 line is"
+    count = format_count(len(lines), "line is", "lines are")
     return (
-        f"{many} left out as negative, {columns.negative.name!r} being {mark}: "
+        f"{count} left out as negative, {columns.negative.name!r} being {mark}: "
         f"the first is line {lines[0].number}, {words!r}",
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from untrimmed.annotations.annotations import Dropped, Hints, Row
-from untrimmed.annotations.formats.coded import Coded, clean_name, describe_unused, parse_parts, read_modifiers
+from untrimmed.annotations.formats.coded import Coded, clean_name, describe_unused_codes, parse_parts, read_modifiers
 from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.csv_table import (
     DelimitedTable,
@@ -16,7 +16,7 @@ from untrimmed.annotations.formats.csv_table import (
 )
 from untrimmed.annotations.formats.events import POINT, START, STOP, pair_events
 from untrimmed.annotations.formats.text import parse_number
-from untrimmed.annotations.formats.tiers import choose_tiers, list_tier_notes
+from untrimmed.annotations.formats.tiers import OBSERVATION, choose_tiers
 from untrimmed.io import BadInput
 from untrimmed.video.names import media_name
 
@@ -54,18 +54,21 @@ def read_observer(path: Path, hints: Hints) -> FileContent:
         name = media_name(line.read_text(table.find("observation"))) or path.stem
         events[name] += _read_events(table, line, stops, hints.fps)
     counts = {name: len(listed) for name, listed in events.items()}
-    read = choose_tiers(path, "observation", counts, hints.tiers)
+    names, notes = choose_tiers(path, OBSERVATION, counts, hints.tiers)
     rows: dict[str, list[Row]] = {}
     dropped: list[Dropped] = []
-    for name in read:
+    for name in names:
         rows[name], unpaired = pair_events(name, (event.to_event(label_parts) for event in events[name]))
         dropped += unpaired
-    notes = list_tier_notes("observation", counts, read, hints.tiers) if hints.tiers else []
     if clock and clock.name.lower().endswith("_hms"):
-        notes.append("times are whole seconds: export 'Time_Relative_sf' for more")
-    coded = [event for name in read for event in events[name]]
-    notes += ["the file names no video: observations are taken as videos", *describe_unused(coded, label_parts)]
-    return FileContent(rows, dropped=tuple(dropped), notes=tuple(notes))
+        notes = (*notes, "times are whole seconds: export 'Time_Relative_sf' for more")
+    coded = [event for name in names for event in events[name]]
+    notes = (
+        *notes,
+        "the file names no video: observations are taken as videos",
+        *describe_unused_codes(coded, label_parts),
+    )
+    return FileContent(rows, dropped=tuple(dropped), notes=notes)
 
 
 def _read_type(table: DelimitedTable, line: TableLine) -> str:

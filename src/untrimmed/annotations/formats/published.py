@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from untrimmed.annotations.annotations import Hints, Row
-from untrimmed.annotations.formats.content import FileContent
+from untrimmed.annotations.annotations import Hints, Row, format_count
+from untrimmed.annotations.formats.content import FileContent, format_videos
 from untrimmed.annotations.formats.json_parts import as_list, as_number, as_object, as_text, to_positive
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import read_any_text
@@ -71,9 +71,10 @@ def read_moments(path: Path, hints: Hints) -> FileContent:
             subsets[video] = as_text(f"{place}: its split", entry["split"], empty=False)
     notes = ["times are those in the whole videos, not in the clips"]
     if left_out:
-        notes.append(f"{len(left_out)} moments that are not primary are left out, the first is {left_out[0]}")
+        count = format_count(len(left_out), "moment that is not primary is", "moments that are not primary are")
+        notes.append(f"{count} left out, the first is {left_out[0]}")
     if guessed:
-        notes.append(f"{len(guessed)} videos are taken to end with their last clip, the first is {guessed[0]}")
+        notes.append(f"{format_videos(guessed)}: taken to end with the last clip")
     return FileContent(rows, durations, subsets, notes=tuple(notes), unit="s")
 
 
@@ -116,7 +117,7 @@ def read_localisations(path: Path, hints: Hints) -> FileContent:
             subsets[video] = as_text(f"{place}: its split", metadata["split"], empty=False)
     notes = ["times are read as microseconds"]
     if sounds:
-        notes.append(f"{sounds} sounds are left out: actions alone are read")
+        notes.append(f"{format_count(sounds, 'sound is', 'sounds are')} left out: actions alone are read")
     return FileContent(rows, durations, subsets, notes=tuple(notes), unit="s")
 
 

@@ -13,7 +13,7 @@ from untrimmed.annotations.formats.csv_table import DelimitedTable, TableLine, c
 from untrimmed.annotations.formats.frame_labels import LABELS
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import parse_number, parse_seconds, read_any_text
-from untrimmed.annotations.formats.tiers import choose_tiers, list_tier_notes
+from untrimmed.annotations.formats.tiers import choose_tiers
 from untrimmed.io import BadInput
 
 MARKS = ("1", "x", "+", "true", "yes")
@@ -59,13 +59,13 @@ def read_solomon(path: Path, hints: Hints) -> FileContent:
     columns = (Column(index, name) for index, name in enumerate(table.columns) if index and name)
     runs = {column.name: list(_find_runs(table, column, step)) for column in columns}
     counts = {name: len(listed) for name, listed in runs.items()}
-    read = choose_tiers(path, "column", counts, hints.tiers)
+    names, tier_notes = choose_tiers(path, "column", counts, hints.tiers)
     notes = [
         "the file names no video: it is called as the file",
         f"a line is {step:g} s; a run of equal words is one action",
-        *list_tier_notes("column", counts, read, hints.tiers),
+        *tier_notes,
     ]
-    rows = [row for name in read for row in runs[name]]
+    rows = [row for name in names for row in runs[name]]
     return FileContent({path.stem: rows}, notes=tuple(notes))
 
 
@@ -85,13 +85,13 @@ def _find_runs(table: DelimitedTable, column: Column, step: float) -> Iterator[R
     words = [line.read_text(column) for line in table.lines]
     times = [line.read_seconds(Column(0, table.columns[0])) for line in table.lines]
     marks = {word.lower() for word in words} <= {*MARKS, *NOTHING, *NO}
-    nothing = (*NOTHING, *NO) if marks else NOTHING
+    pauses = (*NOTHING, *NO) if marks else NOTHING
     begin = 0
     for place in range(1, len(words) + 1):
         if place < len(words) and words[place] == words[begin]:
             continue
         word = words[begin]
-        if word.lower() not in nothing:
+        if word.lower() not in pauses:
             end = times[place] if place < len(words) else round(times[-1] + step, 9)
             yield Row(times[begin], end, tidy_label(column.name if marks else word))
         begin = place

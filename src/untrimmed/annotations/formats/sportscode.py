@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from untrimmed.annotations.annotations import Hints, Row
+from untrimmed.annotations.annotations import Hints, Row, format_count
 from untrimmed.annotations.formats.coded import list_counts
 from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.labels import tidy_label
@@ -36,7 +36,7 @@ def read_sportscode(path: Path, hints: Hints) -> FileContent:
             f"labels are left out: {list_counts(unused)}; label={joined!r} (convert --label) puts a group in"
         )
     if texts := sum(bool((item.findtext("free_text") or "").strip()) for item in instances):
-        notes.append(f"{texts} free texts are left out")
+        notes.append(f"{format_count(texts, 'free text is', 'free texts are')} left out")
     return FileContent({path.stem: rows}, notes=tuple(notes))
 
 

@@ -1,5 +1,6 @@
 """Tables in and out: a line an action, for spreadsheets and other programs."""
 
+import logging
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,16 +16,18 @@ from untrimmed.annotations.formats.csv_table import (
     DELIMITERS,
     DelimitedTable,
     TableLine,
-    read_delimited,
+    read_delimited_table,
     write_table,
 )
 from untrimmed.annotations.formats.events import EITHER, POINT, START, STOP, Event, pair_events
 from untrimmed.annotations.formats.label_columns import describe_negatives, is_negative, settle_label
 from untrimmed.annotations.formats.labels import tidy_label
-from untrimmed.annotations.formats.text import parse_number, parse_seconds
+from untrimmed.annotations.formats.text import describe_encoding, parse_number, parse_seconds
 from untrimmed.annotations.units import CLOCK, PER_SECOND, refuse_other_unit
 from untrimmed.io import BadInput
 from untrimmed.timeline import Timeline
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = ("video", "start", "end", "label", "score")
 
@@ -42,7 +45,7 @@ def read_tabular(path: Path, hints: Hints) -> FileContent:
     meaning that was guessed for the columns is noted, and which mean nothing. Raises BadInput where columns are
     missing, for a cell that is not what its column holds, and for a unit other than the one that columns state.
     """
-    table = read_delimited(path, hints.columns)
+    table = read_delimited_table(path, hints.columns)
     columns = guess_columns(path, table.columns, hints.label, _find_marks(table))
     columns = settle_label(table, columns, hints.label)
     locations = [line.read_text(columns.video) if columns.video else path.stem for line in table.lines]
@@ -74,10 +77,12 @@ def read_tabular(path: Path, hints: Hints) -> FileContent:
 
 def read_duration_table(path: Path) -> dict[str, float]:
     """Read seconds by video from a table with columns for a video and its duration."""
-    table = read_delimited(path)
+    table = read_delimited_table(path)
     video, length = find_durations(path, table.columns)
     names = shorten_locations(path, [line.read_text(video) for line in table.lines])
     durations = {names[line.read_text(video)]: line.read_seconds(length, None) for line in table.lines}
+    for note in describe_encoding(path):
+        logger.warning("%s: %s", path, note)
     for name, seconds in durations.items():
         if not 0 < seconds < math.inf:
             raise BadInput(f"{path}: video {name!r} has the length {seconds:g}; a positive number was expected")
@@ -205,7 +210,7 @@ def _read_video_columns(
 def _list_notes(table: DelimitedTable, columns: Columns, hints: Hints) -> tuple[str, ...]:
     parted = f", parted by {DELIMITERS.get(table.delimiter, 'blanks')}" if table.delimiter else ""
     notes = [*table.notes, f"columns{parted}: {columns}"]
-    unused = [name for index, name in enumerate(table.columns) if index not in columns.used and name]
+    unused = [name for index, name in enumerate(table.columns) if index not in columns.indices and name]
     if unused:
         more = f" and {len(unused) - MOST_NAMED} more" if len(unused) > MOST_NAMED else ""
         notes.append(f"columns that are not used: {', '.join(map(repr, unused[:MOST_NAMED]))}{more}")

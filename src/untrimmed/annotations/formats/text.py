@@ -9,24 +9,36 @@ from xml.sax.saxutils import escape
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from untrimmed.io import BadInput, read_bytes, read_text
+from untrimmed.io import BadInput, decode_text, describe_windows_text, read_bytes
 
 _CLOCK = re.compile(r"(?:(\d{1,9}):)?(\d{1,9}):(\d+(?:[.,]\d*)?)")
 
 
 def read_any_text(path: Path) -> str:
-    """Read a file in UTF-8 or, with a byte order mark, UTF-16; line ends become newlines."""
+    """Read a file in UTF-8, UTF-16 or else Windows-1252, see `describe_encoding`; line ends become newlines."""
     content = read_bytes(path)
     if not content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        text = read_text(path)
-        # Latin letters of UTF-16 without its mark are UTF-8 too, a NUL beside each.
-        if len(text) < 4 or text.count("\0") * 3 < len(text):
-            return unify_newlines(text)
-        content = (codecs.BOM_UTF16_LE if text[1] == "\0" else codecs.BOM_UTF16_BE) + content
+        # Latin letters of UTF-16 without its mark have a NUL beside each.
+        if len(content) < 4 or content.count(b"\0") * 3 < len(content):
+            legacy = describe_windows_text(content) is not None
+            return unify_newlines(content.decode("cp1252") if legacy else decode_text(path, content))
+        content = (codecs.BOM_UTF16_LE if content[1:2] == b"\0" else codecs.BOM_UTF16_BE) + content
     try:
         return unify_newlines(content.decode("utf-16"))
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: byte {error.start} is not UTF-16 text; save it as UTF-8") from None
+
+
+def describe_encoding(path: Path) -> tuple[str, ...]:
+    """Say which line of a text shows that it is read as Windows-1252, as Excel saves it in many countries."""
+    content = read_bytes(path)
+    # XML states its encoding itself.
+    line = None if content.lstrip().startswith(b"<") else describe_windows_text(content)
+    return (
+        (f"text that is not UTF-8 is read as Windows-1252, {line}; if that is wrong, save it as UTF-8",)
+        if line
+        else ()
+    )
 
 
 def unify_newlines(text: str) -> str:
@@ -66,9 +78,14 @@ def read_xml(path: Path, tag: str, what: str) -> Element:
 
     Entities and document types are refused, so a small file stays small and reads no other. Raises BadInput.
     """
+    content = read_bytes(path)
     try:
-        root = fromstring(read_bytes(path), forbid_dtd=True)
+        root = fromstring(content, forbid_dtd=True)
     except ParseError as error:
+        if text := describe_windows_text(content):
+            raise BadInput(
+                f"{path}: is not in the encoding that it states but, it seems, Windows-1252 ({text}); save it again"
+            ) from None
         line, column = error.position
         raise BadInput(f"{path}: is not XML (line {line}, column {column}); fix or replace it") from None
     except DefusedXmlException:

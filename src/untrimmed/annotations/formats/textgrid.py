@@ -10,7 +10,7 @@ from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.json_parts import to_number, to_positive
 from untrimmed.annotations.formats.labels import assign_lanes, tidy_label
 from untrimmed.annotations.formats.text import read_any_text
-from untrimmed.annotations.formats.tiers import choose_tiers, list_tier_notes
+from untrimmed.annotations.formats.tiers import choose_tiers
 from untrimmed.io import BadInput, write_text
 from untrimmed.timeline import Timeline
 
@@ -74,12 +74,11 @@ def read_textgrid(path: Path, hints: Hints) -> FileContent:
             elif label:
                 lanes[name].append(Row(start, end, tidy_label(label)))
     counts = {name: len(lane) + len(points.get(name, ())) for name, lane in lanes.items()}
-    read = choose_tiers(path, "tier", counts, hints.tiers) if counts else ()
-    rows = [row for name in read for row in lanes[name]]
-    dropped = tuple(row for name in read for row in points.get(name, ()))
-    notes = list_tier_notes("tier", counts, read, hints.tiers)
+    names, notes = choose_tiers(path, "tier", counts, hints.tiers)
+    rows = [row for name in names for row in lanes[name]]
+    dropped = tuple(row for name in names for row in points.get(name, ()))
     length = to_positive(duration)
-    return FileContent({path.stem: rows}, {path.stem: length} if length else {}, dropped=dropped, notes=tuple(notes))
+    return FileContent({path.stem: rows}, {path.stem: length} if length else {}, dropped=dropped, notes=notes)
 
 
 def write_textgrid(path: Path, video: str, timeline: Timeline, fps: float | None) -> None:

@@ -12,7 +12,7 @@ from untrimmed.annotations.formats.activitynet import PROPOSAL
 from untrimmed.annotations.formats.content import FileContent, build_annotations
 from untrimmed.annotations.formats.folders import build_file_path, fill_folder
 from untrimmed.annotations.formats.json_parts import to_number, to_positive
-from untrimmed.annotations.formats.text import read_any_text
+from untrimmed.annotations.formats.text import describe_encoding, read_any_text
 from untrimmed.annotations.units import read_in_seconds
 from untrimmed.io import BadInput, missing, read_text
 from untrimmed.timeline import Action
@@ -79,13 +79,15 @@ def read_class_files(path: Path, hints: Hints) -> Annotations:
     BadInput for a broken line.
     """
     rows: dict[str, list[Row]] = defaultdict(list)
-    for file in _list_class_files(path):
+    files = _list_class_files(path)
+    for file in files:
         for number, line in enumerate(read_any_text(file).split("\n"), start=1):
             if words := line.split():
                 rows[words[0]].append(_read_times(file, number, line, words, file.stem))
-    named = {video: video.split("_")[1] for video in rows if video.startswith(("video_validation_", "video_test_"))}
-    notes = ("labels are the names of the files", *(["subsets are in the names of the videos"] if named else []))
-    return build_annotations(path, FileContent(rows, {}, named, notes=notes), hints)
+    subsets = {video: video.split("_")[1] for video in rows if video.startswith(("video_validation_", "video_test_"))}
+    notes = ["labels are the names of the files", *(["subsets are in the names of the videos"] if subsets else [])]
+    notes += (note for file in files for note in describe_encoding(file))
+    return build_annotations(path, FileContent(rows, {}, subsets, notes=tuple(notes)), hints)
 
 
 def _list_class_files(path: Path) -> list[Path]:

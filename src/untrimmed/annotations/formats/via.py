@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Row
+from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Row, format_count
 from untrimmed.annotations.formats.coded import list_counts
 from untrimmed.annotations.formats.content import FileContent, shorten_locations
 from untrimmed.annotations.formats.json_parts import as_list, as_number, as_object, as_text, to_number, to_positive
@@ -162,7 +162,10 @@ def list_further(attributes: Mapping[str, Attribute], values: Mapping[str, str])
 def list_via_notes(unused: Mapping[str, int]) -> Iterator[str]:
     """Yield a sentence on each thing that was left aside, with how often; `unused` has attributes by name."""
     if regions := unused.get(REGIONS):
-        yield f"{regions} regions and moments, which are no segments, are left aside"
+        words = format_count(
+            regions, "region or moment, which is no segment, is", "regions and moments, no segments, are"
+        )
+        yield f"{words} left aside"
     if further := {name: count for name, count in unused.items() if name != REGIONS}:
         yield f"attributes that are no part of the labels are left aside: {list_counts(further)} segments"
 
