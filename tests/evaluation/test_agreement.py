@@ -114,6 +114,18 @@ def test_where_no_video_agrees_the_nearest_name_is_shown(tmp_path):
         evaluate(truth, results)
 
 
+def test_names_with_the_ending_of_a_network_are_those_without_it_where_none_agrees(tmp_path):
+    truth = write_truth(tmp_path / "truth.json")
+    renamed = {f"{video.upper()}-I3D_RGB": rows for video, rows in TRUTH.items()}
+    results = write_results(tmp_path / "results.json", renamed)
+    evaluation = evaluate(truth, results)
+    assert "3 videos are spelled differently" in evaluation.notes[0] and "-I3D_RGB' and" in evaluation.notes[0]
+    original = evaluate(truth, write_results(tmp_path / "original.json", TRUTH))
+    assert evaluation.detection_scores.average_map == original.detection_scores.average_map > 0
+    page = view(results, tmp_path / "page.html", truth, stills=False).read_text(encoding="utf-8")
+    assert '"vid1"' in page and "I3D_RGB" not in page
+
+
 def test_where_no_label_agrees_the_nearest_is_shown(tmp_path):
     truth = write_truth(tmp_path / "truth.json")
     results = write_results(tmp_path / "results.json", {"vid1": [("opening", 1, 2), ("shut", 1, 2)]})

@@ -16,7 +16,7 @@ from untrimmed.evaluation.times import doubt_times, name_truth_unit
 from untrimmed.io import BadInput
 from untrimmed.timeline import Timeline, classes_of
 from untrimmed.video.folders import list_videos
-from untrimmed.video.names import describe_loose_matches, match_names
+from untrimmed.video.names import describe_loose_matches, match_names, match_videos
 from untrimmed.visualization.kernels import KernelLayer
 from untrimmed.visualization.panels import Panel
 from untrimmed.visualization.report import Embedding, write_report
@@ -159,7 +159,7 @@ def _rename(
     timelines: Mapping[str, Timeline], reference: Mapping[str, Timeline], source: object
 ) -> dict[str, Timeline]:
     """Rename videos and labels as those of the reference that they are spelled like, and log it."""
-    videos = match_names(timelines, reference)
+    videos = match_videos(timelines, reference)
     labels = match_labels(classes_of(timelines.values()), classes_of(reference.values()))
     for sentence in filter(None, (describe_loose_matches(videos), describe_loose_labels(labels))):
         logger.info("%s: %s", source, sentence)

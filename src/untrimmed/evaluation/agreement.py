@@ -9,7 +9,7 @@ from untrimmed.annotations.label_names import describe_loose_labels, match_label
 from untrimmed.evaluation.instances import Instances
 from untrimmed.evaluation.notes import list_names
 from untrimmed.io import BadInput
-from untrimmed.video.names import describe_loose_matches, match_names, suggest_name
+from untrimmed.video.names import describe_loose_matches, match_names, match_videos, suggest_name
 
 _TRIED = 50
 """Names for which a near one is looked for."""
@@ -34,11 +34,12 @@ def match_results(
 ) -> Agreement:
     """Give the results the names of the ground truth's videos and, if they are `labelled`, of its classes.
 
-    Equal names are one before similar ones, and no two of the results become one. What is matched loosely is noted.
+    Equal names are one before similar ones, and no two of the results become one. Where no name agrees, what all have
+    behind or before a video's name, such as `_i3d_rgb`, is no part of it. What is matched loosely is noted.
     Raises BadInput where the results have a row, but no video or no label of the ground truth.
     """
     known = dict.fromkeys((*ground_truth.videos, *ground_truth.marks, *ground_truth.other_subsets))
-    videos = match_names(results.videos, known)
+    videos = match_videos(results.videos, known)
     if len(results):
         _check_videos(ground_truth, results, videos, sides)
     labels = match_labels(results.labels, ground_truth.labels) if labelled else {}

@@ -13,7 +13,7 @@ from untrimmed.annotations.units import USUAL_RATES, check_unit, describe_unit, 
 from untrimmed.evaluation.instances import Instances, index_videos
 from untrimmed.evaluation.matching import Segments, compute_largest_overlaps, find_candidates
 from untrimmed.io import BadInput
-from untrimmed.video.names import match_names
+from untrimmed.video.names import match_videos
 
 _MET, _CLOSE = 0.5, 0.9
 """The tIoU at which an action is met, and at which it is hardly met by chance."""
@@ -181,7 +181,7 @@ def _look_up(
     name: object, videos: tuple[str, ...], numbers: Mapping[str, float | None], what: str
 ) -> Float[np.ndarray, " videos"]:
     """Look up the number of each video; 1 for one that is not there, which is not judged."""
-    matched, values = match_names(videos, numbers), []
+    matched, values = match_videos(videos, numbers), []
     for video in videos:
         value = numbers[matched[video]] if video in matched else 1.0
         if value is None:

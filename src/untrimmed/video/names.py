@@ -170,6 +170,12 @@ def match_affixes(names: Iterable[str], videos: Iterable[str]) -> dict[str, str]
     return max(clear, key=len, default={})
 
 
+def match_videos(names: Iterable[str], videos: Iterable[str]) -> dict[str, str]:
+    """Return the video that each name means, see `match_names`, or where none means one, see `match_affixes`."""
+    names, videos = tuple(names), tuple(videos)
+    return match_names(names, videos) or match_affixes(names, videos)
+
+
 def suggest_name(name: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate that is spelled most like a name; None where none is near."""
     keys = {normalize_name(candidate): candidate for candidate in candidates}
