@@ -326,8 +326,8 @@ def _parse_slowly(path: Path, text: str) -> Any:
     except json.JSONDecodeError as error:
         if error.msg == "Extra data" and error.colno == 1:
             raise BadInput(
-                f"{path}: holds more than one JSON value, one a line; rows of a table are read so if its name ends in "
-                ".jsonl, anything else must be one value"
+                f"{path}: holds more than one JSON value, one a line; rows of a table are read so if its name ends "
+                "in .jsonl, anything else must be one value"
             ) from None
         raise BadInput(
             f"{path}: is not JSON (line {error.lineno}, column {error.colno}: {error.msg}); fix or replace it"

@@ -253,12 +253,7 @@ def refuse_wrong_rate(
     Single videos may well differ, as ActivityNet's with missing frames do.
     """
     sample = _sample(videos)
-    odd = []
-    for video in sample:
-        grid, duration = features[video].grid, ground_truth[video].duration
-        remainder = 2 * grid.step + grid.span  # what does not fill a snippet is left out at the end
-        if abs(features[video].end - duration) > max(RATE_LEEWAY * duration, remainder):
-            odd.append(video)
+    odd = [v for v in sample if not _do_fit(features[v], features[v].end, ground_truth[v].duration)]
     if len(odd) * 2 <= len(sample):
         return
     first, duration = features[odd[0]], ground_truth[odd[0]].duration
@@ -287,9 +282,14 @@ def refuse_swapped_axes(
 
 def has_swapped_axes(features: VideoFeatures, duration: float) -> bool:
     """Whether the snippets of a video do not fit its length in seconds, and as many as it has channels would."""
-    grid = features.grid
-    leeway = max(RATE_LEEWAY * duration, 2 * grid.step + grid.span)
-    return abs(grid.end(features.channels) - duration) <= leeway < abs(features.end - duration)
+    transposed = features.grid.end(features.channels)
+    return _do_fit(features, transposed, duration) and not _do_fit(features, features.end, duration)
+
+
+def _do_fit(features: VideoFeatures, end: float, duration: float) -> bool:
+    """Whether features that end at `end` may be of a video of `duration`, in seconds."""
+    remainder = 2 * features.grid.step + features.grid.span  # what does not fill a snippet is left out at the end
+    return abs(end - duration) <= max(RATE_LEEWAY * duration, remainder)
 
 
 def join_feature_paths(config: DataConfig) -> str:

@@ -15,8 +15,14 @@ from untrimmed.annotations.annotations import (
     find_last_end,
     split_usable,
 )
-from untrimmed.annotations.formats.json_parts import as_text, to_number, to_positive
-from untrimmed.annotations.formats.video_entries import describe_unread, find_length, find_subset, list_unread_keys
+from untrimmed.annotations.formats.json_parts import as_text, to_number
+from untrimmed.annotations.formats.video_entries import (
+    describe_unread,
+    find_length,
+    find_subset,
+    list_unread_keys,
+    parse_length,
+)
 from untrimmed.annotations.units import read_in_seconds
 from untrimmed.io import BadInput, read_json, write_json
 from untrimmed.timeline import Timeline
@@ -105,7 +111,7 @@ def read_activitynet_results(path: str | Path, hints: Hints = Hints()) -> Annota
             raise BadInput(f"{place} has {short(items)} for results; a list of detections was expected")
         rows[video] = tuple(_read_row(place, number, item, PROPOSAL) for number, item in enumerate(items))
         if video in durations:
-            lengths[video] = _read_duration(place, durations[video])
+            lengths[video] = parse_length(f"{place}: its duration", durations[video])
     times = read_in_seconds(path, rows, lengths, hints)
     for video, video_rows in times.rows.items():
         split = split_usable(video, video_rows)
@@ -174,13 +180,6 @@ def _read_row(place: str, number: int, item: Any, unlabelled: str | None) -> Row
     if score is None:
         raise BadInput(f"{where} has score {short(item.get('score'))}; a number was expected")
     return Row(start, end, label, score)
-
-
-def _read_duration(place: str, value: Any) -> float:
-    duration = to_positive(value)
-    if duration is None:
-        raise BadInput(f"{place}: its duration is {short(value)}; a positive number of seconds was expected")
-    return duration
 
 
 def _read_classes(path: Path, content: dict[str, Any]) -> tuple[str, ...]:

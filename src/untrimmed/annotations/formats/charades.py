@@ -1,11 +1,11 @@
 """Charades' CSV: a line a video, with a list of actions like `c092 11.90 21.20;c147 0.00 12.60`."""
 
-import math
 from pathlib import Path
 
 from untrimmed.annotations.annotations import Annotations, Hints, Row
 from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.csv_table import read_delimited_table, write_table
+from untrimmed.annotations.formats.json_parts import to_positive
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import parse_number
 from untrimmed.io import BadInput
@@ -30,11 +30,10 @@ def read_charades(path: Path, hints: Hints) -> FileContent:
     durations: dict[str, float] = {}
     for line in table.lines:
         video, actions, seconds = map(line.read_text, columns)
-        length = parse_number(seconds)
         if not video or video in rows:
             raise BadInput(f"{path}: line {line.number} has the id {video!r}; every line needs one of its own")
         rows[video] = [_read_action(path, line.number, item) for item in actions.split(";") if item.strip()]
-        if length and 0 < length < math.inf:
+        if length := to_positive(parse_number(seconds)):
             durations[video] = length
     return FileContent(rows, durations)
 

@@ -11,12 +11,10 @@ from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.json_parts import to_number, to_positive
 from untrimmed.annotations.formats.labels import round_to_ticks, tidy_label
 from untrimmed.annotations.formats.text import escape_text, read_xml
+from untrimmed.annotations.formats.video_entries import RATES
 from untrimmed.io import BadInput, write_text
 from untrimmed.timeline import Timeline
 from untrimmed.video.names import media_name
-
-RATES = ("fps", "frame_rate", "framerate", "frameRate")
-"""Where the rate may stand, anywhere in `meta`; CVAT itself writes none."""
 
 
 def read_cvat(path: Path, hints: Hints) -> FileContent:
@@ -29,7 +27,8 @@ def read_cvat(path: Path, hints: Hints) -> FileContent:
     root = read_xml(path, "annotations", "CVAT for video")
     step = _find_step(root)
     _refuse_other_exports(path, root)
-    rates = (item.text for item in root.iterfind("meta//*") if item.tag in RATES)
+    # CVAT itself writes none.
+    rates = (item.text for item in root.iterfind("meta//*") if item.tag.lower() in RATES)
     rate = hints.fps or next(filter(None, map(to_positive, rates)), None)
     if rate is None:
         raise BadInput(f"{path}: counts in frames and states no rate; give frames a second, as in --fps 25")

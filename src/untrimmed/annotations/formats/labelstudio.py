@@ -11,15 +11,13 @@ from untrimmed.annotations.annotations import Annotations, Hints, Row
 from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.json_parts import as_list, as_number, as_object, as_text, to_number, to_positive
 from untrimmed.annotations.formats.labels import round_to_ticks, tidy_label
+from untrimmed.annotations.formats.video_entries import RATES
 from untrimmed.io import BadInput, read_json, write_json
 from untrimmed.timeline import Timeline
 from untrimmed.video.names import media_name
 
 MEDIA = ("video", "video_url", "audio", "url", "file_upload")
 """The fields of a task that may name its recording, the likeliest first."""
-
-RATES = ("fps", "frame_rate", "framerate", "frameRate")
-"""The fields of a task that may state frames a second."""
 
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 
@@ -151,7 +149,7 @@ def _read_rows(place: str, result: Mapping[str, Any], rate: float | None, notes:
 def _find_rate(task: Mapping[str, Any], results: list[Mapping[str, Any]]) -> float | None:
     """Find frames a second in the task's data, or compute them from the length and frames of a tracked box."""
     data = _find_data(task)
-    if rate := next(filter(None, (to_positive(data.get(name)) for name in RATES)), None):
+    if rate := next(filter(None, (to_positive(data[name]) for name in data if name.lower() in RATES)), None):
         return rate
     for result in results:
         value = _find_value(result)

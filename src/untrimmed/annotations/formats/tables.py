@@ -1,7 +1,6 @@
 """Tables in and out: a line an action, for spreadsheets and other programs."""
 
 import logging
-import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from untrimmed.annotations.formats.csv_table import (
     write_table,
 )
 from untrimmed.annotations.formats.events import EITHER, POINT, START, STOP, Event, pair_events
+from untrimmed.annotations.formats.json_parts import to_positive
 from untrimmed.annotations.formats.label_columns import describe_negatives, is_negative, settle_label
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import describe_encoding, parse_number, parse_seconds
@@ -84,7 +84,7 @@ def read_duration_table(path: Path) -> dict[str, float]:
     for note in describe_encoding(path):
         logger.warning("%s: %s", path, note)
     for name, seconds in durations.items():
-        if not 0 < seconds < math.inf:
+        if not to_positive(seconds):
             raise BadInput(f"{path}: video {name!r} has the length {seconds:g}; a positive number was expected")
     return durations
 
@@ -189,8 +189,7 @@ def _read_label(line: TableLine, columns: Columns) -> str:
 
 
 def _find_rate(line: TableLine, columns: Columns, hints: Hints) -> float | None:
-    rate = parse_number(line.read_text(columns.fps))
-    return hints.fps or (rate if rate and 0 < rate < math.inf else None)
+    return hints.fps or to_positive(parse_number(line.read_text(columns.fps)))
 
 
 def _read_video_columns(
@@ -199,8 +198,8 @@ def _read_video_columns(
     """Read lengths in seconds and subsets of the videos whose lines state them."""
     durations, subsets = {}, {}
     for video, line in zip(videos, lines, strict=True):
-        length = parse_seconds(line.read_text(columns.video_length)) if columns.video_length else None
-        if length is not None and 0 < length < math.inf and columns.video_length:
+        length = to_positive(parse_seconds(line.read_text(columns.video_length)))
+        if length and columns.video_length:
             durations[video] = length / PER_SECOND.get(columns.video_length.unit, 1.0)
         if subset := line.read_text(columns.subset):
             subsets[video] = subset

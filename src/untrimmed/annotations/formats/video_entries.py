@@ -45,15 +45,20 @@ def find_length(place: str, entry: Mapping[str, Any]) -> StatedLength | None:
     """
     stated = [key for key in DURATIONS if entry.get(key) is not None]
     if stated:
-        seconds = _to_length(entry[stated[0]])
-        if seconds is None:
-            value = short(entry[stated[0]])
-            raise BadInput(f"{place}: its {stated[0]} is {value}; a positive number of seconds was expected")
+        seconds = parse_length(f"{place}: its {stated[0]}", entry[stated[0]])
         values = {key: _to_length(entry[key]) for key in stated}
         agreeing = (key for key, value in values.items() if value and abs(value - seconds) <= LEEWAY + seconds / 100)
         return StatedLength(seconds, tuple(agreeing))
     pairs = [(to_positive(entry.get(key)), to_positive(entry.get(rate))) for key in FRAMES for rate in RATES]
     return next((StatedLength(frames / rate, ()) for frames, rate in pairs if frames and rate), None)
+
+
+def parse_length(place: str, value: Any) -> float:
+    """Parse a positive number of seconds, or a time of a clock. Raises BadInput with its place for anything else."""
+    seconds = _to_length(value)
+    if seconds is None:
+        raise BadInput(f"{place} is {short(value)}; a positive number of seconds was expected")
+    return seconds
 
 
 def find_subset(entry: Mapping[str, Any]) -> str | None:
