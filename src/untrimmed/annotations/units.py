@@ -158,7 +158,7 @@ def doubt_units(
     though videos are longer, and whole numbers that no length supports.
     """
     times = _collect_times(rows, durations)
-    if not times.named:
+    if not times.pairs:
         return ()
     _doubt_beyond(path, times, fps)
     _doubt_shares(path, times)
@@ -175,7 +175,7 @@ def describe_unit(unit: str, fps: float | None = None) -> str:
 class _Times(NamedTuple):
     """Usable rows with their videos; their ends, and the lengths of their videos, NaN where one is not known."""
 
-    named: list[tuple[str, Row | Action]]
+    pairs: list[tuple[str, Row | Action]]
     ends: np.ndarray
     lengths: np.ndarray
 
@@ -195,7 +195,7 @@ def _doubt_beyond(path: object, times: _Times, fps: float | None) -> None:
         return
     ends, lengths = times.ends[measured], times.lengths[measured]
     if units := suggest_units(ends, lengths):
-        place = f"{_describe(*times.named[beyond[0]])}, whose length is {times.lengths[beyond[0]]:.6g} s"
+        place = f"{_describe(*times.pairs[beyond[0]])}, whose length is {times.lengths[beyond[0]]:.6g} s"
         finding = f"{len(beyond):,} of {len(ends):,} times lie beyond the videos' ends: {place}"
         raise _refuse(path, finding, units, fps or guess_rate(_find_reach(ends, lengths)))
 
@@ -208,7 +208,7 @@ def _doubt_shares(path: object, times: _Times) -> None:
     if len(lengths) and np.median(lengths) <= SHORT:
         return
     longer = f", and the videos are longer, up to {lengths.max():.6g} s" if len(lengths) else ""
-    finding = f"all {len(times.ends):,} times lie within 0 to 1: {_describe(*times.named[0])}{longer}"
+    finding = f"all {len(times.ends):,} times lie within 0 to 1: {_describe(*times.pairs[0])}{longer}"
     raise _refuse(path, finding, ("share",))
 
 
@@ -217,7 +217,7 @@ def _doubt_whole_numbers(path: object, times: _Times, stated: bool) -> tuple[str
     lengths = times.lengths[np.isfinite(times.lengths)]
     if len(lengths) and not (stated and np.all(np.mod(lengths, 1) == 0)):
         return ()
-    if not all(row.start % 1 == 0 == row.end % 1 for _, row in times.named):
+    if not all(row.start % 1 == 0 == row.end % 1 for _, row in times.pairs):
         return ()
     believed, noted = (DAY, LONG) if len(lengths) else (LONG, ODD)
     most, last = float(np.quantile(times.ends, 0.95, method="higher")), times.ends.max()
@@ -225,7 +225,7 @@ def _doubt_whole_numbers(path: object, times: _Times, stated: bool) -> tuple[str
         finding = (
             f"all {len(times.ends):,} times are whole numbers, which as seconds go on for {last / 3600:.1f} hours"
         )
-        raise _refuse(path, f"{finding}: {_describe(*times.named[int(times.ends.argmax())])}", ("ms", "frames"))
+        raise _refuse(path, f"{finding}: {_describe(*times.pairs[int(times.ends.argmax())])}", ("ms", "frames"))
     if most <= noted:
         return ()
     return (
