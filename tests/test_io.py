@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+import os
 import re
 from pathlib import Path
 
@@ -197,3 +198,15 @@ def test_a_path_that_is_nearly_one_that_lies_there_is_told_so(tmp_path: Path) ->
     assert str(missing(tmp_path / "features", "folder")).endswith("; check the path (is it 'feature'?)")
     assert str(missing(tmp_path / "videos", "folder")).endswith("; check the path")
     assert str(missing(tmp_path / "nowhere" / "feature", "folder")).endswith("; check the path")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_that_is_written_to_stays_one(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_text(pipe, "all of it")
+    assert os.read(reader, 100) == b"all of it"
+    os.close(reader)
+    assert pipe.is_fifo()
+    assert names(tmp_path) == ["pipe"]

@@ -123,7 +123,10 @@ def whole(path: Path) -> Iterator[Path]:
 
 def _put(temporary: Path, path: Path) -> None:
     try:
-        os.replace(temporary, path)
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a device or a pipe, which must stay one
+            path.write_bytes(temporary.read_bytes())
+        else:
+            os.replace(temporary, path)
     except IsADirectoryError:
         raise BadInput(f"{path}: is a folder, not a file; choose another place") from None
     except OSError as error:

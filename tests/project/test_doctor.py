@@ -185,6 +185,11 @@ def test_videos_without_actions_are_a_note_and_a_side_without_any_is_more(health
     )
 
 
+@pytest.mark.parametrize("missing", ["data.train=nowhere", "data.test=nowhere"])
+def test_of_subsets_that_are_not_there_no_class_is_said_to_be_absent(healthy, missing):
+    assert {kind for _, kind in check(missing) if "class" in kind} == set()
+
+
 def test_a_side_that_does_not_exist_or_is_both_is_an_error(healthy):
     assert check("data.test=['testing']")["error", "subset that does not exist"] == [
         "annotations.json: data.test = 'testing' is no subset: there are 'training', 'validation'; "

@@ -22,7 +22,7 @@ from untrimmed.project.findings import Finding, FindingGroup, group_findings, re
 from untrimmed.project.init import init_recipe
 from untrimmed.project.suppress_checks import check_keep
 from untrimmed.project.video_checks import check_copies, check_decoding, check_files, check_lengths, check_rates
-from untrimmed.project.video_files import match_annotated, probe_videos
+from untrimmed.project.video_files import match_annotations, probe_videos
 from untrimmed.project.window_checks import check_windows
 from untrimmed.recipe import Recipe, read_recipe
 from untrimmed.video.folders import list_videos
@@ -60,7 +60,8 @@ def check_dataset(recipe: Recipe, folder: str | Path = ".", *, decode: bool = Fa
         check_features(data, dataset.ground_truth, videos),
         check_duplicates(dataset.ground_truth),
         check_labels(dataset),
-        check_balance(dataset, train, test) if videos else (),
+        # Nothing is known of the classes of subsets that are not there.
+        check_balance(dataset, train, test) if videos and {*data.train, *data.test} <= matches.keys() else (),
         check_windows(recipe, dataset.ground_truth, videos),
         check_keep(recipe.suppress, dataset.ground_truth, videos),
     )
@@ -82,8 +83,8 @@ def check_folder(folder: str | Path, overrides: Sequence[str] = (), *, decode: b
     with TemporaryDirectory() as place:
         result = init_recipe(folder, Path(place, "dataset.toml"))
         groups = check_dataset(read_recipe(result.recipe, overrides), folder, decode=decode)
-    named = [replace_path(group, str(result.annotations), str(result.scan.annotations)) for group in groups]
-    return FolderCheck(None, named, result.notes)
+    renamed = [replace_path(group, str(result.annotations), str(result.scan.annotations)) for group in groups]
+    return FolderCheck(None, renamed, result.notes)
 
 
 def _check_splits(
@@ -118,7 +119,7 @@ def _check_videos(
             yield Finding("note", "no videos", sentence, remedy)
             return
         videos = probe_videos(list_videos(*folders))
-        names = match_annotated(dataset.ground_truth, videos.paths)
+        names = match_annotations(dataset.ground_truth, videos.paths)
     except BadInput as error:
         yield Finding("error", "videos that cannot be found", str(error))
         return
