@@ -2,7 +2,7 @@
 
 import pytest
 
-from untrimmed.project.annotation_checks import is_typo, normalize_label
+from untrimmed.project.annotation_checks import is_typo
 
 
 @pytest.mark.parametrize(
@@ -20,12 +20,3 @@ from untrimmed.project.annotation_checks import is_typo, normalize_label
 )
 def test_a_slip_of_the_pen_is_one_letter_of_several_and_no_number(first, second, typo):
     assert is_typo(first, second) is typo and is_typo(second, first) is typo
-
-
-def test_a_plain_label_has_one_case_and_one_kind_of_blank():
-    assert (
-        normalize_label("  High_Jump ")
-        == normalize_label("high-jump")
-        == normalize_label("HIGH  JUMP")
-        == "high jump"
-    )

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from untrimmed.io import BadInput
 from untrimmed.project.feature_rate import (
-    build_source,
+    build_rate_source,
     describe_disagreement,
     guess_snippet_rate,
     refuse_short_features,
@@ -33,7 +33,7 @@ def test_every_usual_rate_is_found_so_nearly_that_videos_end_where_they_do(rate,
 def test_with_frames_a_second_a_snippet_is_a_whole_number_of_them(fps, stride, seconds):
     found = guess(fps / stride, seconds, fps)
     assert found and found.rate == fps / stride
-    source = build_source("mine", found.rate, fps)
+    source = build_rate_source("mine", found.rate, fps)
     assert (source.fps, source.stride, source.window) == (fps, stride, stride)
 
 

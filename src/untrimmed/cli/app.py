@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -66,6 +66,26 @@ Overrides = Annotated[list[str] | None, typer.Argument(help="Settings over the r
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="SETTING", help="Of suppression, over the detector's: suppress.keep=500."),
+]
+Unit = Annotated[
+    str | None,
+    typer.Option(help="Of times whose unit the file leaves open: s, ms, us, frames (with --fps) or share (0 to 1)."),
+]
+LabelColumns = Annotated[
+    str | None,
+    typer.Option("--label", metavar="COLUMNS", help="The label's column in a table; several as in verb+noun."),
+]
+Tiers = Annotated[
+    list[str] | None,
+    typer.Option("--tier", help="A tier to read, or an observation, a channel, a column; may be repeated."),
+]
+Runtime = Annotated[
+    Literal["torch", "onnx"] | None,
+    typer.Option(help="What runs the network [default: onnx for an .onnx file, else torch].", show_default=False),
+]
+Precision = Annotated[
+    Literal["auto", "float32", "bfloat16"],
+    typer.Option(help="Of the network; auto is bfloat16 where the processor is made for it, and faster there."),
 ]
 Weights = Annotated[
     list[Path] | None, typer.Option(help="A published backbone's weights; one for each backbone, in their order.")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from untrimmed.cli.app import JsonOut, app, command
+from untrimmed.cli.app import JsonOut, LabelColumns, Tiers, Unit, app, command
 from untrimmed.cli.printing import show_notes, write_numbers
 
 
@@ -21,19 +21,9 @@ def convert(
     durations: Annotated[
         Path | None, typer.Option(help="Folder of the videos, or a table of their lengths, for those not stated.")
     ] = None,
-    label: Annotated[
-        str | None, typer.Option(metavar="COLUMNS", help="The label's column in a table; several as in verb+noun.")
-    ] = None,
-    tier: Annotated[
-        list[str] | None,
-        typer.Option(help="A tier to read of those in IN, or an observation, a channel, a column; may be repeated."),
-    ] = None,
-    unit: Annotated[
-        str | None,
-        typer.Option(
-            help="Of times whose unit the file leaves open: s, ms, us, frames (with --fps) or share (0 to 1)."
-        ),
-    ] = None,
+    label: LabelColumns = None,
+    tier: Tiers = None,
+    unit: Unit = None,
     columns: Annotated[
         str | None, typer.Option(help="Names of a table that has none, in order: video,start,end,label.")
     ] = None,

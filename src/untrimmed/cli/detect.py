@@ -1,13 +1,13 @@
 """Find the actions of videos with a detector."""
 
-import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from untrimmed.cli.app import Device, JsonOut, Quiet, Settings, Weights, app, command
-from untrimmed.cli.printing import progress_bar, show_notes, show_table, write_numbers
+from untrimmed.cli.app import Device, JsonOut, Precision, Quiet, Runtime, Settings, Weights, app, command
+from untrimmed.cli.printing import fail_for, progress_bar, show_notes, show_table, write_numbers
 
 if TYPE_CHECKING:
     from untrimmed.timeline import Timelines
@@ -34,14 +34,8 @@ def detect(
         float | None,
         typer.Option(min=0, max=1, help="Least score [default: 0.3 in subtitles and in the table, else 0]."),
     ] = None,
-    runtime: Annotated[
-        Literal["torch", "onnx"] | None,
-        typer.Option(help="What runs the network [default: onnx for an .onnx file, else torch].", show_default=False),
-    ] = None,
-    precision: Annotated[
-        Literal["auto", "float32", "bfloat16"],
-        typer.Option(help="Of the network; auto is bfloat16 where the processor is made for it, and faster there."),
-    ] = "float32",
+    runtime: Runtime = None,
+    precision: Precision = "float32",
     settings: Settings = None,
     weights: Weights = None,
     device: Device = "auto",
@@ -56,44 +50,41 @@ def detect(
     """
     from untrimmed.detection.fusion import Fusion
     from untrimmed.detection.loading import load
-    from untrimmed.detection.results import SUBTITLE_SCORE, check_output, write_detections
+    from untrimmed.detection.results import check_output
     from untrimmed.detection.sources import open_source
     from untrimmed.detection.video_scores import read_video_scores
 
     if out:
         check_output(out)
     scores = read_video_scores(video_scores, top_labels) if video_scores else None
-    detectors = [
-        load(path, device, runtime=runtime, precision=precision, overrides=settings or ())
-        for path in (detector, *(also or ())[:1])
-    ]
+    load_one = partial(load, device=device, runtime=runtime, precision=precision, overrides=settings or ())
+    first, second = load_one(detector), load_one(also[0]) if also else None
     if out:
-        data, features = detectors[0].recipe.data, detectors[0].source
-        check_output(out, len(open_source(source, features, data, weights or ())))
+        check_output(out, len(open_source(source, first.source, first.recipe.data, weights or ())))
     with progress_bar(quiet) as progress:
         options = {"weights": weights or (), "video_scores": scores, "progress": progress}
-        if also:
-            timelines = Fusion(tuple(detectors), (1 - weight, weight)).detect_all((source, also[1]), **options)
+        if also and second:
+            timelines = Fusion((first, second), (1 - weight, weight)).detect_all((source, also[1]), **options)
         else:
-            timelines = detectors[0].detect_all(source, **options)
+            timelines = first.detect_all(source, **options)
     show_notes(timelines.notes)
     write_numbers(json, timelines.above(score or 0).to_dicts())
+    if out or not json:
+        _report(timelines, out, score)
+    fail_for(timelines.failed.values())
+
+
+def _report(timelines: "Timelines", out: Path | None, score: float | None) -> None:
+    """Write detections and print the names of the files, or print a line an action."""
+    from untrimmed.detection.results import SUBTITLE_SCORE, write_detections
+
     if out:
         for file in write_detections(timelines, out, score=score):
             print(file)
-    elif not json:
-        _show(timelines.above(SUBTITLE_SCORE if score is None else score))
-    if timelines.failed:
-        for reason in timelines.failed.values():
-            print(f"untrimmed: {reason}", file=sys.stderr)
-        raise typer.Exit(2)
-
-
-def _show(timelines: "Timelines") -> None:
-    """Print a line an action."""
+        return
     rows = [
         (video, action.label, f"{action.start:.2f}", f"{action.end:.2f}", f"{action.score:.3f}")
-        for video, timeline in timelines.items()
+        for video, timeline in timelines.above(SUBTITLE_SCORE if score is None else score).items()
         for action in timeline
     ]
     show_table("", ("video", "label", "start s", "end s", "score"), rows)

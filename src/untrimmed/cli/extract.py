@@ -1,13 +1,12 @@
 """Turn videos into features, and list the backbones that do it."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from untrimmed.cli.app import Device, JsonOut, Quiet, Weights, app, command
-from untrimmed.cli.printing import format_number, progress_bar, show_notes, show_table, write_numbers
+from untrimmed.cli.printing import fail_for, format_number, progress_bar, show_notes, show_table, write_numbers
 
 
 @command(app, resumes=True)
@@ -62,15 +61,12 @@ def extract(
     )
     with progress_bar(quiet) as progress:
         extracted = extract_videos(videos, out, config, workers=workers, cluster=cluster, progress=progress)
-    done, skipped, failed = map(len, extracted[:3])
+    count, skipped, failed = map(len, extracted[:3])
     show_notes(extracted.notes)
     reasons = {str(path): reason for path, reason in extracted.failed.items()}
-    write_numbers(json, {"extracted": done, "skipped": skipped, "failed": reasons})
-    print(f"{done} extracted, {skipped} there already, {failed} failed: {out}")
-    for reason in reasons.values():
-        print(f"untrimmed: {reason}", file=sys.stderr)
-    if failed:
-        raise typer.Exit(2)
+    write_numbers(json, {"extracted": count, "skipped": skipped, "failed": reasons})
+    print(f"{count} extracted, {skipped} there already, {failed} failed: {out}")
+    fail_for(reasons.values())
 
 
 @command(app)

@@ -1,12 +1,15 @@
 """A recipe for your own videos."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from untrimmed.cli.app import JsonOut, app, command
+from untrimmed.cli.app import JsonOut, LabelColumns, Tiers, Unit, app, command
 from untrimmed.cli.printing import show_notes, show_table, write_numbers
+
+if TYPE_CHECKING:
+    from untrimmed.project.init import InitResult
 
 
 @command(app)
@@ -31,13 +34,9 @@ def init(
     fps: Annotated[
         float | None, typer.Option(help="Frames a second, of annotations that count frames and of features.")
     ] = None,
-    label: Annotated[
-        str | None, typer.Option(metavar="COLUMNS", help="The label's column in a table; several as in verb+noun.")
-    ] = None,
-    unit: Annotated[
-        str | None, typer.Option(help="Of the annotations' times: s, ms, us, frames or share [default: as they say].")
-    ] = None,
-    tier: Annotated[list[str] | None, typer.Option(help="A tier to read, of several; may be given again.")] = None,
+    label: LabelColumns = None,
+    unit: Unit = None,
+    tier: Tiers = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a recipe that is there.")] = False,
     json: JsonOut = None,
 ) -> None:
@@ -46,14 +45,21 @@ def init(
     Example: `untrimmed init match_videos --annotations labels.csv`,
     without videos `untrimmed init --features sensors.npz --annotations labels.csv`
     """
-    from untrimmed.project.dataset_statistics import draw_histogram
     from untrimmed.project.init import init_recipe
 
     options = {"format": from_, "fps": fps, "label": label, "unit": unit, "tiers": tier or []}
     result = init_recipe(folder, out, annotations, features=features, **options, force=force)
-    scan, numbers = result.scan, result.numbers
+    numbers = result.numbers
     proposal = {"fps": numbers.fps, "length": numbers.length, "levels": numbers.levels, "steps": numbers.steps}
     write_numbers(json, {"proposal": proposal, "classes": [row._asdict() for row in result.classes]})
+    _show(result)
+
+
+def _show(result: "InitResult") -> None:
+    """Print what there is, what is proposed and what to do next."""
+    from untrimmed.project.dataset_statistics import draw_histogram
+
+    scan, numbers = result.scan, result.numbers
     seconds = sum(timeline.duration for timeline in scan.timelines.values())
     print(f"{len(scan.timelines):,} videos of {seconds / 60:,.1f} minutes; annotations: {scan.annotations}")
     print("\nactions by length")

@@ -110,6 +110,15 @@ def show_notes(notes: Iterable[str]) -> None:
         logging.getLogger("untrimmed").info("%s", note)
 
 
+def fail_for(reasons: Iterable[str]) -> None:
+    """Print on standard error what could not be used, and end with exit code 2 if there is anything."""
+    reasons = list(reasons)
+    for reason in reasons:
+        print(f"untrimmed: {reason}", file=sys.stderr)
+    if reasons:
+        sys.exit(2)
+
+
 def show_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str | float]]) -> None:
     """Print a table; the first column holds words, the others numbers."""
     from rich import box
@@ -163,12 +172,12 @@ def progress_bar(quiet: bool) -> "Iterator[Progress | None]":
     bars = progress.Progress(*columns, console=Console(stderr=True))
     tasks: dict[str, progress.TaskID] = {}
 
-    def draw(task: str, done: float, total: float | None, detail: str) -> None:
+    def draw(task: str, completed: float, total: float | None, detail: str) -> None:
         if not tasks:
             bars.start()  # not before: an empty display leaves an empty line
         if task not in tasks:
             tasks[task] = bars.add_task(task, total=total, detail=detail)
-        bars.update(tasks[task], completed=done, total=total, detail=detail)
+        bars.update(tasks[task], completed=completed, total=total, detail=detail)
 
     try:
         yield draw

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from untrimmed.cli.app import app, command
+from untrimmed.cli.app import Unit, app, command
 
 
 @command(app, resumes=True)
@@ -25,9 +25,7 @@ def review(
     subset: Annotated[
         str, typer.Option(help="Where videos go that are done, unless another is chosen.")
     ] = "training",
-    unit: Annotated[
-        str | None, typer.Option(help="Of the times, where the file does not state it: s, ms, us, frames or share.")
-    ] = None,
+    unit: Unit = None,
     fps: Annotated[float | None, typer.Option(help="Frames a second, for times in frames.")] = None,
     port: Annotated[int, typer.Option(help="Of this machine; 0 takes one that is free.")] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page at once.")] = True,

@@ -36,8 +36,8 @@ def tune(
     from untrimmed.recipe import read_recipe
 
     data = read_recipe(recipe, overrides or []).data
-    named = [word for word in overrides or [] if word.strip().startswith("suppress.")]
-    start = override_suppression(Detector.load(detector, pick_device(device)), [*named, *(settings or [])])
+    suppression = [word for word in overrides or [] if word.strip().startswith("suppress.")]
+    start = override_suppression(Detector.load(detector, pick_device(device)), [*suppression, *(settings or [])])
     with progress_bar(quiet) as progress:
         tuned = tune_detector(start, data, subset or (), progress=progress)
     file = out or detector.with_name(f"{detector.stem}-tuned{detector.suffix}")

@@ -65,8 +65,8 @@ def view(
     panels = []
     for video in sorted(set().union(*rows.values())):
         # A results file that does not know the video has no row, rather than an empty one: it has missed nothing.
-        known = {name: timelines[video] for name, timelines in rows.items() if video in timelines}
-        panel = build_panel(video, known, annotated.get(video), files.get(video))
+        with_video = {name: timelines[video] for name, timelines in rows.items() if video in timelines}
+        panel = build_panel(video, with_video, annotated.get(video), files.get(video))
         panels.append(replace(panel, kernels=find_kernels(video)) if find_kernels else panel)
     page = Path(out) if out else Path(tempfile.mkdtemp(prefix="untrimmed-")) / f"{title}.html"
     write_report(page, title, panels, [], embedding=Embedding() if stills else Embedding(stills=0))

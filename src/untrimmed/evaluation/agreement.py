@@ -38,8 +38,8 @@ def match_results(
     behind or before a video's name, such as `_i3d_rgb`, is no part of it. What is matched loosely is noted.
     Raises BadInput where the results have a row, but no video or no label of the ground truth.
     """
-    known = dict.fromkeys((*ground_truth.videos, *ground_truth.marks, *ground_truth.other_subsets))
-    videos = match_videos(results.videos, known)
+    candidates = dict.fromkeys((*ground_truth.videos, *ground_truth.marks, *ground_truth.other_subsets))
+    videos = match_videos(results.videos, candidates)
     if len(results):
         _check_videos(ground_truth, results, videos, sides)
     labels = match_labels(results.labels, ground_truth.labels) if labelled else {}
@@ -49,8 +49,8 @@ def match_results(
             f"{_show_examples(results.labels, ground_truth.labels, suggest_label)}; name the labels alike"
         )
     notes = (describe_loose_matches(videos), describe_loose_labels(labels))
-    said = tuple(f"{sides.results}: {note}" for note in notes if note)
-    return Agreement(results.rename(videos, labels), said)
+    sentences = tuple(f"{sides.results}: {note}" for note in notes if note)
+    return Agreement(results.rename(videos, labels), sentences)
 
 
 def leave_out_other_subsets(ground_truth: Instances, results: Instances, sides: Sides = Sides()) -> Agreement:
@@ -79,9 +79,10 @@ def describe_differences(
         _describe_surplus(annotated - set(results.videos), "video", "ground truth"),
     ]
     if labelled:
-        ours, theirs = ({side.labels[label] for label in np.unique(side.label)} for side in (results, ground_truth))
-        parts += [_describe_surplus(ours - theirs, "label", "results")]
-        parts += [_describe_surplus(theirs - ours, "label", "ground truth")]
+        sides_labels = ({side.labels[label] for label in np.unique(side.label)} for side in (results, ground_truth))
+        detected, expected = sides_labels
+        parts += [_describe_surplus(detected - expected, "label", "results")]
+        parts += [_describe_surplus(expected - detected, "label", "ground truth")]
     sentences = [part for part in parts if part]
     if not sentences or not len(results):
         return []
@@ -96,7 +97,7 @@ class Selection(NamedTuple):
     notes: tuple[str, ...]
 
 
-def select_listed(
+def select_from_list(
     ground_truth: Instances, results: Instances, listed: Collection[str], name: object, sides: Sides = Sides()
 ) -> Selection:
     """Select the videos that a list names, `name` being the list's. Raises BadInput where it names none."""
@@ -137,14 +138,14 @@ def _count(names: Collection[str], thing: str) -> str:
 
 
 def _show_examples(
-    ours: Iterable[str], theirs: Collection[str], suggest: Callable[[str, Iterable[str]], str | None]
+    names: Iterable[str], truth: Collection[str], suggest: Callable[[str, Iterable[str]], str | None]
 ) -> str:
     """Show a name of the results beside one of the ground truth: the first pair that is alike, or the first two."""
-    ours = list(ours)[:_TRIED]
-    for name in ours:
-        if near := suggest(name, theirs):
+    names = list(names)[:_TRIED]
+    for name in names:
+        if near := suggest(name, truth):
             return f"{name!r} in the results, and most like it {near!r} in the ground truth"
-    return f"{ours[0]!r} in the results, and {min(theirs)!r} in the ground truth"
+    return f"{names[0]!r} in the results, and {min(truth)!r} in the ground truth"
 
 
 def _describe_surplus(names: Collection[str], thing: str, side: str) -> str:

@@ -43,7 +43,7 @@ def find_tie_range(matches: Matches, orders: int = 16, seed: int = 0) -> Spread:
     tried = [rows, rows[::-1], np.argsort(-hits, kind="stable"), np.argsort(hits, kind="stable")]
     tried += [random.permutation(len(results)) for _ in range(orders)]
     rematched = [match_detections(matches.ground_truth, results.select_rows(order), protocol) for order in tried]
-    return _spread(matches, np.concatenate([each.compute_precisions() for each in (matches, *rematched)]), 1.0)
+    return _spread(matches, np.concatenate([ranking.compute_precisions() for ranking in (matches, *rematched)]), 1.0)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from untrimmed.evaluation.agreement import (
     describe_differences,
     leave_out_other_subsets,
     match_results,
-    select_listed,
+    select_from_list,
 )
 from untrimmed.evaluation.bootstrap import Comparison, compare_matches, estimate_confidence, find_tie_range
 from untrimmed.evaluation.classification import (
@@ -103,7 +103,7 @@ class Inputs:
             notes = (*left_out, *notes)
         if self.videos is not None:
             listed = {line.strip() for line in read_text(Path(self.videos)).splitlines() if line.strip()}
-            ground_truth, results, unknown = select_listed(ground_truth, results, listed, self.videos, sides)
+            ground_truth, results, unknown = select_from_list(ground_truth, results, listed, self.videos, sides)
             notes = (*unknown, *notes)
         if not isinstance(self.protocol, ClassificationProtocol) and "s" not in (self.unit, self.truth_unit):
             doubt_times(ground_truth, results, sides, units_said=bool(self.unit or self.truth_unit))
@@ -242,7 +242,7 @@ def compare(
     protocol = find_protocol(protocol, tious)
     matches, notes = [], []
     for source in (first, second):
-        asked = Inputs(
+        question = Inputs(
             ground_truth={} if ground_truth is None else ground_truth,
             results=source,
             protocol=protocol,
@@ -251,10 +251,10 @@ def compare(
             truth_unit=truth_unit,
             frame_rates=_parse_rate(fps),
         )
-        inputs = _find_inputs(source, asked, ground_truth is not None)
-        matched, said = inputs.match()
+        inputs = _find_inputs(source, question, ground_truth is not None)
+        matched, sentences = inputs.match()
         matches.append(matched)
-        notes += said
+        notes += sentences
     comparison = compare_matches(matches[0], matches[1], bootstrap)
     return replace(comparison, notes=tuple(dict.fromkeys(notes)))
 

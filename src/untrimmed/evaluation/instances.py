@@ -132,8 +132,8 @@ def index_videos(results: Instances, ground_truth: Instances) -> Int[np.ndarray,
 
 def index_all_videos(results: Instances, ground_truth: Instances) -> Int[np.ndarray, " rows"]:
     """Find the video of each row as `index_videos`; videos that only the results have are numbered from there on."""
-    known = tuple(dict.fromkeys((*ground_truth.videos, *results.videos)))
-    return index_names(results.videos, known)[results.video]
+    videos = tuple(dict.fromkeys((*ground_truth.videos, *results.videos)))
+    return index_names(results.videos, videos)[results.video]
 
 
 def check_not_empty(ground_truth: Instances, content: str = "action") -> None:

@@ -92,13 +92,13 @@ def read_ground_truth(path: str | Path, subset: str | None = None, times: Times 
     elif _ending(path) == ".txt" and Path(path.name.removesuffix(".gz")).stem.rpartition("_")[2] in SUBSETS:
         raise BadInput(f"{path}: is one file of text annotations; give the folder that has them all")
     elif _is_other(path):
-        return _check_annotated(path, _read_other(path, times, subset))
+        return _refuse_empty(path, _read_other(path, times, subset))
     else:
         content = read_json(path)
         if not _is_activitynet(content):
-            return _check_annotated(path, _read_other(path, times, subset))
+            return _refuse_empty(path, _read_other(path, times, subset))
         ground_truth = _read_database(path, content, subset)
-    return _check_annotated(path, convert_times(path, ground_truth, times))
+    return _refuse_empty(path, convert_times(path, ground_truth, times))
 
 
 def from_annotations(annotations: Annotations, subset: str | None = None, name: object = "annotations") -> Instances:
@@ -125,9 +125,9 @@ def from_annotations(annotations: Annotations, subset: str | None = None, name: 
         if subset in (None, subsets.get(video))
     }
     durations = {video: annotations.timelines[video].duration for video in videos}
-    others = {} if subset is None else {video: name for video, name in subsets.items() if name != subset}
+    other_subsets = {} if subset is None else {video: name for video, name in subsets.items() if name != subset}
     return replace(
-        instances, subset=subset, durations=durations, marks=marks, other_subsets=others, notes=tuple(notes)
+        instances, subset=subset, durations=durations, marks=marks, other_subsets=other_subsets, notes=tuple(notes)
     )
 
 
@@ -205,20 +205,16 @@ def _read_other(path: Path, times: Times, subset: str | None = None) -> Instance
         raise BadInput(f"{error}; `untrimmed convert` takes that, and what it writes can be judged") from None
     # Lengths bear on dense labels alone, whose notes say so themselves; and nobody can give them here.
     notes = (re.sub(r"; give the lengths .*", "", note) for note in annotations.notes)
-    named = tuple(note if str(path) in note else f"{path}: {note}" for note in notes)
-    return from_annotations(replace(annotations, notes=named), subset, f"{path}: its rows")
+    sentences = tuple(note if str(path) in note else f"{path}: {note}" for note in notes)
+    return from_annotations(replace(annotations, notes=sentences), subset, f"{path}: its rows")
 
 
 def _is_other(path: Path) -> bool:
     """Whether a file or folder is of a format that `untrimmed convert` reads, and that is not told by its JSON."""
     if path.is_dir() or _ending(path) in (".csv", ".txt"):
         return True
-    if _ending(path) == ".json":
-        return False
-    try:
-        return not sniff_format(path).startswith("activitynet")
-    except BadInput:
-        return False
+    name = "" if _ending(path) == ".json" else _sniff(path)
+    return bool(name) and not name.startswith("activitynet")
 
 
 def _is_activitynet(content: Any) -> bool:
@@ -228,10 +224,16 @@ def _is_activitynet(content: Any) -> bool:
 
 def _is_thumos(path: Path) -> bool:
     """Whether a folder is of THUMOS'14's text annotations, or of nothing that is known."""
+    name = _sniff(path)
+    return name == "thumos" or (not name and all(file.suffix in (".txt", "") for file in path.iterdir()))
+
+
+def _sniff(path: Path) -> str:
+    """Tell the format of a file or folder by its content; nothing where it is none that is known."""
     try:
-        return sniff_format(path) == "thumos"
+        return sniff_format(path)
     except BadInput:
-        return all(file.suffix in (".txt", "") for file in path.iterdir())
+        return ""
 
 
 def _is_frame_table(path: Path) -> bool:
@@ -244,16 +246,12 @@ def _is_frame_table(path: Path) -> bool:
 def _is_kit(path: Path) -> bool:
     """Whether a text file has lines of THUMOS'14's kit, or of nothing else that is known."""
     first = next((line for line in read_text(path).splitlines() if line.strip()), "")
-    words = first.split()
-    if not first or (not re.search(r"[,;]", first) and len(words) > 3 and words[3].isdecimal()):
-        return True
-    try:
-        return not sniff_format(path)
-    except BadInput:
-        return True
+    words = [] if re.search(r"[,;]", first) else first.split()
+    is_line = len(words) == 5 and not any(math.isnan(_parse_number(words[place])) for place in (1, 2, 4))
+    return not first or is_line or (len(words) > 3 and words[3].isdecimal()) or not _sniff(path)
 
 
-def _check_annotated(path: Path, ground_truth: Instances) -> Instances:
+def _refuse_empty(path: Path, ground_truth: Instances) -> Instances:
     """Return a ground truth that has an action, and no scores. Raises BadInput for one without."""
     if len(ground_truth) == 0:
         where = "it" if ground_truth.subset is None else f"subset {ground_truth.subset!r}"
@@ -266,8 +264,8 @@ def _find_subset(name: object, subset: str, existing: Iterable[Any]) -> tuple[st
     names = sorted(set(map(str, existing)))
     matched = match_subsets([subset], names)
     if subset not in matched:
-        there = describe_missing_subset(subset, names) if names else "there are none"
-        raise BadInput(f"{name}: no video of subset {subset!r}; {there}")
+        existing_names = describe_missing_subset(subset, names) if names else "there are none"
+        raise BadInput(f"{name}: no video of subset {subset!r}; {existing_names}")
     return matched[subset], describe_loose_subsets(matched)
 
 
@@ -323,8 +321,8 @@ def _read_database(path: Path, content: Any, subset: str | None) -> Instances:
         duration = _parse_number(entry.get("duration"))
         if 0 < duration < math.inf:
             durations[video] = duration
-    others = {video: name for video, name in subsets.items() if name != subset}
-    return replace(from_rows(rows), subset=subset, durations=durations, other_subsets=others, notes=tuple(notes))
+    outside = {video: name for video, name in subsets.items() if name != subset}
+    return replace(from_rows(rows), subset=subset, durations=durations, other_subsets=outside, notes=tuple(notes))
 
 
 def _find_section(path: Path, content: Any, name: str) -> dict[str, Any]:
@@ -421,15 +419,15 @@ def _read_folder(path: Path, subset: str | None) -> Instances:
     notes: list[str] = []
     if subset is not None:
         subset, notes = _find_subset(path, subset, SUBSETS.values())
-    every = list(read_thumos_lines(path))
-    lines = [line for line in every if subset in (None, line.subset)]
+    all_lines = list(read_thumos_lines(path))
+    lines = [line for line in all_lines if subset in (None, line.subset)]
     ground_truth = _from_lines([line for line in lines if line.row.label != AMBIGUOUS])
     ambiguous = _from_lines([line for line in lines if line.row.label == AMBIGUOUS])
     segments = np.stack((ambiguous.start, ambiguous.end), axis=1)
     marks = {video: segments[ambiguous.video == number] for number, video in enumerate(ambiguous.videos)}
     judged = {line.video for line in lines}
-    others = {line.video: line.subset for line in every if line.video not in judged}
-    return replace(ground_truth, subset=subset, marks=marks, other_subsets=others, notes=tuple(notes))
+    other_subsets = {line.video: line.subset for line in all_lines if line.video not in judged}
+    return replace(ground_truth, subset=subset, marks=marks, other_subsets=other_subsets, notes=tuple(notes))
 
 
 def _read_kit(path: Path, classes: tuple[str, ...] | None = None, folder: Path | None = None) -> Instances:

@@ -41,8 +41,8 @@ class Times(NamedTuple):
 
     def to_hints(self) -> Hints:
         """Return what the readers of annotations take of it."""
-        known = {video: seconds for video, seconds in self.durations.items() if seconds}
-        return Hints(fps=self.rate, durations=known, unit=check_unit(self.unit))
+        lengths = {video: seconds for video, seconds in self.durations.items() if seconds}
+        return Hints(fps=self.rate, durations=lengths, unit=check_unit(self.unit))
 
 
 def convert_times(name: object, instances: Instances, times: Times) -> Instances:
@@ -53,8 +53,8 @@ def convert_times(name: object, instances: Instances, times: Times) -> Instances
     if unit != "frames" and instances.unit == "frames":
         raise BadInput(f"{name}: counts frames, so the unit {unit!r} cannot hold; leave it out")
     if unit == "share":
-        own = {video: instances.durations.get(video) for video in instances.videos}
-        factors = _look_up(name, instances.videos, times.durations or own, "length in seconds")
+        stated = {video: instances.durations.get(video) for video in instances.videos}
+        factors = _look_up(name, instances.videos, times.durations or stated, "length in seconds")
     elif unit == "frames" and isinstance(times.fps, Mapping):
         factors = 1 / _look_up(name, instances.videos, times.fps, "frame rate")
     else:
@@ -136,15 +136,15 @@ def _find_overlaps(actions: Instances, detections: Instances) -> Float[np.ndarra
     """Find the largest overlap of each action with a detection of its video, whatever its label."""
     candidates = find_candidates(detections.video, actions.video)
     segments = Segments(actions.start, actions.end), Segments(detections.start, detections.end)
-    alike = np.zeros(len(actions), np.int64), np.zeros(len(detections), np.int64)
-    return compute_largest_overlaps(*segments, candidates, *alike)[0]
+    no_labels = np.zeros(len(actions), np.int64), np.zeros(len(detections), np.int64)
+    return compute_largest_overlaps(*segments, candidates, *no_labels)[0]
 
 
 def _doubt_beyond(names: tuple[object, object], side: int, instances: Instances, example: str) -> None:
     """Doubt times of which more than half lie beyond the videos' ends, if another unit would fit."""
     lengths = np.array([instances.durations.get(video, np.nan) for video in instances.videos])[instances.video]
-    known = np.isfinite(lengths)
-    ends, lengths = instances.end[known], lengths[known]
+    has_length = np.isfinite(lengths)
+    ends, lengths = instances.end[has_length], lengths[has_length]
     beyond = int((ends > lengths + OVERRUN).sum())
     if beyond * 2 > len(ends) and (units := suggest_units(ends, lengths)):
         finding = f"{beyond:,} of {len(ends):,} times lie beyond the videos' ends"
@@ -168,8 +168,8 @@ def name_truth_unit(sentence: str) -> str:
 def _describe_pair(actions: Instances, detections: Instances) -> str:
     """Describe an action, and the best detection of its label and video, or of its video alone."""
     video, label = actions.video[0], actions.labels[actions.label[0]]
-    alike = np.array([name == label for name in detections.labels])[detections.label]
-    row = int(np.lexsort((-detections.score, ~alike, detections.video != video))[0])
+    same_label = np.array([name == label for name in detections.labels])[detections.label]
+    row = int(np.lexsort((-detections.score, ~same_label, detections.video != video))[0])
     return (
         f"in video {actions.videos[video]!r} {label!r} is at [{actions.start[0]:.7g}, {actions.end[0]:.7g}] in the "
         f"ground truth, and {detections.labels[detections.label[row]]!r} at [{detections.start[row]:.7g}, "

@@ -14,8 +14,8 @@ from jaxtyping import Float
 from untrimmed.features.archives import part_path
 from untrimmed.features.files import read_array
 from untrimmed.features.listing import (
+    FilePlace,
     Listing,
-    Place,
     advise_streams,
     describe_files,
     is_archive,
@@ -93,7 +93,7 @@ class FeatureFolder:
     def find(self, video: str) -> str | None:
         """Find the name that a video has here; None where it is absent."""
         exact = self._matches[video] if video in self._matches else self._index.find(video)
-        return exact or self._find_shortened(video)
+        return exact or self._find_without_ending(video)
 
     def duration(self, video: str) -> float | None:
         """Return the length of a video in seconds; None where it is unknown."""
@@ -127,7 +127,7 @@ class FeatureFolder:
             self._tell(sentence)
 
     @cached_property
-    def _names(self) -> dict[str, Place]:
+    def _names(self) -> dict[str, FilePlace]:
         for note in self._listing.notes:
             self._note(note, f"{self.path}: {note}")
         return self._listing.places
@@ -135,7 +135,7 @@ class FeatureFolder:
     @cached_property
     def _listing(self) -> Listing:
         if self._files and self.path.is_dir():
-            return Listing({video: Place(file) for video, file in self._files.items()}, {})
+            return Listing({video: FilePlace(file) for video, file in self._files.items()}, {})
         return list_places(self.path, self._selected, self._stream)
 
     @cached_property
@@ -148,7 +148,7 @@ class FeatureFolder:
         return {**dict.fromkeys(self._videos), **match_names(self._videos, self._names)}
 
     @cached_property
-    def _shortened(self) -> "list[_Shortened]":
+    def _by_ending(self) -> "list[_Shortened]":
         """What remains of the names without an ending that all have, and the names here of the videos known by it."""
         unknown = [video for video in self._videos if self._matches[video] is None]
         taken = set(self._matches.values())
@@ -159,8 +159,8 @@ class FeatureFolder:
             shortened.append(_Shortened(NameIndex(shorter), shorter, {**dict.fromkeys(unknown), **matches}))
         return shortened
 
-    def _find_shortened(self, video: str) -> str | None:
-        for finder, names, matches in self._shortened:
+    def _find_without_ending(self, video: str) -> str | None:
+        for finder, names, matches in self._by_ending:
             name = matches[video] if video in matches else names.get(finder.find(video) or "")
             if name is not None:
                 self._note(

@@ -49,7 +49,7 @@ _SUFFIX_WORD = re.compile(
 _NUMBERED = re.compile(rb"\s*[-+]?\d")
 
 
-class Place(NamedTuple):
+class FilePlace(NamedTuple):
     """Where the features of a video are: a file, and the name in it where it is of many videos."""
 
     file: Path
@@ -59,7 +59,7 @@ class Place(NamedTuple):
 class Listing(NamedTuple):
     """The videos of which there are features, the open files of many of them, and what was passed over, in words."""
 
-    places: dict[str, Place]
+    places: dict[str, FilePlace]
     archives: dict[Path, Archive]
     notes: tuple[str, ...] = ()
 
@@ -104,15 +104,15 @@ def list_places(path: Path, files: Sequence[Path] = (), stream: str = "") -> Lis
     by_file = _name_files(path, selection.files)
     archives = _open_archives(selection.files)
     recurring = Counter(name for archive in archives.values() for name in archive.names)
-    places: dict[str, Place] = {}
+    places: dict[str, FilePlace] = {}
     for file, name in by_file.items():
         archive = archives.get(file)
         many = archive and (len(archive.names) > 1 or (_is_collection(file) and archive.names not in ([], [name])))
         if archive and many and all(recurring[inner] == 1 for inner in archive.names):
-            places.update({inner: Place(file, inner) for inner in archive.names})
+            places.update({inner: FilePlace(file, inner) for inner in archive.names})
         else:
             archives.pop(file, None)
-            places[name] = Place(file)
+            places[name] = FilePlace(file)
     return Listing(dict(sorted(places.items())), archives, selection.notes)
 
 
@@ -188,8 +188,8 @@ def _list_one(file: Path, stream: str) -> Listing:
     if lowered.endswith((*CONTENT_ENDINGS, ".json")) or (lowered.endswith(".npy") and holds_objects(file)):
         archive = Archive(file, stream)
         if archive.names or lowered.endswith(".json"):
-            return Listing({name: Place(file, name) for name in archive.names}, {file: archive})
-    return Listing({video_name(file): Place(file)}, {})  # reading it says what is wrong
+            return Listing({name: FilePlace(file, name) for name in archive.names}, {file: archive})
+    return Listing({video_name(file): FilePlace(file)}, {})  # reading it says what is wrong
 
 
 def _select_files(folder: Path) -> _Selection:
@@ -215,8 +215,8 @@ def _select(files: Iterable[Path], folder: Path) -> _Selection:
         groups.sort(key=lambda group: (-len(group), -sum(file.stat().st_size for file in group)))
     groups += [[file for file in files if file.name.lower().endswith(group)] for group in _LAST_GROUPS]
     groups[-1] = [file for file in groups[-1] if _begins_with_number(file)]
-    first, *others = [group for group in groups if group] or [[]]
-    over = [file for group in others for file in group]
+    first, *surplus = [group for group in groups if group] or [[]]
+    over = [file for group in surplus for file in group]
     note = f"{len(over)} of other endings passed over, such as {over[0].name}" if over else ""
     return _Selection(first, (note,) if note else ())
 
@@ -233,14 +233,14 @@ def _name_files(path: Path, files: Sequence[Path]) -> dict[Path, str]:
     shared: dict[str, list[Path]] = {}
     for file, stem in stems.items():
         shared.setdefault(stem, []).append(file)
-    for stem, alike in shared.items():
-        if stem.lower() in (*KEYS, *UNNAMED) and len({file.parent.name for file in alike}) == len(files) > 1:
-            return {file: file.parent.name for file in alike}  # a folder a video
-        if len(alike) > 1:
-            if len({file.parent for file in alike}) < len(alike):
-                raise BadInput(f"{path}: {alike[0].name} and {alike[1].name} are both of {stem}; remove one")
+    for stem, sharers in shared.items():
+        if stem.lower() in (*KEYS, *UNNAMED) and len({file.parent.name for file in sharers}) == len(files) > 1:
+            return {file: file.parent.name for file in sharers}  # a folder a video
+        if len(sharers) > 1:
+            if len({file.parent for file in sharers}) < len(sharers):
+                raise BadInput(f"{path}: {sharers[0].name} and {sharers[1].name} are both of {stem}; remove one")
             root = Path(os.path.commonpath([file.parent for file in files]))
-            stems.update({file: (file.parent.relative_to(root) / stem).as_posix() for file in alike})
+            stems.update({file: (file.parent.relative_to(root) / stem).as_posix() for file in sharers})
     return stems
 
 

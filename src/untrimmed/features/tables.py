@@ -52,7 +52,7 @@ def read_table(file: Path, axes: Axes = "tc") -> Reading:
     values = _read_numbers(file, table, notes)
     if axes == "ct":
         return Reading(check_array(values, str(file), axes), notes)
-    if _is_numbered(table, values):
+    if _has_column_numbers(table, values):
         notes["a first row 0, 1, 2, ... was taken for the names of columns"] = f"{values.shape[1]} columns"
         return Reading(values[1:], notes)
     values = _drop_index(file, table, values, notes)
@@ -94,14 +94,14 @@ def _cut(line: str, delimiter: str | None) -> list[str]:
 
 def _is_header(row: list[str]) -> bool:
     """Whether a row names columns: none of its cells is a number, or it begins as DeepLabCut's do."""
-    if _fold(row[0]) in KEYPOINT_HEADERS or (not row[0] and _are_numbered(row[1:])):
+    if _fold(row[0]) in KEYPOINT_HEADERS or (not row[0] and _are_column_numbers(row[1:])):
         return True
     return not any(_is_number(cell.replace(",", ".")) for cell in row) and any(
         cell.lower() not in _BLANK for cell in row
     )
 
 
-def _are_numbered(cells: Sequence[str]) -> bool:
+def _are_column_numbers(cells: Sequence[str]) -> bool:
     """Whether cells beside an empty one are pandas' numbers of columns: whole, and each one another."""
     return len(cells) > 0 and all(map(_WHOLE.fullmatch, cells)) and len(set(cells)) == len(cells)
 
@@ -143,7 +143,7 @@ def _read_cell(text: str) -> float:
     return float(word in ("true", "t")) if word in ("true", "false") else float(word)
 
 
-def _is_numbered(table: _Table, values: np.ndarray) -> bool:
+def _has_column_numbers(table: _Table, values: np.ndarray) -> bool:
     """Whether the first row is pandas' names of columns without names."""
     row = _cut(table.lines[0], table.delimiter)
     if table.headers or len(table.lines) < 2 or len(row) != values.shape[1] or not _counts(row):
@@ -163,15 +163,15 @@ def _drop_index(file: Path, table: _Table, values: np.ndarray, notes: dict[str, 
         is_index = len(values) >= RAMP and values[0, 0] in (0, 1) and bool((steps == 1).all())
     if not is_index:
         return values
-    named = repr(table.headers[-1][0]) if names and table.headers[-1][0] else "without a name"
+    title = repr(table.headers[-1][0]) if names and table.headers[-1][0] else "without a name"
     # Steps of frames are all alike; times may be rounded.
     if names and names[-1] in (*FRAMES, *INDEXES[:6], *KEYPOINT_HEADERS) and (steps != np.median(steps)).any():
         place = int(np.flatnonzero(steps != np.median(steps))[0])
         raise BadInput(
-            f"{file}: its column {named} goes from {values[place, 0]:g} to {values[place + 1, 0]:g}, though by "
+            f"{file}: its column {title} goes from {values[place, 0]:g} to {values[place + 1, 0]:g}, though by "
             f"{np.median(steps):g} elsewhere: rows are missing; add them, or remove the column"
         )
-    notes["a first column that only counts rows was left out"] = named
+    notes["a first column that only counts rows was left out"] = title
     return values[:, 1:]
 
 

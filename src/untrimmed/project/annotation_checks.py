@@ -1,6 +1,5 @@
 """What is wrong with annotations themselves: times, duplicates, overlaps, labels, balance."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
@@ -11,6 +10,7 @@ import numpy as np
 from untrimmed.annotations.annotations import Dropped, format_count
 from untrimmed.annotations.corpus import DataConfig
 from untrimmed.annotations.datasets.dataset import Dataset
+from untrimmed.annotations.label_names import normalize_label
 from untrimmed.annotations.units import doubt_units
 from untrimmed.io import BadInput
 from untrimmed.project.findings import Finding, Severity
@@ -95,11 +95,6 @@ def check_balance(dataset: Dataset, train: Sequence[str], test: Sequence[str]) -
     if empty:
         sentence = f"{len(empty)} of {len(train) + len(test)} videos, the first is {empty[0]}"
         yield Finding("note", "videos without any action", sentence, "fine, if nothing happens in them")
-
-
-def normalize_label(label: str) -> str:
-    """Return a label without what people write in several ways: case, blanks, hyphens, underscores."""
-    return re.sub(r"[\s_-]+", " ", label).strip().casefold()
 
 
 def is_typo(first: str, second: str) -> bool:

@@ -56,9 +56,9 @@ def guess_snippet_rate(
 def describe_disagreement(counts: Mapping[str, int], lengths: Mapping[str, float]) -> str:
     """Say between which rates the videos lie where they have no one rate."""
     rates = {video: count / lengths[video] for video, count in counts.items()}
-    alike = " (all videos have as many: were they resized to one length, there is no rate)"
+    hint = " (all videos have as many: were they resized to one length, there is no rate)"
     low, high = min(rates, key=lambda video: rates[video]), max(rates, key=lambda video: rates[video])
-    resized = alike if len(set(counts.values())) == 1 else ""
+    resized = hint if len(set(counts.values())) == 1 else ""
     return (
         f"the lengths in the annotations do not say how many snippets a second these are: "
         f"{counts[low]:,} over {lengths[low]:.1f} s in {low!r} would be {rates[low]:.3g}, "
@@ -67,7 +67,7 @@ def describe_disagreement(counts: Mapping[str, int], lengths: Mapping[str, float
     )
 
 
-def build_source(backbone: str, rate: float, fps: float | None) -> FeatureSource:
+def build_rate_source(backbone: str, rate: float, fps: float | None) -> FeatureSource:
     """Build the source of features of so many snippets a second, made of `fps` frames a second where known."""
     if not fps or fps == rate:
         return FeatureSource(backbone=backbone, fps=rate)

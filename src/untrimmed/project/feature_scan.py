@@ -16,7 +16,7 @@ from untrimmed.project.feature_rate import (
     LEAST_LEEWAY,
     LEEWAY,
     SnippetRate,
-    build_source,
+    build_rate_source,
     describe_disagreement,
     guess_snippet_rate,
     refuse_short_features,
@@ -102,7 +102,7 @@ def _find_source(
         refuse_short_features(path, counts, lengths, fps)
         guess = SnippetRate(fps, "as given")
     assert guess
-    return build_source(_name_backbone(path), guess.rate, fps), guess.reason
+    return build_rate_source(_name_backbone(path), guess.rate, fps), guess.reason
 
 
 def _name_backbone(path: Path) -> str:
@@ -112,13 +112,13 @@ def _name_backbone(path: Path) -> str:
 
 
 def _build_scan(
-    path: Path, file: AnnotationFile, features: FeatureStreams, counts: Mapping[str, int], known: KnownFeatures
+    path: Path, file: AnnotationFile, features: FeatureStreams, counts: Mapping[str, int], origin: KnownFeatures
 ) -> FolderScan:
     annotations = file.annotations
     timelines: dict[str, Timeline] = {}
     longer, dropped = [], list(annotations.dropped)
     for video in sorted(counts):
-        length, end = annotations.timelines[video].duration, known.source.grid.end(counts[video])
+        length, end = annotations.timelines[video].duration, origin.source.grid.end(counts[video])
         rows = annotations.rows[video]
         if length == find_last_end(rows) and end > length + max(LEEWAY * length, LEAST_LEEWAY):
             longer.append(video)
@@ -127,7 +127,7 @@ def _build_scan(
     if not any(timeline.actions for timeline in timelines.values()):
         reason = f"; the first of {len(dropped)} that were dropped is {dropped[0]}" if dropped else ""
         raise BadInput(f"{file.path}: has no action that can be used{reason}; add one")
-    notes = [*annotations.notes, f"{known.source.fps / known.source.stride:.4g} snippets a second, {known.reason}"]
+    notes = [*annotations.notes, f"{origin.source.fps / origin.source.stride:.4g} snippets a second, {origin.reason}"]
     if longer:
         notes.append(
             f"ends with its features, after its last action, as no length is stated: {format_videos(longer)}"
@@ -140,7 +140,7 @@ def _build_scan(
         )
     if dropped:
         notes.append(f"left out, as they cannot be used ({len(dropped)}): {dropped[0]}")
-    rate = known.source.fps / known.source.stride
+    rate = origin.source.fps / origin.source.stride
     subsets = {video: subset for video, subset in annotations.subsets.items() if video in counts}
     rates = dict.fromkeys(timelines, rate)
-    return FolderScan((), file.path, file.format, timelines, rates, subsets, tuple(notes), known)
+    return FolderScan((), file.path, file.format, timelines, rates, subsets, tuple(notes), origin)

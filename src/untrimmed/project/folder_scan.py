@@ -16,7 +16,7 @@ from untrimmed.io import BadInput
 from untrimmed.project.video_files import (
     TOLERANCE,
     VideoFiles,
-    match_annotated,
+    match_annotations,
     probe_videos,
 )
 from untrimmed.timeline import Action, Timeline
@@ -101,7 +101,7 @@ def scan_folder(
         file = _read_file(annotations, format or sniff_format(annotations), lengths, hints)
     else:
         file = find_annotations(folder, lengths, hints, skip)
-    names = match_annotated(file.annotations.timelines, lengths, _find_folder(file.path))
+    names = match_annotations(file.annotations.timelines, lengths, _find_folder(file.path))
     if not names:
         first = next(iter(file.annotations.timelines))
         near = suggest_name(first, lengths)
@@ -178,7 +178,7 @@ def _read_candidate(path: Path, format: str, videos: Collection[str], hints: Hin
         annotated = list(file.annotations.timelines)
         return (
             file
-            if match_annotated(annotated, videos, _find_folder(path))
+            if match_annotations(annotated, videos, _find_folder(path))
             else _describe_strangers(path, annotated, videos)
         )
     except BadInput as error:
@@ -196,7 +196,7 @@ def _describe_strangers(path: Path, annotated: list[str], videos: Collection[str
 def _read_file(path: Path, format: str, videos: Collection[str], hints: Hints) -> AnnotationFile:
     """Read annotations, again where their names turn out to be those of videos whose lengths are in the hints."""
     annotations = read_as(format, path, hints)
-    names = match_annotated(annotations.timelines, videos, _find_folder(path))
+    names = match_annotations(annotations.timelines, videos, _find_folder(path))
     found_lengths = {name: hints.durations[video] for name, video in names.items() if video in hints.durations}
     if any(name not in hints.durations for name in found_lengths):
         annotations = read_as(format, path, hints._replace(durations=found_lengths))
@@ -205,7 +205,7 @@ def _read_file(path: Path, format: str, videos: Collection[str], hints: Hints) -
 
 def _join_files(folder: Path, files: Sequence[AnnotationFile], videos: Collection[str]) -> AnnotationFile | None:
     """Join files of one format, each in another folder and of other videos; None where they are not such."""
-    matches = [match_annotated(file.annotations.timelines, videos, _find_folder(file.path)) for file in files]
+    matches = [match_annotations(file.annotations.timelines, videos, _find_folder(file.path)) for file in files]
     named_videos = [video for names in matches for video in names.values()]
     apart = len({file.path.parent for file in files}) == len(files)
     if not apart or len({file.format for file in files}) > 1 or len({*named_videos}) < len(named_videos):

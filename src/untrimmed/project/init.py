@@ -74,12 +74,11 @@ def init_recipe(
         )
     target = _choose_target(out, scan.annotations, written)
     split = split_videos({video: timeline.labels for video, timeline in scan.timelines.items()}, scan.subsets)
-    known = scan.features
-    snippet_rate = known.source.fps / known.source.stride if known else None
+    features_there = scan.features
+    snippet_rate = features_there.source.fps / features_there.source.stride if features_there else None
     numbers = propose_numbers(scan.timelines, scan.rates, split, snippet_rate)
-    text = format_recipe(
-        str(out), scan, split, numbers, target, known.path if known else _choose_features(out, numbers)
-    )
+    place = features_there.path if features_there else _choose_features(out, numbers)
+    text = format_recipe(str(out), scan, split, numbers, target, place)
     with whole(target) as new_annotations, whole(out) as new_recipe:
         write_activitynet(new_annotations, scan.timelines, split.subsets)
         write_text(new_recipe, text)

@@ -75,8 +75,8 @@ def check_decoding(videos: VideoFiles) -> Iterator[Finding]:
     for video in videos.infos:
         file, reading, end = videos.paths[video], decoding.DecodingReport(), 0.0
         try:
-            for shown in decoding.decode_frames(file, reading):
-                end = shown.end
+            for frame in decoding.decode_frames(file, reading):
+                end = frame.end
             reading.check_complete(file, end)
         except BadInput as error:
             yield Finding("error", "video that cannot be decoded to its end", str(error))

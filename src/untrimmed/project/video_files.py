@@ -56,7 +56,7 @@ def probe_videos(listing: VideoListing) -> VideoFiles:
     return VideoFiles(listing.files, infos, faults, listing.notes)
 
 
-def match_annotated(names: Iterable[str], videos: Iterable[str], folder: Path | None = None) -> dict[str, str]:
+def match_annotations(names: Iterable[str], videos: Iterable[str], folder: Path | None = None) -> dict[str, str]:
     """Return the video that each name in annotations means, of those that mean one, see `match_names`.
 
     A name that could mean two is looked for in `folder`, in which the annotations lie. Where no name is a video's,
