@@ -66,4 +66,4 @@ class StreamSuppression:
         self.segments, self.scores = self.segments[remembered], self.scores[remembered]
         self.emitted, self.pending = self.emitted[remembered], self.pending[remembered]
         order = np.flatnonzero(emitted)[np.argsort(picks.segments[emitted, 0], kind="stable")]
-        return Suppressed(*(values[order] for values in picks[:4]))
+        return Suppressed(picks.segments[order], picks.labels[order], picks.scores[order], picks.candidates[order])

@@ -8,23 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from untrimmed.features.contents import (
-    FAULTS,
-    HDF5_ENDINGS,
-    PICKLE_ENDINGS,
-    TORCH_ENDINGS,
-    Entry,
-    Tree,
-    open_content,
-)
+from untrimmed.features.contents import CONTENT_ENDINGS, FAULTS, PICKLE_ENDINGS, Entry, Tree, open_content
 from untrimmed.features.keypoints import fill_gaps, flatten_points
 from untrimmed.features.shapes import Axes, Reading, check_array
 from untrimmed.io import BadInput
-
-ARCHIVE_ENDINGS = (".npz", *HDF5_ENDINGS)
-"""Endings of files that usually hold many videos."""
-CONTENT_ENDINGS = (*ARCHIVE_ENDINGS, *PICKLE_ENDINGS, *TORCH_ENDINGS)
-"""Endings of files that hold arrays under names, of one video or of many."""
 
 SCORES = "scores"
 """The entry of a pickled dict that holds its snippets, as in the files that C-TCN's authors released."""

@@ -19,6 +19,10 @@ from untrimmed.io import BadInput, import_optional, missing, parse_json, read_by
 HDF5_ENDINGS = (".h5", ".hdf5", ".hdf")
 PICKLE_ENDINGS = (".pkl", ".pickle")
 TORCH_ENDINGS = (".pt", ".pth")
+ARCHIVE_ENDINGS = (".npz", *HDF5_ENDINGS)
+"""Endings of files that usually hold many videos."""
+CONTENT_ENDINGS = (*ARCHIVE_ENDINGS, *PICKLE_ENDINGS, *TORCH_ENDINGS)
+"""Endings of files that hold arrays under names, of one video or of many."""
 DEPTH = 6
 """Groups in groups that are looked into."""
 FAULTS = (
@@ -75,8 +79,11 @@ def _parse(file: Path, ending: str, content: bytes) -> Any:
     return read_pickle(file, content)
 
 
-def holds_objects(file: Path) -> bool:
-    """Whether a `.npy` file holds a pickle, such as a dict of arrays, rather than numbers; False where damaged."""
+def holds_names(file: Path) -> bool:
+    """Whether a file holds arrays under names: by its ending, or as a `.npy` of a pickle that is not damaged."""
+    ending = file.suffix.lower()
+    if ending != ".npy":
+        return ending in (*CONTENT_ENDINGS, ".json")
     try:
         with file.open("rb") as stream:
             return _read_header(stream)[1].hasobject

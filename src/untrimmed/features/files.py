@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from untrimmed.features.archives import CONTENT_ENDINGS, Archive
-from untrimmed.features.contents import FAULTS, holds_objects
+from untrimmed.features.archives import Archive
+from untrimmed.features.contents import FAULTS, holds_names
 from untrimmed.features.shapes import Axes, Reading, check_array
 from untrimmed.features.tables import read_table
 from untrimmed.io import BadInput, missing
@@ -14,11 +14,10 @@ from untrimmed.io import BadInput, missing
 
 def read_array(file: Path, axes: Axes = "tc") -> Reading:
     """Read the snippets in a file as floats, 0 x 0 where it holds none. Raises BadInput for an unusable file."""
-    name = file.name.lower()
-    if name.endswith((*CONTENT_ENDINGS, ".json")) or (name.endswith(".npy") and holds_objects(file)):
+    if holds_names(file):
         with closing(Archive(file)) as archive:
             return archive.read_only(axes)
-    if name.endswith(".npy"):
+    if file.suffix.lower() == ".npy":
         return Reading(check_array(read_npy(file), str(file), axes))
     return read_table(file, axes)
 

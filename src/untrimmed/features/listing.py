@@ -5,19 +5,18 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from untrimmed.features.archives import (
-    ARCHIVE_ENDINGS,
     COLLECTIONS,
-    CONTENT_ENDINGS,
     KEYS,
     MOST_STREAMS,
     UNNAMED,
     Archive,
 )
-from untrimmed.features.contents import holds_objects
+from untrimmed.features.contents import ARCHIVE_ENDINGS, CONTENT_ENDINGS, holds_names
 from untrimmed.io import BadInput
 from untrimmed.video.names import is_media
 
@@ -184,10 +183,9 @@ class _Selection(NamedTuple):
 
 
 def _list_one(file: Path, stream: str) -> Listing:
-    lowered = file.name.lower()
-    if lowered.endswith((*CONTENT_ENDINGS, ".json")) or (lowered.endswith(".npy") and holds_objects(file)):
+    if holds_names(file):
         archive = Archive(file, stream)
-        if archive.names or lowered.endswith(".json"):
+        if archive.names or file.suffix.lower() == ".json":
             return Listing({name: FilePlace(file, name) for name in archive.names}, {file: archive})
     return Listing({video_name(file): FilePlace(file)}, {})  # reading it says what is wrong
 
@@ -248,15 +246,10 @@ def _open_archives(files: Sequence[Path]) -> dict[Path, Archive]:
     """Open the files that may be of many videos; damaged ones are told of when they are read."""
     archives = {}
     for file in files:
-        ending = file.suffix.lower()
-        few = len(files) <= (FEW_ARCHIVES if ending in ARCHIVE_ENDINGS else FEW)
-        may_be_many = ending in CONTENT_ENDINGS or (ending == ".npy" and (few or _is_collection(file)))
-        if not may_be_many or not (few or _is_collection(file)) or (ending == ".npy" and not holds_objects(file)):
-            continue
-        try:
-            archives[file] = Archive(file)
-        except BadInput:
-            continue
+        is_one_of_few = len(files) <= (FEW_ARCHIVES if is_archive(file) else FEW)
+        if (is_one_of_few or _is_collection(file)) and holds_names(file):
+            with suppress(BadInput):
+                archives[file] = Archive(file)
     return archives
 
 

@@ -21,7 +21,14 @@ from untrimmed.project.feature_rate import (
     guess_snippet_rate,
     refuse_short_features,
 )
-from untrimmed.project.folder_scan import AnnotationFile, FolderScan, KnownFeatures, find_annotations
+from untrimmed.project.folder_scan import (
+    AnnotationFile,
+    FolderScan,
+    KnownFeatures,
+    describe_dropped,
+    find_annotations,
+    refuse_no_action,
+)
 from untrimmed.timeline import Timeline
 from untrimmed.video.containers import VIDEO_ENDINGS
 from untrimmed.video.names import suggest_name
@@ -61,7 +68,7 @@ def scan_features(
         near = suggest_name(next(iter(lengths)), names) or names[0]
         raise BadInput(
             f"{file.path}: annotates {format_videos(list(lengths))}, and no features in {path} are called so (there "
-            f"are {len(names)}, such as {near!r}); rename one or the other"
+            f"are {len(names)}, such as {near!r}, in {features.describe()}); rename one or the other"
         )
     source, reason = _find_source(path, stated, file.annotations, counts, hints.fps)
     return _build_scan(path, file, features, counts, KnownFeatures(path, source, stated is not None, reason))
@@ -124,9 +131,7 @@ def _build_scan(
             longer.append(video)
             length = end
         timelines[video] = Timeline(length, split_usable(video, rows, length, annotations.classes).actions)
-    if not any(timeline.actions for timeline in timelines.values()):
-        reason = f"; the first of {len(dropped)} that were dropped is {dropped[0]}" if dropped else ""
-        raise BadInput(f"{file.path}: has no action that can be used{reason}; add one")
+    refuse_no_action(file.path, timelines, dropped)
     notes = [*annotations.notes, f"{origin.source.fps / origin.source.stride:.4g} snippets a second, {origin.reason}"]
     if longer:
         notes.append(
@@ -138,8 +143,7 @@ def _build_scan(
         notes.append(
             f"left out, as the annotations do not name them: features of {bare:,} of {len(features):,} videos"
         )
-    if dropped:
-        notes.append(f"left out, as they cannot be used ({len(dropped)}): {dropped[0]}")
+    notes += describe_dropped(dropped)
     rate = origin.source.fps / origin.source.stride
     subsets = {video: subset for video, subset in annotations.subsets.items() if video in counts}
     rates = dict.fromkeys(timelines, rate)

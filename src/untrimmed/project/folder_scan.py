@@ -131,9 +131,7 @@ def _combine(folder: Path, file: AnnotationFile, videos: VideoFiles, names: Mapp
         rows = split_usable(video, annotations.rows.get(name, ()), length, annotations.classes)
         timelines[video] = Timeline(length, rows.actions)
         dropped += rows.dropped
-    if not any(timeline.actions for timeline in timelines.values()):
-        reason = f"; the first of {len(dropped)} that were dropped is {dropped[0]}" if dropped else ""
-        raise BadInput(f"{file.path}: has no action that can be used{reason}; add one")
+    refuse_no_action(file.path, timelines, dropped)
     return FolderScan(
         (folder,),
         file.path,
@@ -143,6 +141,22 @@ def _combine(folder: Path, file: AnnotationFile, videos: VideoFiles, names: Mapp
         {names[name]: subset for name, subset in annotations.subsets.items() if name in names},
         tuple(_notes(annotations, videos, names, dropped)),
     )
+
+
+def refuse_no_action(path: Path, timelines: Mapping[str, Timeline], dropped: Sequence[Dropped]) -> None:
+    """Raise BadInput where no video has an action, with the first of the rows that were dropped."""
+    if not any(timeline.actions for timeline in timelines.values()):
+        reason = f"; the first of {len(dropped)} that were dropped is {dropped[0]}" if dropped else ""
+        raise BadInput(f"{path}: has no action that can be used{reason}; add one")
+
+
+def describe_dropped(dropped: Sequence[Dropped]) -> list[str]:
+    """Say which rows are left out; nothing where none is."""
+    if not dropped:
+        return []
+    examples = "; ".join(map(str, dropped[:EXAMPLES]))
+    more = f"; and {len(dropped) - EXAMPLES} more" if len(dropped) > EXAMPLES else ""
+    return [f"left out, as they cannot be used ({len(dropped)}): {examples}{more}"]
 
 
 def find_annotations(folder: Path, videos: Collection[str], hints: Hints, skip: Collection[Path]) -> AnnotationFile:
@@ -176,11 +190,8 @@ def _read_candidate(path: Path, format: str, videos: Collection[str], hints: Hin
     try:
         file = _read_file(path, format, videos, hints)
         annotated = list(file.annotations.timelines)
-        return (
-            file
-            if match_annotations(annotated, videos, _find_folder(path))
-            else _describe_strangers(path, annotated, videos)
-        )
+        is_theirs = match_annotations(annotated, videos, _find_folder(path))
+        return file if is_theirs else _describe_strangers(path, annotated, videos)
     except BadInput as error:
         return str(error)
 
@@ -273,7 +284,4 @@ def _notes(
     if odd := [name for name, video in names.items() if stated[name] > lengths[video] + TOLERANCE]:
         seconds = f"{lengths[names[odd[0]]]:.1f} s, not {stated[odd[0]]:.1f} s"
         yield f"shorter than the annotations say: {format_videos(odd)}, {seconds}; the files are believed"
-    if dropped:
-        examples = "; ".join(map(str, dropped[:EXAMPLES]))
-        more = f"; and {len(dropped) - EXAMPLES} more" if len(dropped) > EXAMPLES else ""
-        yield f"left out, as they cannot be used ({len(dropped)}): {examples}{more}"
+    yield from describe_dropped(dropped)

@@ -9,6 +9,7 @@ from untrimmed.annotations.annotations import Hints
 from untrimmed.annotations.formats.activitynet import write_activitynet
 from untrimmed.annotations.subsets import describe_loose_subsets
 from untrimmed.annotations.units import check_rate, check_unit
+from untrimmed.features.archives import part_path
 from untrimmed.features.folder import read_source
 from untrimmed.io import BadInput, missing, read_text, whole, write_text
 from untrimmed.project.dataset_statistics import ClassRow, count_classes, note_one_sided_classes
@@ -94,7 +95,7 @@ def _check_inputs(folder: str | Path | None, features: str | Path | None, annota
         raise BadInput("nothing to look at: name a folder of videos, or features (features=..., --features ...)")
     if folder is not None and not Path(folder).is_dir():
         raise missing(Path(folder), "folder of videos or features")
-    if features is not None and "*" not in str(features) and not Path(features).exists():
+    if features is not None and "*" not in str(features) and not part_path(Path(features))[0].exists():
         raise missing(Path(features), "file or folder of features")
     if annotations and not annotations.exists():
         raise missing(annotations, "file or folder of annotations")
