@@ -46,7 +46,7 @@ def test_elan_names_the_video_by_its_first_link_and_bare_annotations_by_their_ti
         ("point", "lies between slots without a time")
     ]
     assert "tiers without times of their own are left aside: gloss" in annotations.notes
-    assert "annotations without a value are labelled by their tier: jump" in annotations.notes
+    assert any("without a value" in note and "labelled by tier: jump (" in note for note in annotations.notes)
 
 
 # Praat
@@ -206,7 +206,7 @@ def test_label_studio_regions_are_seconds_and_boxes_tell_the_rate(tmp_path: Path
     annotations = read_annotations(saved(tmp_path / "export.json", [task(RANGE, REGION, BOX)]))
     actions = (Action(1.0, 2.0, "jump"), Action(1.25, 3.5, "speech"))
     assert annotations.timelines == {"clip": Timeline(20.5, actions)}
-    assert "regions that are no labelled stretch of time are left aside" in annotations.notes
+    assert any("is no labelled stretch of time" in note and "videorectangle in" in note for note in annotations.notes)
 
 
 def test_label_studio_takes_the_agreed_annotation_of_a_task_or_else_the_first(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_label_studio_takes_the_agreed_annotation_of_a_task_or_else_the_first(tm
     cancelled = {**first, "was_cancelled": True}
     annotations = read_annotations(saved(tmp_path / "export.json", [task(annotations=[cancelled, first, agreed])]))
     assert [action.label for action in annotations.timelines["clip"].actions] == ["agreed"]
-    assert any("several annotations of one task" in note for note in annotations.notes)
+    assert any("1 task has several annotations" in note for note in annotations.notes)
 
 
 def test_label_studio_in_short_and_predictions_are_read(tmp_path: Path) -> None:

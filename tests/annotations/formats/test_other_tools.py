@@ -206,4 +206,89 @@ def test_tasks_of_label_studio_that_nobody_annotated_are_said(tmp_path: Path) ->
     ]
     annotations = read_annotations(saved(tmp_path / "a.json", tasks))
     assert annotations.timelines["b"] == Timeline(9.0, ())
-    assert "tasks that nobody annotated are read as videos without actions" in annotations.notes
+    assert "1 task that nobody annotated is read as a video without actions: task 2" in annotations.notes
+
+
+def test_raters_cancelled_tasks_and_boxes_of_label_studio_are_counted(tmp_path: Path) -> None:
+    region = {"type": "labels", "value": {"start": 1.0, "end": 2.0, "labels": ["jump"]}}
+    box = {"type": "videorectangle", "value": {"labels": ["jump"], "sequence": []}}
+    tasks = [
+        {"id": 1, "data": {"video": "a.mp4"}, "annotations": [{"result": [region, box]}, {"result": [region]}]},
+        {"id": 2, "data": {"video": "b.mp4", "duration": 9}, "annotations": [{"was_cancelled": True, "result": []}]},
+        {"id": 3, "data": {"video": "c.mp4"}, "annotations": [{"result": [box, region]}]},
+    ]
+    notes = read_annotations(saved(tmp_path / "a.json", tasks)).notes
+    assert "1 task has several annotations, of which the agreed one is read, else the first: task 1 with 2" in notes
+    assert "1 task whose annotations were all cancelled is read as a video without actions: task 2" in notes
+    boxes = "2 regions that are no labelled stretch of time are left aside: the first is videorectangle in task 1"
+    assert boxes in notes
+
+
+CAPTIONS = """1
+00:00:01,000 --> 00:00:02,000
+<i>run</i>
+
+2
+00:00:03,000 -> 00:00:04,000
+jump
+
+3
+00:00:05,000 --> 00:00:06,000
+
+4
+00:00:07,000 --> 00:00:08,000
+{\\an8}hop <b>high</b>
+
+and far
+"""
+
+
+def test_what_of_subtitles_is_no_label_is_counted_with_its_line(tmp_path: Path) -> None:
+    annotations = read_annotations(saved(tmp_path / "a.srt", CAPTIONS))
+    assert annotations.timelines["a"].actions == (Action(1, 2, "run"), Action(7, 8, "hop high"))
+    assert annotations.notes[:3] == (
+        "2 blocks without a time are left out, the first in line 5: '2 / 00:00:03,000 -> 00:00:04,000 / jump'",
+        "1 cue without a text is left out, in line 9: '3 / 00:00:05,000 --> 00:00:06,000'",
+        "marks of styles or voices are removed from 2 labels, the first '<i>run</i>'",
+    )
+
+
+def test_blocks_of_webvtt_that_are_no_cues_are_not_counted(tmp_path: Path) -> None:
+    text = "WEBVTT - a\n\nNOTE all\n\nSTYLE\n::cue {}\n\n00:01.000 --> 00:02.000\nrun\n\n00:03.000 00:04.000\nhop\n"
+    annotations = read_annotations(saved(tmp_path / "a.vtt", text))
+    assert annotations.timelines["a"].actions == (Action(1, 2, "run"),)
+    assert "in line 11: '00:03.000 00:04.000 / hop'" in annotations.notes[0]
+    assert not any("NOTE" in note or "STYLE" in note for note in annotations.notes)
+
+
+def test_a_label_that_looks_like_a_mark_of_styles_keeps_its_text_in_subtitles(tmp_path: Path) -> None:
+    write_annotations(tmp_path / "a.srt", {"a": Timeline(3.0, (Action(1, 2, "<b>run</b>"),))})
+    assert read_annotations(tmp_path / "a.srt").timelines["a"].actions == (Action(1, 2, "‹b›run‹/b›"),)
+
+
+def test_intervals_and_tiers_of_a_textgrid_beyond_the_stated_number_are_read_and_said(tmp_path: Path) -> None:
+    tier = '"IntervalTier"\n"{}"\n0\n9\n1\n0\n4\n"run"\n4\n9\n"hop"\n'
+    text = 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n9\n<exists>\n1\n'
+    annotations = read_annotations(saved(tmp_path / "a.TextGrid", text + tier.format("x") + tier.format("y")))
+    assert [action.label for action in annotations.timelines["a"].actions] == ["run", "run", "hop", "hop"]
+    assert (
+        "more is read than the file says it has: tier 'x' states 1 and has 2; tier 'y' states 1 and has 2; "
+        "the file states 1 tier and has 2" in annotations.notes
+    )
+
+
+def test_an_option_that_a_project_of_via_lacks_is_said(tmp_path: Path) -> None:
+    project = {
+        "attribute": {"1": {"aname": "action", "anchor_id": "FILE1_Z2_XY0", "type": 4, "options": {"0": "run"}}},
+        "file": {"1": {"fid": "1", "fname": "a.mp4"}},
+        "metadata": {
+            "1_a": {"vid": "1", "z": [1, 2], "av": {"1": "7"}},
+            "1_b": {"vid": "1", "z": [3, 4], "av": {"1": "0"}},
+        },
+        "view": {"1": {"fid_list": ["1"]}},
+    }
+    annotations = read_annotations(saved(tmp_path / "a.json", project), "via")
+    assert [action.label for action in annotations.timelines["a"].actions] == ["7", "run"]
+    assert "the project lacks 1 option of its segments, such as '7' of 'action': taken as labels as they stand" in (
+        annotations.notes
+    )

@@ -1,6 +1,7 @@
 """ELAN's `.eaf`: one video a file, tiers of annotations between slots of time in milliseconds."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from xml.etree.ElementTree import Element
 from xml.sax.saxutils import quoteattr
 
 from untrimmed.annotations.annotations import Dropped, Hints, Row, format_count
+from untrimmed.annotations.formats.coded import list_counts
 from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.json_parts import to_number, to_positive
 from untrimmed.annotations.formats.labels import assign_lanes, round_to_ticks, tidy_label
@@ -81,12 +83,12 @@ def read_eaf(path: Path, hints: Hints) -> FileContent:
     if spaced:
         count = format_count(spaced, "annotation begins or ends", "annotations begin or end")
         notes.append(f"{count} at no stated time: such are spaced evenly, as ELAN shows them")
-    nameless = [name for name in names if not all(map(_read_value, aligned[name]))]
-    sentences = {
-        "tiers without times of their own are left aside": referring,
-        "annotations without a value are labelled by their tier": nameless,
-    }
-    notes += [f"{text}: {', '.join(dict.fromkeys(listed))}" for text, listed in sentences.items() if listed]
+    nameless = Counter(name for name in names for item in aligned[name] if not _read_value(item))
+    if referring:
+        notes.append(f"tiers without times of their own are left aside: {', '.join(dict.fromkeys(referring))}")
+    if nameless:
+        count = format_count(nameless.total(), "annotation without a value is", "annotations without a value are")
+        notes.append(f"{count} labelled by tier: {list_counts(nameless)}")
     return FileContent({video: rows}, durations, dropped=tuple(dropped), notes=tuple(notes))
 
 

@@ -12,13 +12,18 @@ from untrimmed.timeline import Action, Timeline
 UNNAMED = "unnamed"
 """The label of an action of which only blanks are left."""
 
+CUE_MARK = re.compile(r"</?(?:i|b|u|s|font)(?:\s[^<>]*)?>|\{\\[^{}]*\}", re.IGNORECASE)
+"""The marks of styles in subtitles, such as `<i>` and `{\\an8}`."""
+
+_BRACKETS = str.maketrans("<>{}", "‹›()")
+
 # What XML 1.0 has no way to write; a form feed, say.
 _NO_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def tidy_label(label: str) -> str:
     """Strip blanks around a label, unify its line ends, and replace what no file of text can hold."""
-    return unify_newlines(label).encode("utf-8", "replace").decode().strip() or UNNAMED
+    return unify_newlines(label).replace("\0", "\ufffd").encode("utf-8", "replace").decode().strip() or UNNAMED
 
 
 def fit_xml(label: str) -> str:
@@ -27,9 +32,10 @@ def fit_xml(label: str) -> str:
 
 
 def fit_cue(label: str) -> str:
-    """Fit a label to subtitles, where an empty line ends a cue and an arrow makes a time."""
+    """Fit a label to subtitles, where an empty line ends a cue, an arrow makes a time, and tags style the text."""
     lines = (line for line in tidy_label(label).split("\n") if line.strip())
-    return "\n".join(lines).replace("-->", "→")
+    text = "\n".join(lines).replace("-->", "→")
+    return CUE_MARK.sub(lambda mark: mark[0].translate(_BRACKETS), text)
 
 
 def fit_line(label: str) -> str:

@@ -1,13 +1,12 @@
 """Label Studio's JSON: tasks of a video each, with labels on its timeline, in frames or in seconds."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from untrimmed.annotations.annotations import Annotations, Hints, Row
+from untrimmed.annotations.annotations import Annotations, Hints, Row, format_count
 from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.json_parts import as_list, as_number, as_object, as_text, to_number, to_positive
 from untrimmed.annotations.formats.labels import round_to_ticks, tidy_label
@@ -18,6 +17,26 @@ from untrimmed.video.names import media_name
 
 MEDIA = ("video", "video_url", "audio", "url", "file_upload")
 """The fields of a task that may name its recording, the likeliest first."""
+
+Oddities = dict[tuple[str, str], list[str]]
+"""Where something odd is found, by the words for one such place and for several."""
+
+_UNANNOTATED = (
+    "task that nobody annotated is read as a video without actions",
+    "tasks that nobody annotated are read as videos without actions",
+)
+_CANCELLED = (
+    "task whose annotations were all cancelled is read as a video without actions",
+    "tasks whose annotations were all cancelled are read as videos without actions",
+)
+_SEVERAL = (
+    "task has several annotations, of which the agreed one is read, else the first",
+    "tasks have several annotations, of which the agreed one is read, else the first",
+)
+_NO_STRETCH = (
+    "region that is no labelled stretch of time is left aside",
+    "regions that are no labelled stretch of time are left aside",
+)
 
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 
@@ -34,21 +53,24 @@ def read_labelstudio(path: Path, hints: Hints) -> FileContent:
     predicted = not any(map(_list_annotations, tasks)) and any(task.get("predictions") for task in tasks)
     rows: dict[str, list[Row]] = {}
     durations: dict[str, float] = {}
-    counts: Counter[str] = Counter()
+    oddities: Oddities = {}
     for number, task in enumerate(tasks):
         place = f"{path}: task {task.get('id', number)}"
         video = _find_video(place, task)
         if video in rows:
             raise BadInput(f"{place} is of video {video!r}, as another is; leave one of them out")
-        results = list(_read_results(place, task, predicted, counts))
+        results = list(_read_results(place, task, predicted, oddities))
         # A task may state the seconds of its recording, and so may each of its regions.
         lengths = [_find_data(task).get("duration")]
         lengths += [result.get("original_length") or _find_value(result).get("duration") for result in results]
         if length := next(filter(None, map(to_positive, lengths)), None):
             durations[video] = length
         rate = hints.fps or _find_rate(task, results)
-        rows[video] = [row for result in results for row in _read_rows(place, result, rate, counts)]
-    notes = [note if count == 1 else f"{note} ({count} times)" for note, count in counts.items()]
+        rows[video] = [row for result in results for row in _read_rows(place, result, rate, oddities)]
+    notes = [
+        f"{format_count(len(places), *words)}: {'' if len(places) == 1 else 'the first is '}{places[0]}"
+        for words, places in oddities.items()
+    ]
     if predicted:
         notes.append("no task is annotated: predictions are read")
     return FileContent(rows, durations, notes=tuple(notes))
@@ -98,7 +120,7 @@ def _list_annotations(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _read_results(
-    place: str, task: Mapping[str, Any], predicted: bool, notes: Counter[str]
+    place: str, task: Mapping[str, Any], predicted: bool, oddities: Oddities
 ) -> Iterator[Mapping[str, Any]]:
     """Yield regions in the form of a full export."""
     if not task.keys() & {"annotations", "completions", "predictions"}:
@@ -111,13 +133,19 @@ def _read_results(
     else:
         annotations = _list_annotations(task)
         if not annotations:
-            notes["tasks that nobody annotated are read as videos without actions"] += 1
+            cancelled = task.get("annotations") or task.get("completions")
+            _note(oddities, _CANCELLED if cancelled else _UNANNOTATED, place)
     if len(annotations) > 1:
-        notes["several annotations of one task: the agreed one is read, else the first"] += 1
+        _note(oddities, _SEVERAL, f"{place} with {len(annotations)}")
     agreed = (item for item in annotations if as_object(place, item).get("ground_truth"))
     if annotation := next(agreed, annotations[0] if annotations else None):
         results = as_list(f"{place}: 'result'", annotation.get("result"))
         yield from (as_object(f"{place}: region {n}", result) for n, result in enumerate(results))
+
+
+def _note(oddities: Oddities, words: tuple[str, str], place: str) -> None:
+    """Note something odd with where it is, without the path."""
+    oddities.setdefault(words, []).append(place.rpartition(": ")[2])
 
 
 def _find_labels(value: Mapping[str, Any]) -> list[Any]:
@@ -128,11 +156,11 @@ def _find_labels(value: Mapping[str, Any]) -> list[Any]:
     return value["labels"] if timed and isinstance(value.get("labels"), list) else []
 
 
-def _read_rows(place: str, result: Mapping[str, Any], rate: float | None, notes: Counter[str]) -> Iterator[Row]:
+def _read_rows(place: str, result: Mapping[str, Any], rate: float | None, oddities: Oddities) -> Iterator[Row]:
     value = as_object(f"{place}: 'value'", result.get("value") or {})
     labels = [tidy_label(as_text(f"{place}: a label", label)) for label in _find_labels(value)]
     if not labels:
-        notes["regions that are no labelled stretch of time are left aside"] += 1
+        _note(oddities, _NO_STRETCH, f"{result.get('type') or 'a region'!s} in {place.rpartition(': ')[2]}")
     score = to_number(result.get("score"))
     in_frames = "ranges" in value
     if in_frames and labels and rate is None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-from untrimmed.annotations.annotations import Dropped, Hints, Row
+from untrimmed.annotations.annotations import Dropped, Hints, Row, format_count
 from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.json_parts import to_number, to_positive
 from untrimmed.annotations.formats.labels import assign_lanes, tidy_label
@@ -24,12 +24,19 @@ class Tokens:
 
     def __init__(self, path: Path) -> None:
         self._path, self._tokens = path, _split_tokens(read_any_text(path))
+        self._next: tuple[str, str] | None = None
 
     def read(self, kind: str) -> str:
         """Read the next token, of that kind."""
-        for token_kind, value in self._tokens:
-            return value if token_kind == kind else self._refuse(value, kind)
-        raise BadInput(f"{self._path}: ends early; save it again as a TextGrid")
+        if self.find_kind() is None:
+            raise BadInput(f"{self._path}: ends early; save it again as a TextGrid")
+        (token_kind, value), self._next = self._next or ("", ""), None
+        return value if token_kind == kind else self._refuse(value, kind)
+
+    def find_kind(self) -> str | None:
+        """Find the kind of the next token, which stays; None at the end."""
+        self._next = self._next or next(self._tokens, None)
+        return self._next and self._next[0]
 
     def read_number(self) -> float:
         """Read the next token, a number."""
@@ -60,25 +67,39 @@ def read_textgrid(path: Path, hints: Hints) -> FileContent:
         raise BadInput(f"{path}: has no tiers; add one of intervals")
     lanes: dict[str, list[Row]] = {}
     points: dict[str, list[Dropped]] = {}
-    for _ in range(tokens.read_count()):
+    surplus: list[str] = []
+    stated_tiers, number = tokens.read_count(), 0
+    while number < stated_tiers or tokens.find_kind():
+        number += 1
         kind, name = tokens.read("text"), tokens.read("text").strip()
-        lanes.setdefault(name, [])
-        _, _, count = tokens.read_number(), tokens.read_number(), tokens.read_count()
-        for _ in range(count):
-            start = tokens.read_number()
-            end = start if kind == "TextTier" else tokens.read_number()
-            label = tokens.read("text").strip()
-            if kind == "TextTier":
-                row = Dropped(path.stem, start, end, tidy_label(label), "is a point in time")
-                points.setdefault(name, []).append(row)
-            elif label:
-                lanes[name].append(Row(start, end, tidy_label(label)))
+        lane = lanes.setdefault(name, [])
+        _, _, stated = tokens.read_number(), tokens.read_number(), tokens.read_count()
+        rows = list(_read_intervals(tokens, stated, has_ends=kind != "TextTier"))
+        if len(rows) > stated:
+            surplus.append(f"tier {name!r} states {stated} and has {len(rows)}")
+        if kind == "TextTier":
+            listed = (Dropped(path.stem, *row[:2], tidy_label(row.label), "is a point in time") for row in rows)
+            points.setdefault(name, []).extend(listed)
+        else:
+            lane += (row._replace(label=tidy_label(row.label)) for row in rows if row.label)
+    surplus += [f"the file states {format_count(stated_tiers, 'tier')} and has {number}"] * (number > stated_tiers)
     counts = {name: len(lane) + len(points.get(name, ())) for name, lane in lanes.items()}
     names, notes = choose_tiers(path, "tier", counts, hints.tiers)
     rows = [row for name in names for row in lanes[name]]
     dropped = tuple(row for name in names for row in points.get(name, ()))
     length = to_positive(duration)
+    if surplus:
+        notes = (*notes, f"more is read than the file says it has: {'; '.join(surplus)}")
     return FileContent({path.stem: rows}, {path.stem: length} if length else {}, dropped=dropped, notes=notes)
+
+
+def _read_intervals(tokens: Tokens, stated: int, *, has_ends: bool) -> Iterator[Row]:
+    """Read the intervals or points of a tier: as many as it states, and whatever follows them."""
+    number = 0
+    while number < stated or tokens.find_kind() == "number":
+        number += 1
+        start = tokens.read_number()
+        yield Row(start, tokens.read_number() if has_ends else start, tokens.read("text").strip())
 
 
 def write_textgrid(path: Path, video: str, timeline: Timeline, fps: float | None) -> None:

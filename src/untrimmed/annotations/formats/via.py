@@ -1,7 +1,7 @@
 """VIA 3 (VGG's video annotator) projects: segments of files, with attributes that name them."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +33,10 @@ class Attribute(NamedTuple):
     multiple: bool
     options: Mapping[str, str]
 
+    def split(self, value: str) -> list[str]:
+        """Split a value into the options that are chosen, or the text that is written; nothing where it is blank."""
+        return [option for option in (value.split(",") if self.multiple else [value]) if option.strip()]
+
 
 def read_via(path: Path, hints: Hints) -> FileContent:
     """Read the segments of a project, labelled by the first of their attributes that has a value.
@@ -46,6 +50,7 @@ def read_via(path: Path, hints: Hints) -> FileContent:
     durations: dict[str, float] = {}
     dropped: list[Dropped] = []
     unused: Counter[str] = Counter()
+    missing: list[str] = []
     for name, item in as_object(f"{path}: 'metadata'", project.get("metadata")).items():
         place = f"{path}: metadata {name!r}"
         view = str(as_object(place, item).get("vid"))
@@ -61,11 +66,12 @@ def read_via(path: Path, hints: Hints) -> FileContent:
             score = to_number(_find_value(attributes, values, SCORE))
             rows[video] += [Row(start, end, tidy_label(label), 1.0 if score is None else score) for label in labels]
             unused.update(list_further(attributes, values))
+            missing += list_missing_options(attributes, values)
             if not labels:
                 dropped.append(Dropped(video, start, end, "", "has no label"))
         elif times:
             unused[REGIONS] += 1
-    return FileContent(rows, durations, dropped=tuple(dropped), notes=tuple(list_via_notes(unused)))
+    return FileContent(rows, durations, dropped=tuple(dropped), notes=tuple(list_via_notes(unused, missing)))
 
 
 def write_via(path: Path, annotations: Annotations, fps: float | None) -> None:
@@ -145,11 +151,22 @@ def find_labels(attributes: Mapping[str, Attribute], values: Mapping[str, str]) 
     """Find the labels of the first attribute of segments that has some; an unknown one counts as text."""
     for number, value in values.items():
         attribute = attributes.get(number, Attribute(number, True, False, {}))
-        options = value.split(",") if attribute.multiple else [value]
-        labels = [attribute.options.get(option, option) for option in options if option.strip()]
+        labels = [attribute.options.get(option, option) for option in attribute.split(value)]
         if attribute.temporal and attribute.name != SCORE and labels:
             return labels
     return []
+
+
+def list_missing_options(attributes: Mapping[str, Attribute], values: Mapping[str, str]) -> list[str]:
+    """List the options of a segment that its attributes of segments lack; a text may be anything."""
+    pairs = [(attributes[number], value) for number, value in values.items() if number in attributes]
+    return [
+        f"{option!r} of {attribute.name!r}"
+        for attribute, value in pairs
+        if attribute.temporal and attribute.options
+        for option in attribute.split(value)
+        if option not in attribute.options and option not in attribute.options.values()
+    ]
 
 
 def list_further(attributes: Mapping[str, Attribute], values: Mapping[str, str]) -> list[str]:
@@ -159,8 +176,14 @@ def list_further(attributes: Mapping[str, Attribute], values: Mapping[str, str])
     return names[1:]
 
 
-def list_via_notes(unused: Mapping[str, int]) -> Iterator[str]:
-    """Yield a sentence on each thing that was left aside, with how often; `unused` has attributes by name."""
+def list_via_notes(unused: Mapping[str, int], missing: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence on each thing that was left aside, with how often; `unused` has attributes by name.
+
+    `missing` are options that the project has no text for, which stand for themselves.
+    """
+    if missing:
+        options = format_count(len(missing), "option", "options")
+        yield f"the project lacks {options} of its segments, such as {missing[0]}: taken as labels as they stand"
     if regions := unused.get(REGIONS):
         words = format_count(
             regions, "region or moment, which is no segment, is", "regions and moments, no segments, are"

@@ -16,6 +16,7 @@ from untrimmed.annotations.formats.via import (
     Attribute,
     find_labels,
     list_further,
+    list_missing_options,
     list_via_notes,
     read_attributes,
 )
@@ -48,6 +49,7 @@ def read_via_csv(path: Path, hints: Hints) -> FileContent:
     rows: dict[str, list[Row]] = {videos[file]: [] for file in files}
     dropped: list[Dropped] = []
     unused: Counter[str] = Counter()
+    missing: list[str] = []
     for file, line in zip(files, table.lines, strict=True):
         times = _read_times(table, line)
         metadata = as_object(f"{path}: line {line.number}: its metadata", _parse(table, line, "metadata") or {})
@@ -57,10 +59,11 @@ def read_via_csv(path: Path, hints: Hints) -> FileContent:
             continue
         labels = find_labels(attributes, values)
         unused.update(list_further(attributes, values))
+        missing += list_missing_options(attributes, values)
         rows[videos[file]] += [Row(times[0], times[1], tidy_label(label)) for label in labels]
         if not labels:
             dropped.append(Dropped(videos[file], times[0], times[1], "", "has no label"))
-    return FileContent(rows, dropped=tuple(dropped), notes=tuple(list_via_notes(unused)))
+    return FileContent(rows, dropped=tuple(dropped), notes=tuple(list_via_notes(unused, missing)))
 
 
 def _is_comment(line: str) -> bool:

@@ -21,8 +21,9 @@ def read_vtt(path: Path, hints: Hints) -> FileContent:
     text = read_any_text(path)
     if not re.match(r"WEBVTT(?:[ \t\n]|$)", text):
         raise BadInput(f"{path}: does not begin with WEBVTT; a file of WebVTT was expected")
-    rows = (row._replace(label=html.unescape(_TAG.sub("", row.label)).strip()) for row in read_cues(path, text))
-    return FileContent({path.stem: [row._replace(label=tidy_label(row.label)) for row in rows if row.label]})
+    cues = read_cues(path, text, _TAG, html.unescape)
+    rows = [row._replace(label=tidy_label(row.label)) for row in cues.rows]
+    return FileContent({path.stem: rows}, notes=cues.notes)
 
 
 def write_vtt(path: Path, video: str, timeline: Timeline, fps: float | None) -> None:
