@@ -204,8 +204,11 @@ def test_what_a_unit_needs_is_said(tmp_path: Path, unit: str, words: str) -> Non
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([(2500, 4100), (9000, 15000)], "whole numbers, which as seconds go on for 4.2 hours"),
+        ([(2500, 4100), (9000, 15000)], "whole numbers, which as seconds go on for 4.167 hours"),
+        ([(2500.5, 4100), (9000, 32000.25)], "its times as seconds go on for 8.889 hours: .* unit='ms'"),
         ([(0.1, 0.2), (0.4, 0.5), (0.6, 0.9)], "all 3 times lie within 0 to 1"),
+        ([(1700000000.5, 1700000003)], "are those of a computer's clock, .* was there at 2023-11-14 22:13; take off"),
+        ([(1700000000500, 1700000003000)], "was there at 2023-11-14 22:13"),
     ],
 )
 def test_without_any_length_only_the_unlikely_is_doubted(rows: list[tuple[float, float]], words: str) -> None:
@@ -226,6 +229,31 @@ def test_without_any_length_only_the_unlikely_is_doubted(rows: list[tuple[float,
 )
 def test_likely_seconds_are_believed(rows: list[tuple[float, float]]) -> None:
     doubt_units("f", {"v": [Row(*row, "x") for row in rows]}, {})
+
+
+def test_two_shares_are_doubted_where_lengths_are_known_and_one_is_noted() -> None:
+    rows = {"a": [Row(0.12, 0.34, "x")], "b": [Row(0.5, 0.75, "x")]}
+    with pytest.raises(BadInput, match=r"all 2 times lie within 0 to 1: .* up to 200 s; unit='share'"):
+        doubt_units("f", rows, {"a": 100.0, "b": 200.0})
+    assert doubt_units("f", rows, {"a": 100.0}) == ()
+    assert doubt_units("f", rows, {"a": 2.0, "b": 3.0}) == ()
+    (note,) = doubt_units("f", {"a": rows["a"]}, {"a": 100.0})
+    assert note.startswith("'x' at [0.12, 0.34] in video 'a' is read as seconds; if it is not, unit='share'")
+
+
+def test_shares_beyond_one_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("video,start,end,label\na,0.1,0.2,x\na,10,20,x\n")
+    (tmp_path / "lengths.csv").write_text("video,duration\na,100\n")
+    words = r"1 of 2 times go beyond 1, .*'x' at \[10, 20\] in video 'a'; divide percent by 100"
+    with pytest.raises(BadInput, match=words):
+        read_annotations(tmp_path / "t.csv", unit="share", durations=tmp_path / "lengths.csv")
+
+
+def test_a_rate_may_be_text_and_what_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("video,start,end,label\na,25,50,x\n")
+    assert read_annotations(tmp_path / "t.csv", unit="frames", fps="25").timelines["a"].duration == 2.0
+    with pytest.raises(BadInput, match="'fast' frames a second: a positive number was expected"):
+        read_annotations(tmp_path / "t.csv", unit="frames", fps="fast")
 
 
 def test_lengths_that_bear_seconds_out_silence_every_doubt() -> None:
@@ -255,7 +283,7 @@ def test_lengths_in_the_same_unit_are_turned_too_and_said(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("ends", "length", "units"),
     [
-        ([1387, 942], 60.0, ("frames",)),
+        ([1387, 942], 60.0, ("frames", "ms")),
         ([55490, 11960], 60.0, ("ms",)),
         ([55490000], 60.0, ("us",)),
         ([0.9, 0.2], 60.0, ("share",)),

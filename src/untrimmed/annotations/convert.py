@@ -137,11 +137,11 @@ def convert(
     *,
     from_: str | None = None,
     to: str | None = None,
-    fps: float | None = None,
+    fps: float | str | None = None,
     durations: str | Path | None = None,
     label: str | None = None,
     unit: str | None = None,
-    tiers: Sequence[str] = (),
+    tiers: str | Sequence[str] = (),
     columns: Sequence[str] = (),
 ) -> Conversion:
     """Read annotations in one format and write them in another.
@@ -151,19 +151,20 @@ def convert(
     """
     name = from_ or sniff_format(source)
     options = {"durations": durations, "label": label, "unit": unit, "tiers": tiers, "columns": columns}
-    annotations = read_annotations(source, name, fps, **options)
-    return Conversion(annotations, name, write_annotations(out, annotations, to, fps))
+    rate = check_rate(fps)
+    annotations = read_annotations(source, name, rate, **options)
+    return Conversion(annotations, name, write_annotations(out, annotations, to, rate))
 
 
 def read_annotations(
     path: str | Path,
     format: str | None = None,
-    fps: float | None = None,
+    fps: float | str | None = None,
     *,
     durations: str | Path | None = None,
     label: str | None = None,
     unit: str | None = None,
-    tiers: Sequence[str] = (),
+    tiers: str | Sequence[str] = (),
     columns: Sequence[str] = (),
 ) -> Annotations:
     """Read a file or folder of annotations of any format, sniffed from ending and content unless `format` names it.
@@ -171,11 +172,12 @@ def read_annotations(
     `fps` is frames a second, for formats that count frames. `durations` is a folder of videos, or a table of videos
     and their lengths in seconds; a length that a file states goes before it. `label` names the columns of the label
     in a table. `unit` is that of the times, one of `s`, `ms`, `us`, `frames`, `share` (of the video's length), where
-    the file does not state it. `tiers` are those to read of a file that has several. `columns` names the columns of a
-    table that has no line of names, in their order, as in `("video", "start", "end", "label")`.
+    the file does not state it. `tiers` are those (or the one) to read of a file that has several. `columns` names the
+    columns of a table that has no line of names, in their order, as in `("video", "start", "end", "label")`.
     Rows that cannot be used are in `dropped`, guesses in `notes`. Raises BadInput, also where the times cannot be
     seconds and no unit is given.
     """
+    tiers = (tiers,) if isinstance(tiers, str) else tiers
     hints = Hints(check_rate(fps), label, open_durations(durations), check_unit(unit), tiers, columns)
     return _match_lengths(format or sniff_format(path), Path(path), hints)
 

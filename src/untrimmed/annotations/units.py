@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 
 from untrimmed.annotations.annotations import EARLIEST, OVERRUN, Hints, Row
+from untrimmed.annotations.formats.json_parts import to_number
 from untrimmed.io import BadInput
 from untrimmed.timeline import Action
 
@@ -17,7 +19,11 @@ UNITS = ("s", "ms", "us", "frames", "share")
 CLOCK = "clock"
 """The unit of times like `00:01:02.5`, which nobody needs to say."""
 
-PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6}
+PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9, "min": 1 / 60, "h": 1 / 3600}
+"""Of the units that a file may state; the last three nobody needs to say."""
+
+PERCENT = "percent"
+"""The unit of a table's hundredths of the videos' lengths."""
 
 USUAL_RATES = (10.0, 15.0, 25.0, 30.0, 50.0, 60.0, 100.0, 120.0, 240.0)
 """Frames a second that a doubt names where nobody knows the videos' own."""
@@ -26,16 +32,20 @@ SLOWEST = 4.0
 """How many times the length of a video frames must reach: fewer may be ends that are wrong."""
 
 FEW = 3
-"""Actions from which times within 0 to 1 are doubted."""
+"""Actions from which times within 0 to 1 are doubted where no length is known; one fewer where lengths are."""
 
 SHORT = 5.0
 """Seconds: in a shorter video all actions may well end within the first."""
 
-LONG, DAY = 7200.0, 86400.0
-"""Seconds: whole numbers up to `LONG` are believed without any length, up to `DAY` with a stated whole length."""
+LONG, SHIFT, DAY = 7200.0, 28800.0, 86400.0
+"""Seconds: whole numbers up to `LONG` are believed without any length, up to `DAY` with a stated whole length; and
+decimals up to `SHIFT`."""
 
 ODD = 1000.0
-"""Seconds: whole numbers from here on are noted where no length is known."""
+"""Seconds: whole numbers from here on, and decimals from `LONG` on, are noted where no length is known."""
+
+CLOCKS = 1e9, 2.2e9
+"""Seconds since 1970: the years 2001 to 2039, in which a time that begins is the clock of a computer's."""
 
 LEAST = 0.02
 """Share of the videos that a unit must reach in order to fit: actions fill more than their first seconds."""
@@ -43,7 +53,17 @@ LEAST = 0.02
 SAMPLE = 16
 """Videos whose own lengths are looked up where the file states lengths."""
 
-UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "frames": "frames", CLOCK: "clock times"}
+UNIT_NAMES = {
+    "s": "seconds",
+    "ms": "milliseconds",
+    "us": "microseconds",
+    "ns": "nanoseconds",
+    "min": "minutes",
+    "h": "hours",
+    "frames": "frames",
+    CLOCK: "clock times",
+    PERCENT: "percent of the videos' lengths",
+}
 """How sentences call the units that a file may state."""
 
 
@@ -66,11 +86,13 @@ def check_unit(unit: str | None) -> str | None:
     return unit or None
 
 
-def check_rate(fps: float | None) -> float | None:
-    """Return frames a second. Raises BadInput for a number that is no rate."""
-    if fps is not None and not 0 < fps <= 1e6:
-        raise BadInput(f"{fps:g} frames a second: a positive number was expected, as in --fps 25")
-    return fps
+def check_rate(fps: float | str | None) -> float | None:
+    """Return frames a second, also from text. Raises BadInput for what is no rate."""
+    rate = to_number(fps)
+    if fps is not None and not (rate and 0 < rate <= 1e6):
+        shown = repr(fps) if rate is None else f"{rate:g}"
+        raise BadInput(f"{shown} frames a second: a positive number was expected, as in fps=25 or --fps 25")
+    return rate
 
 
 def refuse_other_unit(path: object, unit: str | None, stated: str, what: str) -> None:
@@ -84,6 +106,28 @@ def find_scale(path: object, unit: str, fps: float | None) -> float:
     if unit == "frames" and not fps:
         raise BadInput(f"{path}: unit 'frames' needs frames a second; give them (fps=25, --fps 25)")
     return fps if unit == "frames" and fps else PER_SECOND[unit]
+
+
+def _refuse_beyond_one(path: object, rows: Mapping[str, Sequence[Row]]) -> None:
+    """Raise BadInput for shares of which some end after the video does by more than rounding."""
+    pairs = [(video, row) for video, video_rows in rows.items() for row in video_rows if _is_usable(row)]
+    beyond = [pair for pair in pairs if pair[1].end > 1 + LEAST]
+    if beyond:
+        raise BadInput(
+            f"{path}: {len(beyond):,} of {len(pairs):,} times go beyond 1, which no share of a video's length does: "
+            f"{_describe(*beyond[0])}; divide percent by 100, fix the row, or give another unit"
+        )
+
+
+def spread_shares(path: object, video: str, rows: Sequence[Row], duration: float | None) -> tuple[Row, ...]:
+    """Turn shares of a video's length (seconds) into seconds. Raises BadInput where that is not known."""
+    if rows and not duration:
+        raise BadInput(
+            f"{path}: shares of video {video!r} need its length in seconds; give it in the file, or the folder of "
+            "the videos or a table of their lengths (durations=..., --durations)"
+        )
+    length = duration or math.nan
+    return tuple(row._replace(start=row.start * length, end=row.end * length) for row in rows)
 
 
 def read_in_seconds(
@@ -107,7 +151,10 @@ def read_in_seconds(
     notes = [f"times are read as {unit}" + (f" at {hints.fps:g} a second" if unit == "frames" and hints.fps else "")]
     if unit == "share":
         lengths = {**stated, **looked_up}
-        scaled = {video: _spread(path, video, video_rows, lengths.get(video)) for video, video_rows in lists.items()}
+        scaled = {
+            video: spread_shares(path, video, video_rows, lengths.get(video)) for video, video_rows in lists.items()
+        }
+        _refuse_beyond_one(path, lists)
         return TimesInSeconds(scaled, lengths, tuple(notes))
     scale = find_scale(path, unit, hints.fps)
     lengths = dict(stated)
@@ -130,8 +177,7 @@ def suggest_units(ends: Numbers, durations: Numbers) -> tuple[str, ...]:
     shares = {"ms": reach / PER_SECOND["ms"], "us": reach / PER_SECOND["us"]}
     if whole and SLOWEST <= reach <= USUAL_RATES[-1]:
         shares["frames"] = reach / guess_rate(reach)
-    best = max((share for share in shares.values() if share <= 1.02), default=0.0)
-    fitting = [unit for unit in shares if max(LEAST, best / 10) <= shares[unit] <= 1.02]
+    fitting = [unit for unit in shares if LEAST <= shares[unit] <= 1.02]
     fitting.sort(key=lambda unit: -shares[unit])
     within = float(np.max(ends)) <= 1 and float(np.median(durations)) > SHORT
     return ("share",) if within else tuple(fitting)
@@ -155,14 +201,14 @@ def doubt_units(
     `durations` are lengths of videos in seconds, as far as they are known; `stated` says that they are the file's
     own, and may be in the same odd unit. `fps` is the videos' frames a second, if it is known. Doubted are times of
     which more than half lie beyond the videos' ends while another unit would fit, times that all lie within 0 to 1
-    though videos are longer, and whole numbers that no length supports.
+    though videos are longer, times of the clock of a computer, and times of hours that no length supports.
     """
     times = _collect_times(rows, durations)
     if not times.pairs:
         return ()
     _doubt_beyond(path, times, fps)
-    _doubt_shares(path, times)
-    return _doubt_whole_numbers(path, times, stated)
+    _doubt_clock(path, times)
+    return (*_doubt_shares(path, times), *_doubt_hours(path, times, stated))
 
 
 def describe_unit(unit: str, fps: float | None = None) -> str:
@@ -187,6 +233,19 @@ def _collect_times(rows: Mapping[str, Iterable[Row | Action]], durations: Mappin
     return _Times(usable, ends, np.array([lengths[video] for video, _ in usable], float))
 
 
+def _doubt_clock(path: object, times: _Times) -> None:
+    """Doubt times that count from 1970, in seconds or parts of them, as the clocks of computers do."""
+    first = min(row.start for _, row in times.pairs)
+    since = next((first / parts for parts in (1.0, 1e3, 1e6, 1e9) if CLOCKS[0] < first / parts < CLOCKS[1]), None)
+    if since is not None:
+        date = f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d %H:%M}"
+        raise BadInput(
+            f"{path}: {_describe(*times.pairs[0])}: the times are those of a computer's clock, which counts from "
+            f"1970 and was there at {date}; take off when each video begins; {describe_unit('s')} says that these "
+            "are seconds"
+        )
+
+
 def _doubt_beyond(path: object, times: _Times, fps: float | None) -> None:
     """Doubt times of which more than half lie beyond the videos' ends, if another unit would fit."""
     measured = np.isfinite(times.lengths)
@@ -200,37 +259,51 @@ def _doubt_beyond(path: object, times: _Times, fps: float | None) -> None:
         raise _refuse(path, finding, units, fps or guess_rate(_find_reach(ends, lengths)))
 
 
-def _doubt_shares(path: object, times: _Times) -> None:
-    """Doubt times that all lie within 0 to 1, unless the videos are that short."""
-    if len(times.ends) < FEW or times.ends.max() > 1 or np.all(np.mod(times.ends, 1) == 0):
-        return
+def _doubt_shares(path: object, times: _Times) -> tuple[str, ...]:
+    """Doubt, or note of a single action, times that all lie within 0 to 1, unless the videos are that short."""
     lengths = times.lengths[np.isfinite(times.lengths)]
-    if len(lengths) and np.median(lengths) <= SHORT:
-        return
+    few = FEW - 1 if len(lengths) == len(times.ends) else FEW
+    if times.ends.max() > 1 or np.all(np.mod(times.ends, 1) == 0) or (len(lengths) and np.median(lengths) <= SHORT):
+        return ()
+    if len(times.ends) < few:
+        if len(lengths) < len(times.ends):
+            return ()
+        return (
+            f"{_describe(*times.pairs[0])} is read as seconds; if it is not, {describe_unit('share')} or another",
+        )
     longer = f", and the videos are longer, up to {lengths.max():.6g} s" if len(lengths) else ""
     finding = f"all {len(times.ends):,} times lie within 0 to 1: {_describe(*times.pairs[0])}{longer}"
+    if len(lengths) and times.ends.max() < LEAST and times.ends.max() * DAY <= lengths.max() + OVERRUN:
+        raise BadInput(
+            f"{path}: {finding}; as fractions of a day, which is how spreadsheets hold clock times, they would fit: "
+            f"write them as 00:01:02.5, or as seconds; {describe_unit('s')} says that these are seconds"
+        )
     raise _refuse(path, finding, ("share",))
 
 
-def _doubt_whole_numbers(path: object, times: _Times, stated: bool) -> tuple[str, ...]:
-    """Doubt, or note, large whole numbers where no length says that seconds are right."""
+def _doubt_hours(path: object, times: _Times, stated: bool) -> tuple[str, ...]:
+    """Doubt times of hours, and note large whole numbers, where no length says that seconds are right."""
     lengths = times.lengths[np.isfinite(times.lengths)]
     if len(lengths) and not (stated and np.all(np.mod(lengths, 1) == 0)):
         return ()
-    if not all(row.start % 1 == 0 == row.end % 1 for _, row in times.pairs):
+    whole = all(row.start % 1 == 0 == row.end % 1 for _, row in times.pairs)
+    if len(lengths) and not whole:
         return ()
-    believed, noted = (DAY, LONG) if len(lengths) else (LONG, ODD)
+    believed, noted = (DAY, LONG) if len(lengths) else (LONG, ODD) if whole else (SHIFT, LONG)
     most, last = float(np.quantile(times.ends, 0.95, method="higher")), times.ends.max()
     if most > believed:
-        finding = (
-            f"all {len(times.ends):,} times are whole numbers, which as seconds go on for {last / 3600:.1f} hours"
-        )
-        raise _refuse(path, f"{finding}: {_describe(*times.pairs[int(times.ends.argmax())])}", ("ms", "frames"))
+        hours = f"as seconds go on for {float(f'{last / 3600:.4g}'):g} hours"
+        finding = f"{_describe_all(times)} whole numbers, which {hours}" if whole else f"its times {hours}"
+        units = ("ms", "frames") if whole else ("ms",)
+        raise _refuse(path, f"{finding}: {_describe(*times.pairs[int(times.ends.argmax())])}", units)
     if most <= noted:
         return ()
-    return (
-        f"whole numbers up to {last:,.0f} are read as seconds; if they are not, {describe_unit('ms')} or another",
-    )
+    words = f"{'whole numbers' if whole else 'times'} up to {last:,.0f} are read as seconds"
+    return (f"{words}; if they are not, {describe_unit('ms')} or another",)
+
+
+def _describe_all(times: _Times) -> str:
+    return "its only time is of" if len(times.ends) == 1 else f"all {len(times.ends):,} times are"
 
 
 def _refuse(path: object, finding: str, units: Sequence[str], fps: float | None = None) -> BadInput:
@@ -268,17 +341,6 @@ def _share_unit(rows: Mapping[str, Sequence[Row]], lengths: Mapping[str, float])
     """Return whether all ends lie within the lengths as both stand in the file."""
     ends = ((row.end, lengths[video]) for video, video_rows in rows.items() if video in lengths for row in video_rows)
     return all(end <= length + OVERRUN for end, length in ends if math.isfinite(end))
-
-
-def _spread(path: object, video: str, rows: Sequence[Row], duration: float | None) -> tuple[Row, ...]:
-    """Turn shares of a video's length into seconds."""
-    if rows and not duration:
-        raise BadInput(
-            f"{path}: shares of video {video!r} need its length in seconds; give it in the file, or the folder of "
-            "the videos or a table of their lengths (durations=..., --durations)"
-        )
-    length = duration or math.nan
-    return tuple(row._replace(start=row.start * length, end=row.end * length) for row in rows)
 
 
 def _divide(row: Row, scale: float) -> Row:
