@@ -35,7 +35,7 @@ from untrimmed.annotations.corpus import open_features
 from untrimmed.annotations.formats.activitynet import write_activitynet
 from untrimmed.detection.detector import Detector
 from untrimmed.evaluation.false_alarms import RATES, RECALLS, measure_false_alarms
-from untrimmed.evaluation.instances import from_timelines
+from untrimmed.evaluation.instances import Instances, from_timelines
 from untrimmed.evaluation.matches import match_detections
 from untrimmed.evaluation.matching import MISS
 from untrimmed.evaluation.operating_points import measure_calibration
@@ -119,9 +119,10 @@ def answer(question: Question) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         composed = compose(question, Path(folder))
         training = alone(learn, question, folder)
-        detection, timelines, unlimited = alone(detect, question, folder)
+        detection, classes, timelines, unlimited = alone(detect, question, folder)
     hours = sum(day.timeline.duration for day in composed.values()) / 3600
     truth = {name: day.timeline for name, day in composed.items()}
+    annotated = from_timelines(truth).add_labels(classes)  # also those that never happen in a day
     return {
         "command": shlex.join(["python", "benchmarks/long_video.py", *sys.argv[1:]]),
         "processor": name_processor(),
@@ -129,8 +130,8 @@ def answer(question: Question) -> dict[str, Any]:
         "hours": hours,
         "share": sum(a.length for t in truth.values() for a in t) / hours / 3600,
         "content_minutes": measure_content(composed),
-        **judge(truth, timelines),
-        "keep": judge_limit(truth, timelines, unlimited),
+        **judge(annotated, timelines),
+        "keep": judge_limit(annotated, timelines, unlimited),
         "nothing": score_empty_minutes(truth, timelines),
         "training": training._asdict(),
         "detection_per_hour": {"seconds": detection.seconds / hours, "gigabytes": detection.gigabytes},
@@ -205,8 +206,8 @@ def learn(question: Question, folder: str) -> Cost:
     return Cost(time.process_time() - started, peak_memory())
 
 
-def detect(question: Question, folder: str) -> tuple[Cost, dict[str, Timeline], dict[str, Timeline]]:
-    """Detect in the test days; and once more without a limit on the number of detections, at no cost."""
+def detect(question: Question, folder: str) -> tuple[Cost, tuple[str, ...], dict[str, Timeline], dict[str, Timeline]]:
+    """Detect in the test days, and once more without a limit on the number of detections, at no cost."""
     torch.set_num_threads(1)
     detector = Detector.load(Path(folder) / "run" / "detector.safetensors")
     names, started = [f"test_{n}" for n in range(question.days)], time.process_time()
@@ -214,12 +215,12 @@ def detect(question: Question, folder: str) -> tuple[Cost, dict[str, Timeline], 
     timelines = {name: detector.detect(features[name], name) for name in names}
     cost = Cost(time.process_time() - started, peak_memory())
     free = replace(detector, recipe=override_recipe(detector.recipe, UNLIMITED))
-    return cost, timelines, {name: free.detect(features[name], name) for name in names}
+    return cost, detector.classes, timelines, {name: free.detect(features[name], name) for name in names}
 
 
-def judge(truth: Mapping[str, Timeline], timelines: Mapping[str, Timeline]) -> dict[str, Any]:
+def judge(truth: Instances, timelines: Mapping[str, Timeline]) -> dict[str, Any]:
     """Measure what was found, the false alarms, and how far scores are from the share of hits."""
-    matches = match_detections(from_timelines(truth), from_timelines(timelines))
+    matches = match_detections(truth, from_timelines(timelines))
     hit, score = matches.hit[0] != MISS, matches.score
     bins = measure_calibration(score, hit, BINS).bins if len(score) else ()
     gaps = [(abs((part.score or 0.0) - (part.precision or 0.0)), part.count) for part in bins]
@@ -235,7 +236,7 @@ def judge(truth: Mapping[str, Timeline], timelines: Mapping[str, Timeline]) -> d
 
 
 def judge_limit(
-    truth: Mapping[str, Timeline], timelines: Mapping[str, Timeline], unlimited: Mapping[str, Timeline]
+    truth: Instances, timelines: Mapping[str, Timeline], unlimited: Mapping[str, Timeline]
 ) -> dict[str, Any]:
     """Measure what the limit on the number of detections left out, of those that score `FLOOR` or more."""
     above = ({name: timeline.above(FLOOR) for name, timeline in each.items()} for each in (timelines, unlimited))

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rows import Row, instances
+from untrimmed.detection.card import (
+    Card,
+    Training,
+    VideoCount,
+    card_to_json,
+    describe_card,
+    parse_card,
+    select_figures,
+)
+from untrimmed.evaluation.detection import compute_detection_scores
 from untrimmed.evaluation.false_alarms import RATES, RECALLS, FalseAlarms, measure_false_alarms
+from untrimmed.evaluation.files import Evaluation, evaluate
 from untrimmed.evaluation.matches import match_detections
+from untrimmed.evaluation.page import write_evaluation
 from untrimmed.evaluation.protocols import ACTIVITYNET, THUMOS14
+from untrimmed.evaluation.tables import false_alarm_table
 from untrimmed.io import BadInput
+from untrimmed.timeline import Action, Timeline
 
 HOURS = {"v": 1800.0, "w": 5400.0}
 Spans = dict[str, list[tuple[float, float]]]
@@ -213,3 +228,81 @@ def test_without_lengths_or_in_frames_there_are_no_hours():
     frames = replace(truth, unit="frames")
     with pytest.raises(BadInput, match="in frames"):
         measure_false_alarms(match_detections(frames, frames))
+
+
+def judged_day(bootstrap: int = 0) -> Evaluation:
+    """Two hours, of which one action is found behind three false alarms, and one behind none."""
+    truth = {"day": Timeline(7200, (Action(60, 70, "a"), Action(5000, 5010, "b")))}
+    false = [Action(1000 + 100 * n, 1010 + 100 * n, "a", 0.8) for n in range(3)]
+    found = {"day": Timeline(7200, (Action(60, 70, "a", 0.5), Action(5000, 5010, "b", 0.9), *false))}
+    return evaluate(truth, found, "segments", bootstrap=bootstrap)
+
+
+def test_evaluate_gives_them_with_intervals_where_lengths_are_known():
+    assert judged_day().to_json()["false_alarms"]["false_per_hour_at_recall"] == {"0.5": 0, "0.7": 1.5, "0.9": 1.5}
+    evaluation = judged_day(bootstrap=50)
+    content = evaluation.to_json()["false_alarms"]
+    assert content["recall_at_false_per_hour"] == {"1": 0.5, "6": 1, "60": 1}
+    assert content["classes"]["b"]["recall_at_false_per_hour"]["1"] == 1
+    assert content["intervals"]["resampled"] == "12 blocks of about 10 minutes"
+    assert any("12 blocks" in note for note in evaluation.notes)
+    false_alarms = evaluation.detection_scores.false_alarms
+    assert false_alarms is not None
+    table = false_alarm_table(false_alarms, ["a", "b"])
+    assert table.caption == "false alarms at tIoU .5 in 2 h"
+    assert table.rows[2] == ("all classes", "0", "1.5", "1.5", "50.0", "100.0", "100.0")
+    assert [row[0] for row in table.rows] == ["a", "b", "all classes", "95 % interval, low", "95 % interval, high"]
+    truth = instances([("v", "a", 0.0, 10.0, 1.0)])
+    assert "false_alarms" not in compute_detection_scores(truth, truth).to_json()
+
+
+def test_labels_that_never_happen_count_when_they_are_added():
+    truth = instances([("v", "a", 0.0, 10.0, 1.0)], {"v": 3600.0})
+    results = instances([("v", "a", 0.0, 10.0, 0.5), ("v", "b", 50.0, 60.0, 0.9), ("v", "A", 70.0, 80.0, 0.9)])
+    assert measure_false_alarms(match_detections(truth, results)).rate_at(1) == 0
+    outcome = measure_false_alarms(match_detections(truth.add_labels(["b", "a", "A"]), results))
+    assert outcome.rate_at(1) == 2
+    assert list(outcome.classes) == ["a"]
+
+
+def test_the_page_draws_and_lists_them(tmp_path: Path):
+    text = write_evaluation(tmp_path / "page.html", judged_day()).read_text()
+    assert "recall over false alarms per hour at tIoU 0.5" in text
+    assert "an hour at recall .9" in text
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 50)), max_size=60))
+def test_the_line_of_the_page_lies_on_the_curve(alarms):
+    score = np.array([score for _, score in alarms], float)
+    truth = [("v", "a", 10.0 * n, 10.0 * n + 5, 1.0) for n in range(70)]
+    results = [
+        ("v", "a", 10.0 * n if hit else 5000.0 + 10 * n, 10.0 * n + 5 if hit else 5005.0 + 10 * n, score[n] / 50)
+        for n, (hit, _) in enumerate(alarms)
+    ]
+    matches = match_detections(instances(truth, {"v": 7200.0}), instances(results))
+    curve = measure_false_alarms(matches).pooled
+    rate, recall = curve.trace(20)
+    assert (rate[0], recall[0], rate[-1], recall[-1]) == (0, 0, 20, curve.recall_at(20))
+    assert (np.diff(rate) >= 0).all() and (np.diff(recall) >= 0).all()
+    points = {(0.0, 0.0), (20.0, curve.recall_at(20)), *zip(curve.false_per_hour, curve.recall, strict=True)}
+    assert set(zip(rate, recall, strict=True)) <= points
+
+
+def test_the_card_of_a_detector_says_them():
+    scores = judged_day().detection_scores
+    figures = select_figures(scores)
+    part = VideoCount(("validation",), 1, 2, 2.0)
+    card = Card(Training("activitynet", "0" * 64, part, part, figures, ()))
+    assert parse_card(json.loads(json.dumps(card_to_json(card)))) == card
+    rows = dict(describe_card(card))
+    assert rows["test false alarms an hour"] == (
+        "0 at recall 0.5, 1.5 at recall 0.7, 1.5 at recall 0.9 (tIoU 0.5, 2.00 h)"
+    )
+    assert rows["test recall at so many"] == "50.0 % at 1, 100.0 % at 6, 100.0 % at 60"
+    assert "test false alarms an hour" not in dict(describe_card(replace_figures(card)))
+
+
+def replace_figures(card: Card) -> Card:
+    """The card as it was before there were false alarms on it."""
+    assert card.training is not None and card.training.figures is not None
+    return Card(replace(card.training, figures=replace(card.training.figures, false_alarms=None)))

@@ -31,7 +31,7 @@ def tune(
     from untrimmed.detection.detector import Detector
     from untrimmed.detection.loading import override_suppression
     from untrimmed.detection.tune import tune as tune_detector
-    from untrimmed.evaluation.tables import map_table
+    from untrimmed.evaluation.tables import false_alarm_table, map_table
     from untrimmed.models.device import pick_device
     from untrimmed.recipe import read_recipe
 
@@ -47,6 +47,10 @@ def tune(
     show_table("average mAP (%), what was better than all before", ("setting", "mAP"), rows)
     table = map_table({"before": tuned.before, "after": tuned.after})
     show_table(table.caption, table.header, table.rows)
+    for name, scores in (("before", tuned.before), ("after", tuned.after)):
+        if scores.false_alarms:
+            table = false_alarm_table(scores.false_alarms)
+            show_table(f"{table.caption}, {name}", table.header, table.rows)
     if tuned.threshold:
         print(f"best F1 from score {describe_threshold(tuned.threshold)}")
     show_notes(tuned.notes)

@@ -24,14 +24,29 @@ class VideoCount:
 
 
 @dataclass(frozen=True)
+class AlarmFigures:
+    """False alarms of all classes together, at one tIoU."""
+
+    tiou: float
+    hours: float
+    """Of the videos that were judged."""
+    per_hour: dict[str, float | None]
+    """False alarms per hour by recall; None where that is not reached."""
+    recall: dict[str, float]
+    """Recall by false alarms per hour."""
+
+
+@dataclass(frozen=True)
 class Figures:
-    """Mean average precision by a protocol, in [0, 1]."""
+    """Mean average precision by a protocol, in [0, 1]; and false alarms."""
 
     protocol: str
     tious: tuple[float, ...]
     map: tuple[float, ...]
     """One a threshold."""
     average_map: float
+    false_alarms: AlarmFigures | None = None
+    """None on cards of before these were measured."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +123,16 @@ def count_videos(dataset: Dataset, splits: Sequence[str], videos: Sequence[str])
 
 def select_figures(scores: DetectionScores) -> Figures:
     """Select the figures that a card keeps of some scores."""
-    return Figures(scores.protocol, scores.tious, scores.map, scores.average_map)
+    alarms = scores.false_alarms
+    return Figures(
+        scores.protocol,
+        scores.tious,
+        scores.map,
+        scores.average_map,
+        AlarmFigures(alarms.tiou, alarms.hours, alarms.pooled.list_rates(), alarms.pooled.list_recalls())
+        if alarms
+        else None,
+    )
 
 
 def hash_ground_truth(dataset: Dataset, videos: Sequence[str]) -> str:
@@ -152,7 +176,7 @@ def _training_rows(training: Training) -> list[tuple[str, str]]:
         ("annotations", f"sha256 {training.annotations[:12]}"),
     ]
     if training.figures:
-        rows.append(("test mAP", _format_figures(training.figures)))
+        rows += [("test mAP", _format_figures(training.figures)), *_alarm_rows("test", training.figures)]
     return rows + [("note", note) for note in training.notes]
 
 
@@ -161,6 +185,7 @@ def _tuning_rows(tuning: Tuning) -> list[tuple[str, str]]:
         ("tuned on", _format_part(tuning.on)),
         ("mAP before tuning", _format_figures(tuning.before)),
         ("mAP after tuning", _format_figures(tuning.after)),
+        *_alarm_rows("tuned", tuning.after),
     ]
     if threshold := tuning.threshold:
         rows.append(("score threshold", describe_threshold(threshold)))
@@ -177,6 +202,19 @@ def describe_threshold(threshold: Threshold) -> str:
 
 def _format_part(part: VideoCount) -> str:
     return f"{'+'.join(part.splits)}: {part.videos:,} videos, {part.actions:,} actions, {part.hours:.2f} h"
+
+
+def _alarm_rows(name: str, figures: Figures) -> list[tuple[str, str]]:
+    alarms = figures.false_alarms
+    if alarms is None:
+        return []
+    rates = ", ".join(
+        f"{'not reached' if rate is None else f'{rate:.3g}'} at recall {mark}"
+        for mark, rate in alarms.per_hour.items()
+    )
+    recalls = ", ".join(f"{100 * recall:.1f} % at {mark}" for mark, recall in alarms.recall.items())
+    text = f"{rates} (tIoU {alarms.tiou:g}, {alarms.hours:.2f} h)"
+    return [(f"{name} false alarms an hour", text), (f"{name} recall at so many", recalls)]
 
 
 def _format_figures(figures: Figures) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from untrimmed.evaluation.detection import Interval, Spread
+from untrimmed.evaluation.detection import Spread
 from untrimmed.evaluation.matches import Matches, match_detections
-from untrimmed.evaluation.notes import ToJson
+from untrimmed.evaluation.notes import Interval, ToJson
 from untrimmed.io import BadInput
 
 RESAMPLES = 1000

@@ -1,27 +1,21 @@
 """Average precision of detected actions, by any of the detection protocols."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from untrimmed.evaluation.false_alarms import FalseAlarms, has_hours, measure_false_alarms
 from untrimmed.evaluation.instances import Instances, index_videos
 from untrimmed.evaluation.matches import Matches, match_detections
-from untrimmed.evaluation.notes import count_repeats, count_ties, format_counts, list_names
+from untrimmed.evaluation.notes import Interval, count_repeats, count_ties, format_counts, list_names
 from untrimmed.evaluation.protocols import ACTIVITYNET, DetectionProtocol
-
-
-class Interval(NamedTuple):
-    """From the lowest to the highest value; fractions."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A range for every figure: of bootstrap resamples, or of orders among equal scores."""
+    """A range, in fractions, for every figure: of bootstrap resamples, or of orders among equal scores."""
 
     map: tuple[Interval, ...]
     """One a threshold."""
@@ -52,6 +46,8 @@ class DetectionScores:
     """95 % intervals over bootstrap resamples of the videos, on request."""
     ties: Spread | None = None
     """The range over orders among equal scores, on request."""
+    false_alarms: FalseAlarms | None = field(default=None, compare=False)
+    """False alarms per hour at tIoU .5; None where the length of a video is unknown."""
 
     def rows(self) -> list[tuple[str, list[float]]]:
         """Return AP of each class and then of all together: one a threshold, and their mean."""
@@ -69,7 +65,10 @@ class DetectionScores:
     def to_json(self) -> dict[str, Any]:
         """Return the fields under their names, for `write_json`; without those on request that are empty."""
         on_request = ("recall_at", "confidence", "ties")
-        return {name: value for name, value in asdict(self).items() if value or name not in on_request}
+        content = asdict(replace(self, false_alarms=None))
+        del content["false_alarms"]
+        figures = {name: value for name, value in content.items() if value or name not in on_request}
+        return figures | ({"false_alarms": self.false_alarms.to_json()} if self.false_alarms else {})
 
 
 def compute_detection_scores(
@@ -106,6 +105,7 @@ def summarize_matches(matches: Matches) -> DetectionScores:
         },
         notes=_write_notes(matches),
         recall_at=matches.compute_recall_among_best(),
+        false_alarms=measure_false_alarms(matches) if has_hours(matches.ground_truth) else None,
     )
 
 

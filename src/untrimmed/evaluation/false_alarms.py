@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from untrimmed.evaluation.detection import Interval
-from untrimmed.evaluation.instances import index_videos
+from untrimmed.evaluation.instances import Instances, index_videos
 from untrimmed.evaluation.matches import Matches, match_detections
 from untrimmed.evaluation.matching import MISS
+from untrimmed.evaluation.notes import Interval
+from untrimmed.evaluation.operating_points import find_corners
 from untrimmed.io import BadInput
 
 RECALLS = (0.5, 0.7, 0.9)
@@ -55,12 +56,28 @@ class AlarmCurve:
         count = np.searchsorted(self.false_per_hour, rate, side="right")
         return float(self.threshold[count - 1]) if count else math.inf
 
+    def list_rates(self) -> dict[str, float | None]:
+        """List the false alarms per hour by `RECALLS`; None where a recall is not reached."""
+        return {f"{mark:g}": _finite(self.rate_at(mark)) for mark in RECALLS}
+
+    def list_recalls(self) -> dict[str, float]:
+        """List the recalls by false alarms per hour, `RATES`."""
+        return {f"{mark:g}": self.recall_at(mark) for mark in RATES}
+
+    def trace(self, most: float) -> Float[np.ndarray, "2 points"]:
+        """Return false alarms per hour, from 0 to `most`, and recalls, as few as a line needs to lie within a
+        thousandth of its axes."""
+        count = int(np.searchsorted(self.false_per_hour, most, side="right"))
+        recall = np.concatenate([[0.0], self.recall[:count], [self.recall_at(most)]])
+        rate = np.concatenate([[0.0], self.false_per_hour[:count], [most]])
+        return np.stack([rate, recall])[:, find_corners(rate / most, recall, 1e-3)]
+
     def to_json(self) -> dict[str, Any]:
         """Return the figures that people ask for, without the curve; None where a recall is not reached."""
         return {
             "actions": self.actions,
-            "false_per_hour_at_recall": {f"{mark:g}": _finite(self.rate_at(mark)) for mark in RECALLS},
-            "recall_at_false_per_hour": {f"{mark:g}": self.recall_at(mark) for mark in RATES},
+            "false_per_hour_at_recall": self.list_rates(),
+            "recall_at_false_per_hour": self.list_recalls(),
         }
 
 
@@ -162,6 +179,12 @@ def measure_false_alarms(
         intervals,
         notes,
     )
+
+
+def has_hours(ground_truth: Instances) -> bool:
+    """Whether the length of every video is known, so that `measure_false_alarms` can be asked."""
+    durations = ground_truth.durations
+    return ground_truth.unit == "seconds" and all(durations.get(name, 0) > 0 for name in ground_truth.videos)
 
 
 class _Alarms(NamedTuple):

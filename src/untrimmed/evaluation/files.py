@@ -26,6 +26,7 @@ from untrimmed.evaluation.classification import (
     compute_classification_scores,
 )
 from untrimmed.evaluation.detection import DetectionScores, summarize_matches
+from untrimmed.evaluation.false_alarms import measure_false_alarms
 from untrimmed.evaluation.instances import Instances, from_timelines
 from untrimmed.evaluation.matches import Matches, match_detections
 from untrimmed.evaluation.proposals import (
@@ -203,7 +204,7 @@ def evaluate(
         matches, notes = inputs.match()
         scores = _add_notes(summarize_matches(matches), notes)
         if bootstrap:
-            scores = replace(scores, confidence=estimate_confidence(matches, bootstrap))
+            scores = _add_intervals(scores, matches, bootstrap)
         if ties:
             scores = replace(scores, ties=find_tie_range(matches))
         return Evaluation(scores, inputs, matches.ground_truth, matches.results, matches)
@@ -218,6 +219,15 @@ def evaluate(
     else:
         scores = compute_segmental_scores(annotated, predicted, protocol)
     return Evaluation(_add_notes(scores, notes), inputs, annotated, predicted, frame_rates=frame_rates)
+
+
+def _add_intervals(scores: DetectionScores, matches: Matches, resamples: int) -> DetectionScores:
+    """Add intervals of every figure, over so many resamples."""
+    scores = replace(scores, confidence=estimate_confidence(matches, resamples))
+    if scores.false_alarms is None:
+        return scores
+    false_alarms = measure_false_alarms(matches, resamples=resamples)
+    return replace(scores, false_alarms=false_alarms, notes=[*scores.notes, *false_alarms.notes])
 
 
 def compare(

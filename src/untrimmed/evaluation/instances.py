@@ -73,6 +73,14 @@ class Instances:
             durations={videos.get(video, video): seconds for video, seconds in self.durations.items()},
         )
 
+    def add_labels(self, labels: Collection[str]) -> "Instances":
+        """Add labels that no row has: what would have been annotated, and never happened.
+
+        Detections of a label that the ground truth lacks are ignored; of one that it has, they are false alarms.
+        """
+        ordered = tuple(sorted({*self.labels, *labels}))
+        return replace(self, labels=ordered, label=index_names(self.labels, ordered)[self.label])
+
     def scale(self, factors: Float[np.ndarray, " videos"]) -> "Instances":
         """Turn times into seconds: multiply them by a factor for each of `videos`."""
         factor = factors[self.video]

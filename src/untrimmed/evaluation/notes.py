@@ -2,10 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
+
+
+class Interval(NamedTuple):
+    """From the lowest to the highest value."""
+
+    low: float
+    high: float
 
 
 class ToJson:

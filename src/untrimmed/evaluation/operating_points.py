@@ -58,7 +58,7 @@ class Curve:
 
     def thin(self, tolerance: float = 1e-3) -> "Curve":
         """Drop points for drawing; both lines, in recall and precision, lie within `tolerance` of each other."""
-        corners = np.flatnonzero(_find_corners(self.recall, self.precision, tolerance))
+        corners = np.flatnonzero(find_corners(self.recall, self.precision, tolerance))
         return Curve(self.actions, self.score[corners], self.precision[corners], self.recall[corners])
 
 
@@ -212,7 +212,7 @@ def _find_obstacle(score: Float[np.ndarray, " detections"]) -> str:
 
 @njit(cache=True)
 @no_type_check
-def _find_corners(x: np.ndarray, y: np.ndarray, tolerance: float) -> np.ndarray:
+def find_corners(x: np.ndarray, y: np.ndarray, tolerance: float) -> np.ndarray:
     """Find the points that a line needs to stay within `tolerance` of all: the rule of Douglas and Peucker."""
     corners = np.zeros(x.size, np.bool_)
     if not x.size:

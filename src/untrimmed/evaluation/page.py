@@ -6,6 +6,7 @@ from pathlib import Path
 from untrimmed.evaluation.classification import ClassificationScores
 from untrimmed.evaluation.detection import DetectionScores
 from untrimmed.evaluation.diagnosis import BACKGROUND, Characteristic, Diagnosis, Part, diagnose
+from untrimmed.evaluation.false_alarms import RATES, FalseAlarms
 from untrimmed.evaluation.files import Evaluation
 from untrimmed.evaluation.matches import Matches
 from untrimmed.evaluation.operating_points import (
@@ -25,7 +26,7 @@ from untrimmed.evaluation.proposals import (
 )
 from untrimmed.evaluation.protocols import space_tious
 from untrimmed.evaluation.segmental import SegmentalScores
-from untrimmed.evaluation.tables import percent, tables_of
+from untrimmed.evaluation.tables import false_alarm_table, percent, tables_of
 from untrimmed.visualization.charts import Series, draw_bars, draw_curves, draw_groups, draw_reliability, draw_stacks
 from untrimmed.visualization.confusion import draw_confusion_matrix
 from untrimmed.visualization.page import Figure, Section, Table, write_page
@@ -40,6 +41,8 @@ def write_evaluation(path: str | Path, evaluation: Evaluation) -> Path:
     path, scores, results = Path(path), evaluation.scores, evaluation.inputs.results
     name = Path(results).name if isinstance(results, str | Path) else "detections"
     sections = [_headline(evaluation)]
+    if isinstance(scores, DetectionScores) and scores.false_alarms:
+        sections.append(_false_alarms(scores.false_alarms))
     if evaluation.matches is not None:
         sections += [*_explain(evaluation.matches), _recalls(evaluation, ACTIVITYNET_PROPOSALS)]
     elif isinstance(evaluation.inputs.protocol, ProposalProtocol):
@@ -97,6 +100,23 @@ def _explain(matches: Matches) -> list[Section]:
     if len(ground_truth.labels) < _MOST_CLASSES:
         sections.insert(2, _confusion(matches, points))
     return sections
+
+
+def _false_alarms(false_alarms: FalseAlarms) -> Section:
+    """Recall over false alarms per hour, and both at what people ask for."""
+    curves, most = {"all classes": false_alarms.pooled, **false_alarms.classes}, max(RATES)
+    series = [Series(name, *curve.trace(most)) for name, curve in curves.items()]
+    worst = sorted(false_alarms.classes, key=lambda label: false_alarms.classes[label].recall_at(most / 10))[:5]
+    caption = f"recall over false alarms per hour at tIoU {false_alarms.tiou:g}"
+    axes = Axis("false alarms per hour", 0, most), Axis("recall", 0, 1)
+    picture = draw_curves(caption, series, *axes, highlighted=["all classes", *worst])
+    text = (
+        "A false alarm is a detection that hits nothing, or what another had hit. Each class has a threshold of its "
+    )
+    text += "own, and all classes together have one for all."
+    note = "In colour: all classes together, and those of the lowest recall."
+    table = false_alarm_table(false_alarms, list(false_alarms.classes)[:_MOST_CLASSES])
+    return Section("False alarms", text, [Figure(caption, picture, note)], [table])
 
 
 def _precision_and_recall(points: OperatingPoints) -> Section:

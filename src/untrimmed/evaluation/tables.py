@@ -7,6 +7,7 @@ from statistics import mean, stdev
 from untrimmed.evaluation.bootstrap import Comparison, Difference
 from untrimmed.evaluation.classification import ClassificationScores
 from untrimmed.evaluation.detection import DetectionScores
+from untrimmed.evaluation.false_alarms import RATES, RECALLS, FalseAlarms
 from untrimmed.evaluation.files import Scores
 from untrimmed.evaluation.proposals import ProposalScores
 from untrimmed.evaluation.segmental import SegmentalScores
@@ -33,8 +34,31 @@ def detection_tables(scores: DetectionScores) -> list[Table]:
             ends = zip(*spread.map, spread.average_map, strict=True)
             rows += [(f"{name}, {end}", *percent(values)) for end, values in zip(("low", "high"), ends, strict=True)]
     tables = [Table(f"AP (%) by tIoU, protocol {scores.protocol}", header, rows)]
+    if scores.false_alarms:
+        tables.insert(0, false_alarm_table(scores.false_alarms))
     recall = [(f"recall@{factor}", *percent([*row, sum(row) / len(row)])) for factor, row in scores.recall_at.items()]
     return [Table("recall (%) by tIoU", header, recall), *tables] if recall else tables
+
+
+def false_alarm_table(false_alarms: FalseAlarms, classes: Sequence[str] = ()) -> Table:
+    """Build a table of false alarms per hour at some recalls, and of recall at some false alarms per hour.
+
+    It has a row for each of the `classes`, one for all together, and their interval if there is one.
+    """
+    curves = {**{label: false_alarms.classes[label] for label in classes}, "all classes": false_alarms.pooled}
+    rows = [
+        (name, *(_rate(curve.rate_at(mark)) for mark in RECALLS), *percent([curve.recall_at(mark) for mark in RATES]))
+        for name, curve in curves.items()
+    ]
+    if intervals := false_alarms.intervals:
+        rates, recalls = intervals.false_per_hour_at_recall, intervals.recall_at_false_per_hour
+        for place, end in enumerate(("low", "high")):
+            figures = [_rate(rates[mark][place]) for mark in RECALLS]
+            name = f"{100 * intervals.level:g} % interval, {end}"
+            rows.append((name, *figures, *percent([recalls[mark][place] for mark in RATES])))
+    header = ("", *(f"an hour at recall {_tiou(mark)}" for mark in RECALLS))
+    header += tuple(f"recall (%) at {mark:g} an hour" for mark in RATES)
+    return Table(f"false alarms at tIoU {_tiou(false_alarms.tiou)} in {false_alarms.hours:.3g} h", header, rows)
 
 
 def map_table(scores: Mapping[str, DetectionScores], over: Sequence[str] = ()) -> Table:
@@ -127,6 +151,10 @@ def _mean_and_deviation(seeds: Sequence[Sequence[float]]) -> list[tuple[str, ...
 def _difference(difference: Difference) -> tuple[str, ...]:
     moved = (f"{100 * value:+.1f}" for value in (difference.value, difference.low, difference.high))
     return (*moved, f"{difference.p:.3f}")
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:.3g}" if math.isfinite(rate) else "not reached"
 
 
 def _tiou(tiou: float) -> str:
