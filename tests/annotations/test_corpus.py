@@ -205,7 +205,7 @@ def test_what_is_guessed_about_feature_files_is_among_the_notes(folder, config, 
         file.unlink()
     corpus = open_corpus(replace(config, source=synthetic.SOURCE))
     assert any("was taken for the features of video" in note for note in corpus.notes)
-    assert any("a first column that only counts rows was left out" in note for note in corpus.notes)
+    assert any("a column that only counts rows or time was left out" in note for note in corpus.notes)
     assert not caplog.records
     assert corpus.features["video01"].channels == synthetic.CHANNELS
 

@@ -40,14 +40,89 @@ def test_an_index_column_is_no_channel_and_that_is_noted(tmp_path, name, first):
     for header in (["f0", "f1", "f2"], ["0", "1", "2"] if not name else ["a", "b", "c"]):
         reading = read_table(write_rows(tmp_path / "a.csv", [[name, *header], *rows]))
         assert np.array_equal(reading.values, VALUES)
-        assert list(reading.notes) == ["a first column that only counts rows was left out"]
+        assert list(reading.notes) == ["a column that only counts rows or time was left out"]
 
 
 def test_a_first_column_of_another_name_or_that_does_not_rise_is_a_channel(tmp_path):
-    for name, start in (("speed", [0, 1, 2, 3]), ("time", [0, 2, 1, 3]), ("index", [5, 5, 5, 5])):
+    for name, start in (("speed", [0, 1, 2, 3]), ("index", [0, 2, 1, 3]), ("index", [5, 5, 5, 5])):
         rows = [[first, *row] for first, row in zip(start, VALUES.tolist(), strict=True)]
         reading = read_table(write_rows(tmp_path / "a.csv", [[name, "a", "b", "c"], *rows]))
         assert reading.values.shape == (4, 4) and not reading.notes
+
+
+def with_column(name, cells, place=0, values=VALUES):
+    rows = values.tolist()
+    for row, cell in zip(rows, cells, strict=True):
+        row.insert(place, cell)
+    header = [f"f{index}" for index in range(values.shape[1])]
+    header.insert(place, name)
+    return [header, *rows]
+
+
+@pytest.mark.parametrize("place", [0, 1, 3])
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("time", [0, 0.1, 0.2, 0.3]),
+        ("Timestamp", [1700000000000 + 100 * row for row in range(4)]),
+        ("timestamp_ms", [0, 100, 200, 300]),
+        ("epoch", [1.7e9 + row / 10 for row in range(4)]),
+        ("Time (s)", [0, 0.0997, 0.2004, 0.3]),
+        ("datetime", [f"2024-05-01T10:00:0{row}.500" for row in range(4)]),
+        ("clock", [f"05/01/2024 10:00:0{row}" for row in range(4)]),
+        ("seconds", [1, 1, 2, 2]),
+    ],
+)
+def test_times_are_no_channel_wherever_they_are(tmp_path, place, name, cells):
+    reading = read_table(write_rows(tmp_path / "a.csv", with_column(name, cells, place)))
+    assert np.array_equal(reading.values, VALUES) and reading.titles == ("f0", "f1", "f2")
+    assert reading.notes == {"a column that only counts rows or time was left out": repr(name)}
+
+
+def test_two_columns_of_time_and_one_that_rises_evenly_under_any_name_are_left_out(tmp_path):
+    long = np.arange(24, dtype=np.float32).reshape(8, 3) ** 2
+    rows = with_column("frame", range(8), 0, long)
+    rows = [[*row, cell] for row, cell in zip(rows, ["foo", *(0.5 + place / 30 for place in range(8))], strict=True)]
+    reading = read_table(write_rows(tmp_path / "a.csv", rows))
+    assert np.array_equal(reading.values, long)
+    assert list(reading.notes.values()) == ["'frame', 'foo'"]
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "sentence"),
+    [
+        (
+            "time",
+            [0, 0.1, 5.2, 5.3],
+            r"'time' goes from 0.1 to 5.2 after row 2, a step of 5.1, though of 0.1 elsewhere",
+        ),
+        ("epoch", [1.7e9, 1.7e9 + 1, 1.7e9 + 6, 1.7e9 + 7], "a step of 5, though of 1 elsewhere: rows are missing"),
+        ("when", [f"2024-05-01 10:00:0{second}" for second in (0, 1, 6, 7)], "'when' goes from .* a step of 5, "),
+        ("when", [f"2024-05-01 10:00:0{second}" for second in (0, 2, 1, 3)], "'when' goes back from .*02 to .*01 "),
+        ("time", [0, 2, 1, 3], "'time' goes back from 2 to 1 after row 2; sort the rows by it"),
+        ("frame", [0, 0, 1, 1], "'frame' has 0 2 times; a row a frame was expected"),
+        ("frame", [0, 1, 0, 1], "'frame' has 0 2 times; a row a frame was expected"),
+        ("time", [0, "", 1, 3], "'time' is empty in row 2"),
+        ("video", ["a", "a", "b", "b"], "'video' has 2 values, such as 'a', so it is of several videos"),
+        ("video_id", [1, 1, 2, 2], "'video_id' has 2 values, such as '1', so it is of several videos"),
+    ],
+)
+def test_rows_that_are_missing_doubled_out_of_order_or_of_several_videos_are_refused(tmp_path, name, cells, sentence):
+    for place in (0, 3):
+        with pytest.raises(BadInput, match=rf"a\.csv: its column {sentence}|a\.csv: its column '\w+' .*{sentence}"):
+            read_table(write_rows(tmp_path / "a.csv", with_column(name, cells, place)))
+
+
+def test_a_few_steps_twice_as_long_are_noted_and_no_gap(tmp_path):
+    reading = read_table(write_rows(tmp_path / "a.csv", with_column("time", [0, 1, 2, 4])))
+    assert reading.notes["rows are not even in time, and are taken to be"].startswith("1 steps of column 'time' are")
+
+
+@pytest.mark.parametrize("name", ["label", "Class", "target", "behaviour", "event"])
+def test_a_column_of_labels_is_no_channel_and_that_is_noted(tmp_path, name):
+    reading = read_table(write_rows(tmp_path / "a.csv", with_column(name, [0, 1, 1, 0], 3)))
+    assert np.array_equal(reading.values, VALUES)
+    assert reading.notes == {"a column that is called as labels are was left out": repr(name)}
 
 
 def test_a_ramp_without_a_name_is_left_out_where_it_is_long_and_nothing_but_a_ramp(tmp_path):

@@ -18,6 +18,8 @@ class Reading:
 
     values: Float[np.ndarray, "time channels"]
     notes: dict[str, str] = field(default_factory=dict)
+    titles: tuple[str, ...] = ()
+    """The names of channels, where the file has them."""
 
 
 def check_array(values: np.ndarray, where: str, axes: Axes = "tc") -> Float[np.ndarray, "time channels"]:

@@ -11,16 +11,20 @@ import numpy as np
 
 from untrimmed.features.keypoints import fill_gaps
 from untrimmed.features.shapes import Axes, Reading, check_array
+from untrimmed.features.side_columns import (
+    VIDEOS,
+    Column,
+    check_gaps,
+    check_one_video,
+    fold_title,
+    is_side_column,
+    note_left_out,
+    parse_times,
+)
 from untrimmed.io import BadInput, read_bytes
 
 KEYPOINT_HEADERS = ("scorer", "individuals", "bodyparts", "coords")
 """How the header rows of DeepLabCut's tables begin."""
-FRAMES = ("frame", "frames", "framenumber", "frameid", "frameidx", "frameindex")
-INDEXES = ("", "unnamed0", "index", "idx", "id", "row", "rows", "rownames", "snippet", "time", "times", "timestamp")
-INDEXES += (*FRAMES, "t", "s", "sec", "secs", "second", "seconds", "ms", "millisecond", "milliseconds", "step")
-"""First columns that count rows, where they rise; names without what is no letter or digit."""
-RAMP = 8
-"""Rows from which a column without a name that counts 0, 1, 2, ... is an index and no channel."""
 CERTAIN = 4
 """Columns from which a row 0, 1, 2, ... of a table of whole numbers is a header."""
 MOST_HEADERS = 8
@@ -49,15 +53,23 @@ def read_table(file: Path, axes: Axes = "tc") -> Reading:
     if not table.lines:
         raise BadInput(f"{file}: holds no row of numbers; replace it")
     notes: dict[str, str] = {}
-    values = _read_numbers(file, table, notes)
+    values, titles = _read_numbers(file, table, notes)
     if axes == "ct":
-        return Reading(check_array(values, str(file), axes), notes)
+        return Reading(check_array(_narrow(values), str(file), axes), notes)
     if _has_column_numbers(table, values):
         notes["a first row 0, 1, 2, ... was taken for the names of columns"] = f"{values.shape[1]} columns"
-        return Reading(values[1:], notes)
-    values = _drop_index(file, table, values, notes)
-    is_pose = any(_fold(row[0]) in KEYPOINT_HEADERS for row in table.headers)
-    return fill_gaps(values, str(file), notes) if is_pose else Reading(values, notes)
+        return Reading(_narrow(values[1:]), notes)
+    is_pose = any(fold_title(row[0]) in KEYPOINT_HEADERS for row in table.headers)
+    channels = _find_channels(file, values, titles, is_pose, notes)
+    values, titles = _narrow(values[:, channels]), tuple(titles[channel] for channel in channels) if titles else ()
+    if is_pose:
+        return fill_gaps(values, str(file), notes)
+    return Reading(values, notes, titles)
+
+
+def _narrow(values: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
 
 
 def _split(file: Path, text: str) -> _Table:
@@ -94,7 +106,7 @@ def _cut(line: str, delimiter: str | None) -> list[str]:
 
 def _is_header(row: list[str]) -> bool:
     """Whether a row names columns: none of its cells is a number, or it begins as DeepLabCut's do."""
-    if _fold(row[0]) in KEYPOINT_HEADERS or (not row[0] and _are_column_numbers(row[1:])):
+    if fold_title(row[0]) in KEYPOINT_HEADERS or (not row[0] and _are_column_numbers(row[1:])):
         return True
     return not any(_is_number(cell.replace(",", ".")) for cell in row) and any(
         cell.lower() not in _BLANK for cell in row
@@ -113,26 +125,55 @@ def _counts(cells: Sequence[str]) -> bool:
     return list(cells) == [str(number) for number in range(int(cells[0]), int(cells[0]) + len(cells))]
 
 
-def _read_numbers(file: Path, table: _Table, notes: dict[str, str]) -> np.ndarray:
-    """Read the lines as float32; first columns of texts, such as names of pictures, are left out and noted."""
+def _read_numbers(file: Path, table: _Table, notes: dict[str, str]) -> tuple[np.ndarray, list[str]]:
+    """Read the columns of numbers and their titles, if they have any; what is left out of texts is noted."""
     first = _cut(table.lines[0], table.delimiter)
-    columns = range(len(first))
-    if len(first) > 1 and not _is_number(first[0]) and first[0].lower() not in _BLANK:
-        numbers = [index for index in columns if _is_number(first[index]) or first[index].lower() in _BLANK]
-        skipped = numbers[0] if numbers else 1
-        notes["a first column of texts was taken for names of rows"] = f"such as {first[0]!r}"
-        columns = range(skipped, len(first))
-    options = {"delimiter": table.delimiter, "ndmin": 2, "quotechar": '"', "dtype": np.float32, "usecols": columns}
+    titles = table.headers[-1] if table.headers else []
+    if titles and len(titles) == len(first) - 1:
+        titles = ["", *titles]  # names of rows have none in what R writes
+    columns = _select_numbers(file, table, first, titles, notes)
+    options = {"delimiter": table.delimiter, "ndmin": 2, "quotechar": '"', "dtype": float, "usecols": columns}
     if len(columns) == len(first):
         options.pop("usecols")  # then rows of different lengths are an error
     try:
         try:
-            return np.loadtxt(table.lines, **options)
+            values = np.loadtxt(table.lines, **options)
         except ValueError:
-            return np.loadtxt(table.lines, converters=_read_cell, **options)
+            values = np.loadtxt(table.lines, converters=_read_cell, **options)
     except ValueError as error:
         reason = str(error).removesuffix(".")
         raise BadInput(f"{file}: is not a table of numbers ({reason}); fix or replace it") from None
+    return values, [titles[column] for column in columns] if len(titles) == len(first) else []
+
+
+def _select_numbers(
+    file: Path, table: _Table, first: Sequence[str], titles: Sequence[str], notes: dict[str, str]
+) -> list[int]:
+    """Select the columns that are not of times in words, nor first ones of texts, such as names of pictures."""
+    numbers = [index for index, cell in enumerate(first) if _is_number(cell) or cell.lower() in _BLANK]
+    leading = numbers[0] if numbers else 1
+    selected = set(numbers)
+    for index in sorted({*range(len(first))} - selected):
+        title = titles[index] if index < len(titles) == len(first) else ""
+        cells = [row[index] for row in (_cut(line, table.delimiter) for line in table.lines) if len(row) > index]
+        times = parse_times(cells)
+        shown = repr(title) if title else "without a name"
+        if times is not None and len(first) > 1:
+            steps = np.diff(times)
+            if (steps < 0).any():
+                row = int(np.flatnonzero(steps < 0)[0])
+                raise BadInput(
+                    f"{file}: its column {shown} goes back from {cells[row]} to {cells[row + 1]} after row {row + 1}; "
+                    "sort the rows by it, or write a file for each recording"
+                )
+            check_gaps(str(file), shown, times, notes)
+            note_left_out(shown, notes)
+        elif (index < leading or fold_title(title) in VIDEOS) and len(first) > 1:
+            check_one_video(str(file), shown, cells)
+            notes["a first column of texts was taken for names of rows"] = f"such as {first[index]!r}"
+        else:
+            selected.add(index)
+    return sorted(selected)
 
 
 def _read_cell(text: str) -> float:
@@ -151,32 +192,23 @@ def _has_column_numbers(table: _Table, values: np.ndarray) -> bool:
     return len(row) >= CERTAIN or not all(_WHOLE.fullmatch(cell) for cell in _cut(table.lines[1], table.delimiter))
 
 
-def _drop_index(file: Path, table: _Table, values: np.ndarray, notes: dict[str, str]) -> np.ndarray:
-    """Leave out a first column that only counts rows. Raises BadInput where it says that frames are missing."""
-    if values.shape[1] < 2 or len(values) < 2:
-        return values
-    names = [_fold(row[0]) for row in table.headers]
-    steps = np.diff(values[:, 0])
-    if names:
-        is_index = any(n in KEYPOINT_HEADERS for n in names) or (names[-1] in INDEXES and bool((steps > 0).all()))
-    else:
-        is_index = len(values) >= RAMP and values[0, 0] in (0, 1) and bool((steps == 1).all())
-    if not is_index:
-        return values
-    title = repr(table.headers[-1][0]) if names and table.headers[-1][0] else "without a name"
-    # Steps of frames are all alike; times may be rounded.
-    if names and names[-1] in (*FRAMES, *INDEXES[:6], *KEYPOINT_HEADERS) and (steps != np.median(steps)).any():
-        place = int(np.flatnonzero(steps != np.median(steps))[0])
-        raise BadInput(
-            f"{file}: its column {title} goes from {values[place, 0]:g} to {values[place + 1, 0]:g}, though by "
-            f"{np.median(steps):g} elsewhere: rows are missing; add them, or remove the column"
-        )
-    notes["a first column that only counts rows was left out"] = title
-    return values[:, 1:]
-
-
-def _fold(name: str) -> str:
-    return "".join(character for character in name.lower() if character.isalnum())
+def _find_channels(
+    file: Path, values: np.ndarray, titles: Sequence[str], is_pose: bool, notes: dict[str, str]
+) -> list[int]:
+    """Find the columns that are channels. Raises BadInput where one says that rows are missing or not in order."""
+    everything = range(values.shape[1])
+    if len(everything) < 2 or len(values) < 2:
+        return list(everything)
+    if is_pose:
+        is_side_column(str(file), Column("frame", values[:, 0], True), True, notes)
+        return list(everything[1:])
+    columns = [Column(titles[index] if titles else "", values[:, index], index == 0) for index in everything]
+    told = dict(notes)
+    channels = [index for index in everything if not is_side_column(str(file), columns[index], len(titles) > 0, told)]
+    if not channels:
+        return list(everything)  # where all columns count, they are features
+    notes.update(told)
+    return channels
 
 
 def _is_number(word: str) -> bool:
