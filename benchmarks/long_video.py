@@ -199,7 +199,7 @@ def learn(question: Question, folder: str) -> Cost:
     torch.set_num_threads(1)
     data = {"annotations": f"{folder}/annotations.json", "features": f"{folder}/features", "dataset": "activitynet"}
     words = [f"data.{key}={value}" for key, value in data.items()]
-    words += ['data.train=["training"]', 'data.test=["validation"]', "data.source=", "data.unusable=drop"]
+    words += ['data.train=["training"]', 'data.test=["validation"]', "data.source=none", "data.unusable=drop"]
     words += [f"train.seed={question.seed}", *OVERRIDES[question.name], *question.overrides]
     started = time.process_time()
     train(read_recipe(question.recipe, words), Path(folder) / "run", device="cpu")

@@ -182,11 +182,34 @@ def test_a_model_without_a_name_is_ctcn():
     assert build_recipe({"model": {"name": "gtan"}}, "mine").model == GTANConfig()
 
 
-def test_a_word_without_a_value_takes_a_setting_out():
-    tree = {"data": {"source": {"fps": 5.0}, "average": 2}}
-    override(tree, "data.source=")
-    override(tree, "data.layout=")
-    assert tree == {"data": {"average": 2}}
+def test_none_takes_a_setting_out_where_one_may_be_absent_and_is_a_value_elsewhere(write):
+    tree = {"data": {"source": {"fps": 5.0}, "average": 2}, "suppress": {"nms": 0.5}}
+    for word in ("data.source=none", "data.layout=none", "suppress.nms=none"):
+        override(tree, word)
+    assert tree == {"data": {"average": 2}, "suppress": {}}
+    assert read_recipe(write("[train]\nsteps = 5"), ["suppress.method=none"]).suppress.method == "none"
+    with pytest.raises(BadInput, match=r"train\.steps = 'none': a whole number was expected"):
+        read_recipe(write("[train]\nsteps = 5"), ["train.steps=none"])
+
+
+@pytest.mark.parametrize("word", ["train.steps=", "train.steps= ", "data.source=", "suppress.nms="])
+def test_a_word_without_a_value_is_refused(write, word):
+    with pytest.raises(BadInput, match=r"no value; give one, or leave the word out") as caught:
+        read_recipe(write("[train]\nsteps = 320"), [word])
+    assert ("takes the setting out" in str(caught.value)) == ("train" not in word)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("data.average=0", "data.average=-1", "data.columns=[[3, 1]]", "data.columns=[[-2, 1]]"),
+        *("windows.mining=-1", "windows.coverage=1.5", "suppress.keep=0", "suppress.keep=-3", "train.batch=0"),
+        *("train.loaders=-1", "train.warmup=-1", "train.evaluate_every=-1"),
+    ],
+)
+def test_a_number_out_of_bounds_is_one_sentence_that_names_the_word(write, word):
+    with pytest.raises(BadInput, match=rf"override '{re.escape(word)}': .*(must|less)"):
+        read_recipe(write("[train]\nsteps = 320"), [word])
 
 
 def test_overrides_of_a_recipe_in_memory_are_those_of_its_file(tmp_path):

@@ -31,6 +31,8 @@ MODELS: Mapping[str, type[ModelConfig]] = {config.name: config for config in (CT
 
 LONGEST_VALUE = 60
 """Letters of a value that an error quotes."""
+UNSET = "none"
+"""The value of an override that takes a setting out."""
 
 C = TypeVar("C", bound=Config)
 
@@ -95,9 +97,10 @@ class TrainConfig(Config):
     """Processes that prepare windows; 0 prepares them in the training process."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "save_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"train.{name} = {getattr(self, name)}: must be at least 1")
+        for least, names in enumerate((("warmup", "evaluate_every", "loaders"), ("steps", "batch", "save_every"))):
+            for name in names:
+                if getattr(self, name) < least:
+                    raise ValueError(f"train.{name} = {getattr(self, name)}: must be at least {least}")
         if not self.save_minutes > 0:
             raise ValueError(f"train.save_minutes = {self.save_minutes}: must be above 0")
         if not 0 <= self.average < 1:
@@ -182,10 +185,11 @@ def hash_recipe(recipe: Recipe) -> str:
 
 
 def override(tree: dict[str, Any], word: str) -> None:
-    """Put one `section.key=value` over a recipe as nested dicts; without a value, the setting is taken out.
+    """Put one `section.key=value` over a recipe as nested dicts.
 
     A value is TOML; where the setting is text, it is taken as it stands, and where it is a list, one word is a list
-    of it. Raises BadInput for a word of another form.
+    of it. `none` takes out a setting that may be absent or empty, as `data.source=none`. Raises BadInput for a word
+    of another form, and for one without a value: nobody means that, but a shell variable may be empty.
     """
     key, equals, text = word.partition("=")
     names = key.strip().split(".")
@@ -196,12 +200,16 @@ def override(tree: dict[str, Any], word: str) -> None:
         table = table.setdefault(name, {})
         if not isinstance(table, dict):
             raise BadInput(f"{word!r}: {name} is a value, not a section")
-    if text.strip():
-        section = tree.get("model")
-        model = section.get("name") if isinstance(section, Mapping) else None
-        table[names[-1]] = _parse_value(text.strip(), _find_type(names, MODELS.get(str(model), CTCNConfig)))
-    else:
+    section = tree.get("model")
+    model = section.get("name") if isinstance(section, Mapping) else None
+    setting = _find_setting_type(names, MODELS.get(str(model), CTCNConfig))
+    if not text.strip():
+        remedy = f" ({word.strip()}{UNSET} takes the setting out)" if setting.can_be_absent else ""
+        raise BadInput(f"{word!r}: no value; give one, or leave the word out{remedy}")
+    if text.strip() == UNSET and setting.can_be_absent:
         table.pop(names[-1], None)
+    else:
+        table[names[-1]] = _parse_value(text.strip(), setting.kind)
 
 
 def _parse_value(text: str, kind: Any) -> Any:
@@ -226,15 +234,24 @@ def _parse_toml(text: str) -> Any:
         return None
 
 
-def _find_type(names: Sequence[str], model: type[ModelConfig] = CTCNConfig) -> Any:
-    """Find the type of the setting that a key means; None for an unknown one."""
-    kind: Any = Recipe
+class _SettingType(NamedTuple):
+    """The type of a setting, None for an unknown one, and whether a recipe may do without it."""
+
+    kind: Any
+    can_be_absent: bool = False
+
+
+def _find_setting_type(names: Sequence[str], model: type[ModelConfig]) -> _SettingType:
+    """Find the type of the setting that a key means."""
+    kind, default = Recipe, dataclasses.MISSING
     for name in names:
         sections = [one for one in (kind, *get_args(kind)) if dataclasses.is_dataclass(one)]
         if not sections:
-            return None
+            return _SettingType(None)
+        defaults = {field.name: field.default for field in dataclasses.fields(sections[0])}
+        default = defaults.get(name, dataclasses.MISSING)
         kind = model if (sections[0], name) == (Recipe, "model") else get_type_hints(sections[0]).get(name)
-    return kind
+    return _SettingType(kind, default in (None, "", ()))
 
 
 def _find_model(name: str, source: str) -> type[ModelConfig]:

@@ -122,6 +122,6 @@ def test_gtan_takes_other_features_by_overrides(tmp_path, monkeypatch):
     path = RECIPES / "thumos14_gtan.toml"
     c3d = ["data.features=$UNTRIMMED_DATA/thumos14/p3d", "data.source.backbone=c3d-sports1m"]
     assert open_corpus(read_recipe(path, c3d).data).source.backbone == "c3d-sports1m"
-    i3d = ["data.source=", "data.features=$UNTRIMMED_DATA/thumos14/i3d_features", "data.layout=actionformer-i3d"]
+    i3d = ["data.source=none", "data.features=$UNTRIMMED_DATA/thumos14/i3d_features", "data.layout=actionformer-i3d"]
     source = open_corpus(read_recipe(path, [*i3d, "data.average=2"]).data).source
     assert (source.backbone, source.stride) == ("i3d-kinetics", 8)

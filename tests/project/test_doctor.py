@@ -380,7 +380,7 @@ WINDOW_FAULTS = (
 @pytest.mark.parametrize("length", [32, 64])
 def test_what_the_doctor_says_about_windows_makes_the_finding_go_away(healthy, action, length, overrides):
     add(healthy, "a", *action, "rest")
-    overrides = (*overrides, f"model.length={length}", "data.videos=")
+    overrides = (*overrides, f"model.length={length}", "data.videos=none")
     groups = check_dataset(read_recipe(Path("dataset.toml"), overrides))
     for kind, remedy in [(group.kind, group.findings[0].remedy) for group in groups if group.kind in WINDOW_FAULTS]:
         settings = re.findall(r"([a-z]+(?:\.[a-z]+)+) = ([\d.]+)", remedy)
@@ -427,7 +427,7 @@ def test_annotations_that_cannot_be_read_are_the_one_finding_with_a_hint_about_f
 
 
 def test_without_a_folder_of_videos_everything_else_is_looked_at(healthy):
-    assert list(check("data.videos=")) == [("note", "no videos")]
+    assert list(check("data.videos=none")) == [("note", "no videos")]
     assert list(check("data.videos=nowhere")) == [("error", "videos that cannot be found")]
 
 

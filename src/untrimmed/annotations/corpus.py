@@ -74,6 +74,15 @@ class DataConfig(Config):
     unusable: Literal["refuse", "drop"] = "refuse"
     """What to do about bad annotations and videos without features: stop, or go on without them and say so."""
 
+    def __post_init__(self) -> None:
+        if self.average < 1:
+            raise ValueError(f"data.average = {self.average}: must be at least 1")
+        for first, last in self.columns:
+            if not 0 <= first < last:
+                raise ValueError(
+                    f"data.columns = {[first, last]}: must be from one channel, 0 or more, to a later one"
+                )
+
 
 @dataclass(frozen=True)
 class Corpus:

@@ -34,6 +34,8 @@ class WindowConfig(Config):
         for name in ("train_overlap", "test_overlap", "background"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"windows.{name} = {getattr(self, name)}: must lie in [0, 1)")
+        if not 0 <= self.coverage <= 1:
+            raise ValueError(f"windows.coverage = {self.coverage}: must lie in [0, 1]")
         if self.mining < 0:
             raise ValueError(f"windows.mining = {self.mining}: must be at least 0")
 
