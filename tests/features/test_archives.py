@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,3 +117,30 @@ def test_groups_with_other_names_in_each_hold_videos_and_no_streams(file):
         made["train/a"], made["train/b"], made["test/c"], made["test/d"] = [VALUES] * 4
     archive = Archive(file)
     assert (archive.names, archive.streams) == (["a", "b", "c", "d"], ())
+
+
+def write_frames(file: Path, names: list[str]) -> None:
+    """Write what pandas' `to_hdf` writes for a table under each name."""
+    with h5py.File(file, "w") as opened:
+        for place, name in enumerate(names):
+            opened[f"{name}/axis0"] = np.array([b"a", b"b", b"c"])
+            opened[f"{name}/axis1"] = np.arange(5)
+            opened[f"{name}/block0_items"] = np.array([b"a", b"b", b"c"])
+            opened[f"{name}/block0_values"] = np.arange(15.0).reshape(5, 3) + place
+
+
+def test_of_several_tables_of_pandas_each_is_a_video_and_a_single_one_is_the_files(tmp_path: Path) -> None:
+    write_frames(tmp_path / "x.h5", ["s01", "s02", "s03"])
+    archive = Archive(tmp_path / "x.h5")
+    assert archive.names == ["s01", "s02", "s03"]
+    assert np.array_equal(archive.read("s03").values, np.arange(15.0).reshape(5, 3) + 2)
+    write_frames(tmp_path / "y.h5", ["df"])
+    assert Archive(tmp_path / "y.h5").names == ["y"]
+
+
+def test_columns_of_another_type_in_a_table_of_pandas_are_noted(tmp_path: Path) -> None:
+    write_frames(tmp_path / "y.h5", ["df"])
+    with h5py.File(tmp_path / "y.h5", "a") as opened:
+        opened["df/block1_values"] = np.arange(5)[:, None]
+    reading = Archive(tmp_path / "y.h5").read_only()
+    assert list(reading.notes.values()) == ["block1_values not"]

@@ -158,3 +158,13 @@ def test_a_new_folder_does_not_care_for_the_manifest_of_the_folder_around_it(tmp
     FeatureWriter(tmp_path, SOURCE).write("one", VideoFeatures(numbers(6, 4), SOURCE.grid, 3.5, SOURCE))
     inner = FeatureWriter(tmp_path / "inner", FeatureSource(backbone="camera", fps=25.0))
     assert "one" not in inner
+
+
+def test_columns_in_another_order_in_one_file_are_refused(tmp_path: Path) -> None:
+    for video, titles in (("s1", "time,a,b,c"), ("s2", "time,a,b,c"), ("s3", "time,a,c,b"), ("s4", "a,b,c,time")):
+        (tmp_path / f"{video}.csv").write_text(f"{titles}\n0,1,5,9\n1,4,6,8\n2,3,3,9\n")
+    (tmp_path / "s4.csv").write_text("a,b,c,time\n1,5,9,0\n4,6,8,1\n")
+    folder = read_features(tmp_path, SOURCE)
+    assert folder["s1"].channels == folder["s2"].channels == folder["s4"].channels == 3
+    with pytest.raises(BadInput, match=r"s3\.csv: .* another order than .* s1\.csv: channel 1 is 'c', and 'b' there"):
+        folder["s3"]

@@ -118,6 +118,15 @@ def test_a_few_steps_twice_as_long_are_noted_and_no_gap(tmp_path):
     assert reading.notes["rows are not even in time, and are taken to be"].startswith("1 steps of column 'time' are")
 
 
+def test_a_row_of_units_labels_in_words_and_the_row_names_of_r_are_no_channels(tmp_path):
+    (tmp_path / "a.csv").write_text("time,ax,ay,behavior\ns,m/s2,m/s2,\n0,1,2.5,idle\n0.1,3,4,walk\n0.2,3,5,idle\n")
+    reading = read_table(tmp_path / "a.csv")
+    assert reading.values.tolist() == [[1, 2.5], [3, 4], [3, 5]] and reading.titles == ("ax", "ay")
+    (tmp_path / "r.txt").write_text('"V1" "V2"\n"1" 0.5 2\n"2" 3 4\n')
+    reading = read_table(tmp_path / "r.txt")
+    assert reading.values.tolist() == [[0.5, 2], [3, 4]] and reading.titles == ("V1", "V2")
+
+
 @pytest.mark.parametrize("name", ["label", "Class", "target", "behaviour", "event"])
 def test_a_column_of_labels_is_no_channel_and_that_is_noted(tmp_path, name):
     reading = read_table(write_rows(tmp_path / "a.csv", with_column(name, [0, 1, 1, 0], 3)))

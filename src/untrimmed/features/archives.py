@@ -1,5 +1,6 @@
 """Finds the videos in files that hold arrays under names: `.npz`, HDF5, pickles, tensors, JSON."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,6 +22,8 @@ UNNAMED = ("", "arr_0", "data", "x", "array", "values", "tensor", "table")
 """Names of an array that say nothing of the video."""
 COLLECTIONS = ("train", "training", "val", "valid", "validation", "test", "testing", "all", "videos", "data", *KEYS)
 """Names of groups and files that are of many videos, however many there are."""
+_BLOCK = re.compile(r"block\d+_values")
+"""Names of the columns of one type in a table that pandas wrote."""
 MOST_STREAMS = 4
 """Arrays, folders or endings of the same names that may be the streams of videos."""
 
@@ -153,13 +156,23 @@ def _find_pose(tree: Tree, path: tuple[str, ...]) -> _Video | None:
         frames = max(occupied.shape) if isinstance(occupied, Entry) and occupied.shape else tracks.shape[3]
         axis = 3 if tracks.shape[3] == frames else 0
         return _Video(path, partial(_load_points, tracks.load, axis), True)
-    for name, inner in (*tree.items(), (path[-1] if path else "", tree)):
-        if not isinstance(inner, dict):
-            continue
-        block = inner.get("block0_values") or (inner.get("table") if name == "df_with_missing" else None)
-        if isinstance(block, Entry):
-            return _Video(path, block.load, name == "df_with_missing")
+    frames = {name: inner for name, inner in tree.items() if isinstance(inner, dict) and _find_frame(name, inner)}
+    if path:
+        frames[path[-1]] = tree
+    # Of several tables, each is a video.
+    if len(frames) - bool(path) > 1:
+        return None
+    for name, inner in frames.items():
+        if block := _find_frame(name, inner):
+            unused = tuple(sorted(key for key in inner if _BLOCK.fullmatch(key) and inner[key] is not block))
+            return _Video(path, block.load, name == "df_with_missing", unused)
     return None
+
+
+def _find_frame(name: str, group: Tree) -> Entry | None:
+    """Find the numbers of a table that pandas wrote as a group of this name."""
+    block = group.get("block0_values") or (group.get("table") if name == "df_with_missing" else None)
+    return block if isinstance(block, Entry) else None
 
 
 def _load_points(load: Callable[[], np.ndarray], time_axis: int) -> np.ndarray:

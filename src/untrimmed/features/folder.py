@@ -65,6 +65,7 @@ class FeatureFolder:
         self._selected, self._tell = files, tell
         self._axes: Axes = axes
         self._noted: set[str] = set()
+        self._titled: tuple[Path, tuple[str, ...]] | None = None
         if not files and not self.path.exists():
             raise missing(self.path, "file or folder of features")
         manifest = _read_manifest(self.path)
@@ -112,6 +113,7 @@ class FeatureFolder:
             reading = read_array(place.file, self._axes)
         for kind, detail in reading.notes.items():
             self._note(kind, f"{place.file}: {kind} ({detail})")
+        self._check_titles(place.file, reading.titles)
         return reading.values
 
     def describe(self) -> str:
@@ -119,6 +121,18 @@ class FeatureFolder:
         archive = self._listing.archives.get(self.path)
         streams = [f"{self.path.as_posix()}/{stream}" for stream in archive.streams] if archive else []
         return describe_files(self.path, self._selected) + (advise_streams(streams) if streams else "")
+
+    def _check_titles(self, file: Path, titles: tuple[str, ...]) -> None:
+        """Raise BadInput where a file has the columns of the first one that was read in another order."""
+        if not titles or len(set(titles)) < len(titles):
+            return
+        first, order = self._titled = self._titled or (file, titles)
+        if order != titles and sorted(order) == sorted(titles):
+            place = next(index for index, title in enumerate(titles) if title != order[index])
+            raise BadInput(
+                f"{file}: its columns are in another order than those of {first.name}: channel {place} is "
+                f"{titles[place]!r}, and {order[place]!r} there; write all files in one order"
+            )
 
     def _note(self, kind: str, sentence: str) -> None:
         """Tell of a guess, unless one of its kind was told of."""

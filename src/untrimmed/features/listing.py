@@ -45,7 +45,7 @@ _SUFFIX_WORD = re.compile(
     r"resnet|s3d|x3d|swin|vggish|analysis|predictions|keypoints|pose|skeleton|filtered|embeddings?)\w*)",
     re.IGNORECASE,
 )
-_NUMBERED = re.compile(rb"\s*[-+]?\d")
+_NUMBERED = re.compile(rb"\s*\"?[-+]?\d")
 
 
 class FilePlace(NamedTuple):

@@ -29,6 +29,8 @@ GAP = 2.5
 _FORMATS = ("%m/%d/%Y %H:%M:%S.%f", "%m/%d/%Y %H:%M:%S", "%d.%m.%Y %H:%M:%S.%f", "%d.%m.%Y %H:%M:%S", "%H:%M:%S.%f")
 LEFT_OUT = "a column that only counts rows or time was left out"
 
+LABELLED = "a column that is called as labels are was left out"
+
 
 class Column(NamedTuple):
     """A column of numbers: its title as written, where it has one, and without what is no letter or digit."""
@@ -36,6 +38,12 @@ class Column(NamedTuple):
     title: str
     values: Float[np.ndarray, " rows"]
     first: bool = False
+    cells: Sequence[str] = ()
+    """The values as written, where they are no numbers."""
+
+    def show(self, row: int) -> str:
+        """Return a value for sentences."""
+        return self.cells[row] if self.cells else f"{self.values[row]:.12g}"
 
     @property
     def folded(self) -> str:
@@ -60,14 +68,14 @@ def is_side_column(where: str, column: Column, titled: bool, notes: dict[str, st
     """
     folded = column.folded if titled else ""
     if titled and folded in LABELS:
-        notes["a column that is called as labels are was left out"] = column.quoted
+        notes[LABELLED] = column.quoted
         return True
     if titled and folded in VIDEOS and (column.values == column.values.round()).all():
         check_one_video(where, column.quoted, column.values.tolist())
         notes["a column that is the same in all rows was left out"] = column.quoted
         return len(set(column.values.tolist())) == 1
     if titled and folded in (*FRAMES, *TIMES):
-        return _check_clock(where, column, notes)
+        return check_clock(where, column, notes)
     steps = np.diff(column.values)
     is_index = column.first and titled and folded in ROWS and bool((steps > 0).all())
     if is_index and folded in COUNTERS:
@@ -84,8 +92,8 @@ def check_one_video(where: str, title: str, cells: Sequence[str | float]) -> Non
     if 1 < len(distinct) <= len(cells) / 2:
         first = distinct[0] if isinstance(distinct[0], str) else f"{distinct[0]:g}"
         raise BadInput(
-            f"{where}: its column {title} has {len(distinct):,} values, such as {first!r}, so it is of several videos; "
-            "write a file for each, without that column"
+            f"{where}: its column {title} has {len(distinct):,} values, such as {first!r}, so it is of several "
+            "videos; write a file for each, without that column"
         )
 
 
@@ -94,8 +102,11 @@ def note_left_out(title: str, notes: dict[str, str]) -> None:
     notes[LEFT_OUT] = ", ".join(filter(None, (notes.get(LEFT_OUT, ""), title)))
 
 
-def _check_clock(where: str, column: Column, notes: dict[str, str]) -> bool:
-    """Check a column of frames or times, and note that it is left out."""
+def check_clock(where: str, column: Column, notes: dict[str, str]) -> bool:
+    """Check a column of frames or times, and note that it is left out; always true.
+
+    Raises BadInput where it is empty in a row, goes back, has gaps, or has a frame twice.
+    """
     values = column.values
     steps = np.diff(values)
     if np.isnan(values).any():
@@ -104,18 +115,18 @@ def _check_clock(where: str, column: Column, notes: dict[str, str]) -> bool:
     if column.folded in FRAMES and len(np.unique(values)) < len(values):
         kinds, counts = np.unique(values, return_counts=True)
         raise BadInput(
-            f"{where}: its column {column.quoted} has {kinds[counts > 1][0]:.12g} {counts.max()} times; a row a frame "
-            "was expected, so put all of a frame side by side in one row"
+            f"{where}: its column {column.quoted} has {kinds[counts > 1][0]:.12g} {counts.max()} times; a row a "
+            "frame was expected, so put all of a frame side by side in one row"
         )
     if (steps < 0).any():
         row = int(np.flatnonzero(steps < 0)[0])
         raise BadInput(
-            f"{where}: its column {column.quoted} goes back from {values[row]:.12g} to {values[row + 1]:.12g} after "
+            f"{where}: its column {column.quoted} goes back from {column.show(row)} to {column.show(row + 1)} after "
             f"row {row + 1}; sort the rows by it, or write a file for each recording"
         )
     if column.folded in FRAMES:
         _check_even(where, column, steps)
-    check_gaps(where, column.quoted, values, notes)
+    _check_gaps(where, column, notes)
     note_left_out(column.quoted, notes)
     return True
 
@@ -131,21 +142,22 @@ def _check_even(where: str, column: Column, steps: np.ndarray) -> None:
         )
 
 
-def check_gaps(where: str, title: str, times: Float[np.ndarray, " rows"], notes: dict[str, str]) -> None:
+def _check_gaps(where: str, column: Column, notes: dict[str, str]) -> None:
     """Raise BadInput where one step of times that rise is much longer than is usual; note one that is longer."""
-    steps = np.diff(times)
+    steps = np.diff(column.values)
     # Where times are rounded, several rows have the same.
     usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
     row = int(steps.argmax()) if len(steps) else 0
     if usual and steps[row] > GAP * usual:
         raise BadInput(
-            f"{where}: its column {title} goes from {times[row]:.12g} to {times[row + 1]:.12g} after row {row + 1}, a "
-            f"step of {steps[row]:.6g}, though of {usual:.6g} elsewhere: rows are missing; add them, or remove the column"
+            f"{where}: its column {column.quoted} goes from {column.show(row)} to {column.show(row + 1)} after row "
+            f"{row + 1}, a step of {steps[row]:.6g}, though of {usual:.6g} elsewhere: rows are missing; add them, or "
+            "remove the column"
         )
     if usual and steps[row] > 1.5 * usual:
         count = int((steps > 1.5 * usual).sum())
         notes["rows are not even in time, and are taken to be"] = (
-            f"{count:,} steps of column {title} are of up to {steps[row]:.6g}, {usual:.6g} elsewhere"
+            f"{count:,} steps of column {column.quoted} are of up to {steps[row]:.6g}, {usual:.6g} elsewhere"
         )
 
 
@@ -160,8 +172,13 @@ def _rises_evenly(values: np.ndarray) -> bool:
 
 def parse_times(cells: Sequence[str]) -> Float[np.ndarray, " rows"] | None:
     """Read dates with times, or times of day, as seconds; None where one is neither."""
-    seconds = [_parse_time(cell) for cell in cells]
-    return None if None in seconds else np.array(seconds, float)
+    seconds: list[float] = []
+    for cell in cells:
+        second = _parse_time(cell)
+        if second is None:
+            return None
+        seconds.append(second)
+    return np.array(seconds)
 
 
 def _parse_time(cell: str) -> float | None:

@@ -12,13 +12,14 @@ import numpy as np
 from untrimmed.features.keypoints import fill_gaps
 from untrimmed.features.shapes import Axes, Reading, check_array
 from untrimmed.features.side_columns import (
+    LABELLED,
+    LABELS,
     VIDEOS,
     Column,
-    check_gaps,
+    check_clock,
     check_one_video,
     fold_title,
     is_side_column,
-    note_left_out,
     parse_times,
 )
 from untrimmed.io import BadInput, read_bytes
@@ -100,7 +101,7 @@ def _find_delimiter(line: str) -> str | None:
 
 def _cut(line: str, delimiter: str | None) -> list[str]:
     if delimiter is None:
-        return line.split()
+        return [cell.strip('"') for cell in line.split()]
     return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
 
 
@@ -128,7 +129,8 @@ def _counts(cells: Sequence[str]) -> bool:
 def _read_numbers(file: Path, table: _Table, notes: dict[str, str]) -> tuple[np.ndarray, list[str]]:
     """Read the columns of numbers and their titles, if they have any; what is left out of texts is noted."""
     first = _cut(table.lines[0], table.delimiter)
-    titles = table.headers[-1] if table.headers else []
+    # Of several rows of titles, such as one of units, the one with the most different ones.
+    titles = max(reversed(table.headers), key=lambda row: len(set(row)), default=[])
     if titles and len(titles) == len(first) - 1:
         titles = ["", *titles]  # names of rows have none in what R writes
     columns = _select_numbers(file, table, first, titles, notes)
@@ -153,23 +155,19 @@ def _select_numbers(
     numbers = [index for index, cell in enumerate(first) if _is_number(cell) or cell.lower() in _BLANK]
     leading = numbers[0] if numbers else 1
     selected = set(numbers)
-    for index in sorted({*range(len(first))} - selected):
+    for index in sorted(set(range(len(first))) - selected):
         title = titles[index] if index < len(titles) == len(first) else ""
         cells = [row[index] for row in (_cut(line, table.delimiter) for line in table.lines) if len(row) > index]
         times = parse_times(cells)
-        shown = repr(title) if title else "without a name"
-        if times is not None and len(first) > 1:
-            steps = np.diff(times)
-            if (steps < 0).any():
-                row = int(np.flatnonzero(steps < 0)[0])
-                raise BadInput(
-                    f"{file}: its column {shown} goes back from {cells[row]} to {cells[row + 1]} after row {row + 1}; "
-                    "sort the rows by it, or write a file for each recording"
-                )
-            check_gaps(str(file), shown, times, notes)
-            note_left_out(shown, notes)
-        elif (index < leading or fold_title(title) in VIDEOS) and len(first) > 1:
-            check_one_video(str(file), shown, cells)
+        column = Column(title, np.zeros(0) if times is None else times, cells=cells)
+        if len(first) == 1:
+            selected.add(index)
+        elif times is not None:
+            check_clock(str(file), column, notes)
+        elif column.folded in LABELS:
+            notes[LABELLED] = column.quoted
+        elif index < leading or column.folded in VIDEOS:
+            check_one_video(str(file), column.quoted, cells)
             notes["a first column of texts was taken for names of rows"] = f"such as {first[index]!r}"
         else:
             selected.add(index)
