@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from untrimmed.io import BadInput, missing, parse_json, read_json, read_text, whole, write_json, write_text
+from untrimmed.io import (
+    BadInput,
+    check_writable,
+    missing,
+    parse_json,
+    read_json,
+    read_text,
+    whole,
+    write_json,
+    write_text,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -210,3 +220,33 @@ def test_a_pipe_that_is_written_to_stays_one(tmp_path: Path) -> None:
     os.close(reader)
     assert pipe.is_fifo()
     assert names(tmp_path) == ["pipe"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_is_followed_and_stays_one(tmp_path: Path, there: bool) -> None:
+    (tmp_path / "real").mkdir()
+    file, link = tmp_path / "real" / "results.json", tmp_path / "link.json"
+    if there:
+        file.write_text("old")
+    link.symlink_to(Path("real", "results.json"))
+    check_writable(link)
+    write_text(link, "new")
+    assert link.is_symlink() and file.read_text() == "new"
+    assert names(tmp_path) == ["link.json", "real"] and names(tmp_path / "real") == ["results.json"]
+
+
+def test_links_in_a_circle_are_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(BadInput, match=r"a: cannot be written"):
+        write_text(tmp_path / "a", "x")
+    assert names(tmp_path) == ["a", "b"]
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="the system has no devices")
+def test_the_folder_of_a_device_needs_no_room(monkeypatch) -> None:
+    before = names(Path("/dev"))
+    monkeypatch.setattr("untrimmed.io.tempfile.TemporaryFile", lambda **_: pytest.fail("tried to write beside it"))
+    check_writable(Path("/dev/null"))
+    write_text(Path("/dev/null"), "x")
+    assert Path("/dev/null").is_char_device() and names(Path("/dev")) == before

@@ -102,10 +102,11 @@ _REFUSALS = frozenset(
 def whole(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to; renamed onto `path` on success, removed on any failure.
 
+    A link is followed: the file that it leads to is replaced. A device or a pipe stays one, and is written to.
     Raises BadInput, with the path and the reason, where the disk does not take it; an old file is left as it was.
     """
-    path = Path(path)
-    temporary = _create_beside(path)
+    path = _follow(Path(path))
+    temporary = _create_beside(_find_room(path))
     try:
         with name_disk_faults(path):
             yield temporary
@@ -121,9 +122,32 @@ def whole(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _follow(path: Path) -> Path:
+    """Return the file that a link leads to, one that is not there yet, too; else the path itself."""
+    try:
+        return path.resolve() if path.is_symlink() and not _is_device(path) else path
+    except (OSError, RuntimeError) as error:  # links in a circle
+        raise _cannot_write(path, error) from None
+
+
+def _is_device(path: Path) -> bool:
+    """Return whether a path is a device, a pipe or a stream of the process, which must stay one."""
+    folders = Path(os.path.abspath(path)).parts[1:3]
+    system = folders[:1] in (("dev",), ("proc",)) and folders != ("dev", "shm")
+    try:
+        return path.exists() and not path.is_dir() and (system or not path.is_file())
+    except OSError:  # of a path that cannot be, which writing says
+        return False
+
+
+def _find_room(path: Path) -> Path:
+    """Return the place beside which a temporary file goes: the folder of devices takes none."""
+    return Path(tempfile.gettempdir(), path.name) if _is_device(path) else path
+
+
 def _put(temporary: Path, path: Path) -> None:
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):  # a device or a pipe, which must stay one
+        if _is_device(path):
             path.write_bytes(temporary.read_bytes())
         else:
             os.replace(temporary, path)
@@ -161,11 +185,15 @@ def check_writable(path: Path) -> None:
 
     A folder that is there may be meant to be filled: it is tried as such.
     """
-    place = Path(path)
+    target = place = _follow(Path(path))
+    if _is_device(place):
+        if not os.access(place, os.W_OK):
+            raise _cannot_write(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+        return
     try:
         while not place.exists():
             place = place.parent
-        if not place.is_dir() and place != Path(path):
+        if not place.is_dir() and place != target:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         with tempfile.TemporaryFile(dir=place if place.is_dir() else place.parent):
             pass
@@ -200,8 +228,13 @@ def _cannot_write(path: Path, error: Exception) -> BadInput:
 
 
 def _find_errno(error: Exception) -> int | None:
-    """Find the system's number of an error; libraries in Rust, as safetensors, have it in their sentence alone."""
+    """Find the system's number of an error; libraries in Rust, as safetensors, have it in their sentence alone.
+
+    NumPy has none: what it could not write in whole is called so here after the usual cause, a full disk.
+    """
     stated = re.search(r"\(os error (\d+)\)", str(error))
+    if isinstance(error, OSError) and re.fullmatch(r"\d+ requested and \d+ written", str(error)):
+        return errno.ENOSPC
     return getattr(error, "errno", None) or (int(stated[1]) if stated else None)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -228,6 +229,39 @@ def test_whole_names_the_file_and_keeps_the_old_one(tmp_path, number, rust):
         temporary.write_text("ne")
         raise error
     assert [path.name for path in tmp_path.iterdir()] == [file.name] and file.read_text() == "old"
+
+
+def test_an_array_that_the_disk_does_not_take_in_whole_is_one_sentence(tmp_path):
+    sentence = r"a\.npy: cannot be written \(No space left"
+    with (
+        pytest.raises(BadInput, match=sentence) as refusal,
+        whole(tmp_path / "a.npy") as temporary,
+        full_disk(4096),
+        temporary.open("wb") as stream,
+    ):
+        np.save(stream, np.zeros(10_000))
+    assert "\n" not in str(refusal.value) and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", [".json", ".csv"])
+def test_detections_are_written_through_a_link_and_into_a_pipe(work, tmp_path, monkeypatch, ending):
+    monkeypatch.chdir(work)
+    (tmp_path / f"link{ending}").symlink_to(tmp_path / f"real{ending}")
+    os.mkfifo(tmp_path / f"pipe{ending}")
+    reader = os.open(tmp_path / f"pipe{ending}", os.O_RDONLY | os.O_NONBLOCK)
+    for name in ("link", "pipe"):
+        assert run(f"convert truth.json OUT/{name}{ending}", tmp_path) == (0, "")
+    assert (tmp_path / f"link{ending}").is_symlink() and (tmp_path / f"pipe{ending}").is_fifo()
+    assert os.read(reader, 10**6) == (tmp_path / f"real{ending}").read_bytes()
+    os.close(reader)
+
+
+@pytest.mark.parametrize("option", ["--json", "--html"])
+def test_scores_are_written_through_a_link(work, tmp_path, monkeypatch, option):
+    monkeypatch.chdir(work)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert run(f"evaluate truth.json results.json {option} OUT/link", tmp_path) == (0, "")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "real").stat().st_size > 1000
 
 
 def test_a_file_within_a_file_has_the_name_that_the_user_knows(tmp_path):

@@ -57,7 +57,8 @@ def join_chunks(
             width = chunk.shape[1]
         size = file.tell()
         if size > _SPILL:
-            file.flush()
+            with name_disk_faults(Path(gettempdir())):
+                file.flush()
             return np.memmap(file, np.float32, "r", shape=(size // (4 * width), width))
         file.seek(0)
         return np.frombuffer(bytearray(file.read()), np.float32).reshape(-1, width)
