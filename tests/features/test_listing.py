@@ -214,3 +214,18 @@ def test_a_damaged_file_of_any_ending_is_one_sentence(tmp_path, ending, content)
     for path in (tmp_path, tmp_path / f"a.{ending}"):
         with pytest.raises(BadInput, match=rf"a\.{ending}: [^\n]+$"):
             read_features(path, SOURCE)["a"]
+
+
+def test_features_in_a_folder_beside_others_are_told_of_with_their_number(tmp_path: Path) -> None:
+    write_folder(tmp_path, a=VALUES, b=VALUES, c=VALUES)
+    write_folder(tmp_path / "val", d=VALUES, e=VALUES)
+    features = read_features(tmp_path, SOURCE)
+    with features.hold_notes() as notes:
+        assert list(features) == ["a", "b", "c"]
+    assert len(notes) == 1 and "folders in it passed over: 2, such as val/d.npy" in notes[0]
+
+
+def test_one_table_of_several_videos_is_refused_before_any_is_looked_up(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a,video\n1,s1\n2,s1\n3,s2\n4,s2\n")
+    with pytest.raises(BadInput, match=r"x\.csv: its column 'video' has 2 values, such as 's1'"):
+        list(read_features(tmp_path / "x.csv", SOURCE))

@@ -17,6 +17,7 @@ from untrimmed.features.archives import (
     Archive,
 )
 from untrimmed.features.contents import ARCHIVE_ENDINGS, CONTENT_ENDINGS, holds_names
+from untrimmed.features.tables import check_table
 from untrimmed.io import BadInput
 from untrimmed.video.names import is_media
 
@@ -187,6 +188,8 @@ def _list_one(file: Path, stream: str) -> Listing:
         archive = Archive(file, stream)
         if archive.names or file.suffix.lower() == ".json":
             return Listing({name: FilePlace(file, name) for name in archive.names}, {file: archive})
+    if file.name.lower().endswith(TABLE_ENDINGS):
+        check_table(file)
     return Listing({video_name(file): FilePlace(file)}, {})  # reading it says what is wrong
 
 
@@ -194,14 +197,24 @@ def _select_files(folder: Path) -> _Selection:
     """Select the files of features in a folder, or in the folders in it where it has none, or just a table or two."""
     selection = _select(_list_files(folder), folder)
     if len(selection.files) > FEW or any(not file.name.lower().endswith(TABLE_ENDINGS) for file in selection.files):
-        return selection
+        return _note_inner(selection, folder)
     inner = _select(_walk(folder, skip_top=True), folder)
     if len(inner.files) <= len(selection.files):
-        return selection
+        return _note_inner(selection, folder)
     if not selection.files:
         return inner
     first = selection.files[0].name
     return inner._replace(notes=(*inner.notes, f"{len(selection.files)} passed over beside its folders, {first}"))
+
+
+def _note_inner(selection: _Selection, folder: Path) -> _Selection:
+    """Note the files of features in folders in the folder, which are passed over."""
+    inner = _select(_walk(folder, skip_top=True), folder).files
+    if not inner or not selection.files:
+        return selection
+    example = inner[0].relative_to(folder).as_posix()
+    note = f"files of features in the folders in it passed over: {len(inner):,}, such as {example}"
+    return selection._replace(notes=(*selection.notes, f"{note}; to read them too, put all in one folder"))
 
 
 def _select(files: Iterable[Path], folder: Path) -> _Selection:

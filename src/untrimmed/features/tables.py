@@ -68,6 +68,15 @@ def read_table(file: Path, axes: Axes = "tc") -> Reading:
     return Reading(values, notes, titles)
 
 
+def check_table(file: Path) -> None:
+    """Raise BadInput for a table with a column of videos that has several; other faults are told when it is read."""
+    table = _split(file, read_bytes(file).decode("utf-8-sig", "replace"))
+    for index, title in enumerate(table.headers[-1] if table.headers else ()):
+        if fold_title(title) in VIDEOS:
+            rows = [_cut(line, table.delimiter) for line in table.lines]
+            check_one_video(str(file), repr(title), [row[index] for row in rows if len(row) > index])
+
+
 def _narrow(values: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         return values.astype(np.float32)
