@@ -155,11 +155,11 @@ def test_a_length_makes_rows_that_leave_the_video_drop(table: Path, tmp_path: Pa
         (["table.csv", "out.json", "--durations", "."], "untrimmed: .: holds no video; of its 2 files the first is"),
         (
             ["table.csv", "out.json", "--durations", "bad.csv"],
-            "bad.csv: video 'a' has the length -1; a positive number",
+            "bad.csv: line 2 has -1 for 'duration' of video 'a'; a positive number",
         ),
         (
             ["table.csv", "out.json", "--durations", "table.csv"],
-            "table.csv: has no columns for video and duration, of Clip",
+            "table.csv: has no columns for video and duration in a unit of time, of Clip",
         ),
         (["table.csv", "out.json", "--fps", "0"], "untrimmed: 0 frames a second: a positive number was expected"),
         (["table.csv", "out.json", "--to", "word"], "untrimmed: no format 'word'; there are activitynet"),
@@ -235,3 +235,81 @@ def test_what_says_nothing_in_a_format_is_refused(
     with pytest.raises(BadInput) as refusal:
         read_annotations(tmp_path / name, **hints)
     assert words in str(refusal.value)
+
+
+def test_names_and_labels_that_differ_in_spelling_alone_are_said(tmp_path: Path) -> None:
+    entry = {"duration": 10, "annotations": [{"segment": [1, 2], "label": label} for label in ("Run", "run ", "hop")]}
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps({"database": {"a": entry, "v_a": entry, "b": entry}}))
+    annotations = read_annotations(file)
+    assert set(annotations.timelines["a"].labels) == {"Run", "run", "hop"}
+    assert annotations.notes == (
+        "blanks around 3 labels are removed, such as 'run '",
+        "1 name of a video is spelled in two ways, and taken for two videos, such as 'a' and 'v_a'; if they are one, "
+        "spell them alike",
+        "1 label is spelled in several ways, and taken for several classes, such as 'Run' and 'run'; if they are "
+        "one, spell them alike",
+    )
+
+
+def test_names_in_two_unicode_forms_are_said_and_those_of_two_folders_are_not(tmp_path: Path) -> None:
+    rows = "video,start,end,label\n{},1,2,run\n{},3,4,run\n"
+    (tmp_path / "a.csv").write_text(rows.format("Caf\u00e9", "Cafe\u0301"), encoding="utf-8")
+    assert any(r"such as 'Caf\xe9' and 'Cafe\u0301'" in note for note in read_annotations(tmp_path / "a.csv").notes)
+    (tmp_path / "b.csv").write_text(rows.format("cam1/GX01.mp4", "cam2/GX01.mp4"))
+    assert not any("two ways" in note for note in read_annotations(tmp_path / "b.csv").notes)
+
+
+def test_what_is_written_into_folders_in_a_folder_is_found_there_again(tmp_path: Path) -> None:
+    timelines = {name: Timeline(9.0, (Action(1, 2, name),)) for name in ("cam1/GX01", "cam2/GX01", "other")}
+    write_annotations(tmp_path / "out", timelines, "srt")
+    annotations = read_annotations(tmp_path / "out")
+    assert {video: timeline.labels for video, timeline in annotations.timelines.items()} == {
+        video: (video,) for video in timelines
+    }
+    called = "2 videos are called by folder too, as files in several folders share a name, such as 'cam1/GX01'"
+    assert called in annotations.notes
+
+
+def test_tables_in_folders_of_a_folder_are_read_where_it_has_none_itself(tmp_path: Path) -> None:
+    for name in ("x/a.csv", "y/b.csv"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("start,end,label\n1,2,run\n")
+    assert set(read_annotations(tmp_path).timelines) == {"a", "b"}
+    (tmp_path / "c.csv").write_text("start,end,label\n1,2,run\n")
+    assert set(read_annotations(tmp_path).timelines) == {"c"}
+
+
+def test_a_length_that_is_guessed_of_detections_is_said(tmp_path: Path) -> None:
+    row = {"segment": [10, 20], "label": "run", "score": 0.9}
+    (tmp_path / "r.json").write_text(json.dumps({"results": {"a": [row]}}))
+    assert any(
+        note.startswith("length guessed from the last detection for 1 video, the first is 'a': 20 s")
+        for note in convert(tmp_path / "r.json", tmp_path / "out.json").notes
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            {"results": [{"video_id": "a", "segment": [1, 2]}]},
+            "its 'results' is a list; an object of videos was expected",
+        ),
+        (
+            {"images": [], "annotations": [], "categories": []},
+            "is COCO's JSON, with regions in pictures and no times",
+        ),
+        ({"annotations": []}, "has no 'database' but 'annotations'"),
+    ],
+)
+def test_json_of_another_form_is_called_what_it_is(tmp_path: Path, content: dict, words: str) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(BadInput, match=words):
+        read_annotations(tmp_path / "a.json")
+
+
+def test_one_tier_may_be_named_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("video,start,end,label\na,1,2,run\n")
+    with pytest.raises(BadInput, match="has no tiers; leave out 'hand'"):
+        read_annotations(tmp_path / "a.csv", tiers="hand")

@@ -284,3 +284,68 @@ def test_judging_without_a_page_imports_neither_torch_nor_matplotlib():
         "sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def _save_pair(folder: Path, truth: list, results: list, duration: float | None = 100.0) -> tuple[Path, Path]:
+    """Truth and results of one video, from segments."""
+    rows = [{"segment": segment, "label": "run"} for segment in truth]
+    database = {"a": {"annotations": rows} | ({"duration": duration} if duration else {})}
+    (folder / "t.json").write_text(json.dumps({"database": database}))
+    detections = [{"segment": segment, "label": "run", "score": 0.5} for segment in results]
+    (folder / "r.json").write_text(json.dumps({"results": {"v_a": detections}}))
+    return folder / "t.json", folder / "r.json"
+
+
+def test_segments_outside_of_videos_of_stated_length_are_counted(tmp_path: Path) -> None:
+    truth, results = _save_pair(tmp_path, [[10, 20], [-5, 8], [30, 101]], [[10, 20], [10000, 20000], [90, 100.5]])
+    notes = evaluate(truth, results).notes
+    assert (
+        f"{truth}: 1 of 3 segments lies outside of the videos, in 1 of 1 videos, such as 'run' at [-5, 8] in video "
+        "'a' of 100 s" in notes
+    )
+    assert any(
+        "r.json: 1 of 3 segments lies outside of the videos" in note and "[10000, 20000]" in note for note in notes
+    )
+
+
+def test_a_length_that_is_nowhere_stated_says_nothing_of_what_lies_outside(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("video,start,end,label\na,10,20,run\na,30,40,run\n")
+    _, results = _save_pair(tmp_path, [[10, 20]], [[10, 20], [50, 60]])
+    assert not any("outside of the videos" in note for note in evaluate(tmp_path / "t.csv", results).notes)
+
+
+def test_labels_that_are_whole_numbers_are_text_on_both_sides(tmp_path: Path) -> None:
+    truth, results = _save_pair(tmp_path, [[10, 20]], [[10, 20]])
+    for path in (truth, results):
+        path.write_text(path.read_text().replace('"run"', "7"))
+    evaluation = evaluate(truth, results)
+    assert evaluation.detection_scores.average_map == 1.0 and evaluation.ground_truth.labels == ("7",)
+
+
+def test_results_in_a_list_are_called_that(tmp_path: Path) -> None:
+    truth, results = _save_pair(tmp_path, [[10, 20]], [[10, 20]])
+    results.write_text(json.dumps({"results": [{"video_id": "a", "segment": [10, 20], "label": "run", "score": 1}]}))
+    with pytest.raises(BadInput, match="its 'results' is a list; an object of videos was expected"):
+        evaluate(truth, results)
+
+
+def test_thresholds_may_be_text_and_those_that_are_none_are_refused(tmp_path: Path) -> None:
+    truth, results = _save_pair(tmp_path, [[10, 20]], [[10, 20]])
+    assert evaluate(truth, results, tious=["0.5"]).detection_scores.average_map == 1.0
+    for tious in (50, [0.5, 0], [], "half"):
+        with pytest.raises(BadInput, match="one or more numbers above 0 and up to 1 were expected"):
+            evaluate(truth, results, tious=tious)
+
+
+def test_what_is_no_timeline_is_refused_in_one_sentence() -> None:
+    script = (
+        "from untrimmed import BadInput, evaluate\n"
+        "for pair in (({'a': [(1, 2, 'run')]}, {}), ([{'video': 'a'}], {})):\n"
+        "    for sources in (pair, pair[::-1]):\n"
+        "        try:\n            evaluate(*sources)\n"
+        "        except BadInput as error:\n            print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (
+        done.stdout.count("is no timeline of a video; give a file, what read_annotations returns, or timelines") == 4
+    )

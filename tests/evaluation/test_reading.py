@@ -234,7 +234,7 @@ def test_tags_need_no_segment(tmp_path):
         ([{"label": "a", "segment": "01"}], "v1.*segment '01'"),
         ([{"label": "a"}], "v1.*without 'segment'"),
         ([{"segment": [0, 1]}], "v1.*without 'label'"),
-        ([{"label": 3, "segment": [0, 1]}], "v1.*label 3, not text"),
+        ([{"label": [3], "segment": [0, 1]}], r"v1.*label \[3\], not text"),
         ([[0, 1]], r"v1.*\[0, 1\], not an object"),
         ({"segment": [0, 1]}, "v1.*where a list"),
         ([], "no action is annotated in subset 'validation'"),
@@ -262,7 +262,7 @@ def test_a_subset_is_found_in_any_usual_spelling_and_that_is_said(tmp_path, name
     ("content", "sentence"),
     [
         ({"results": {}}, "has 'results', so it is a file of detections; a file of annotations was expected"),
-        ({"database": []}, "has no object 'database'"),
+        ({"database": []}, "its 'database' is a list; an object of videos was expected"),
         ([], "has no object 'database'"),
         ({"database": {"v1": []}}, r"video 'v1' is \[\], not an object"),
         ({"database": {"v1": {"annotations": []}}}, "video 'v1' .*without 'subset'"),

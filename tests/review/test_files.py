@@ -137,3 +137,17 @@ def test_what_is_corrected_may_be_a_table_in_any_unit(tmp_path):
     videos = read_videos(files._replace(reviewed=tmp_path / "t.csv", unit="frames", fps=4.0))
     segments = {v.name: [(item.start, item.end) for item in v.items] for v in videos if v.items}
     assert segments == {"a": [(2.5, 7.5)], "b": [(5.0, 9.0)]}
+
+
+def test_the_lengths_of_the_videos_count_in_a_review_and_units_are_doubted_by_them(tmp_path):
+    make_video(tmp_path / "videos" / "a.mp4")
+    files = ReviewFiles(tmp_path / "t.csv", tmp_path / "videos")
+    files.reviewed.write_text("video,start,end,label\nV_A.mp4,0.25,0.75,run\nV_A.mp4,1.5,3,run\n")
+    (video,) = read_videos(files)
+    assert video.duration == pytest.approx(10, abs=0.01) and video.prior is not None
+    assert video.prior.timeline.duration == pytest.approx(10, abs=0.01)
+    files.reviewed.write_text("video,start,end,label\na,200,800,run\na,900,9500,run\n")
+    with pytest.raises(BadInput, match=r"2 of 2 times lie beyond the videos' ends: .* unit='ms'"):
+        read_videos(files)
+    (video,) = read_videos(files._replace(unit="ms"))
+    assert [(item.start, item.end) for item in video.items] == [(0.2, 0.8), (0.9, 9.5)]

@@ -123,15 +123,20 @@ def build_timelines(
     return timelines, tuple(dropped)
 
 
-def describe_guessed_lengths(timelines: Mapping[str, Timeline], durations: Mapping[str, float]) -> tuple[str, ...]:
-    """Say which timelines end with their last action because `durations`, in seconds, has no length for them."""
+def describe_guessed_lengths(
+    timelines: Mapping[str, Timeline], durations: Mapping[str, float], noun: str = "action"
+) -> tuple[str, ...]:
+    """Say which timelines end with their last action because `durations`, in seconds, has no length for them.
+
+    `noun` is what its rows are called.
+    """
     guessed = [video for video in timelines if not durations.get(video)]
     if not guessed:
         return ()
     first = f"the first is {guessed[0]!r}: {timelines[guessed[0]].duration:g} s"
     count = format_count(len(guessed), "video")
     return (
-        f"length guessed from the last action for {count}, {first}; give the lengths (durations=..., --durations)",
+        f"length guessed from the last {noun} for {count}, {first}; give the lengths (durations=..., --durations)",
     )
 
 

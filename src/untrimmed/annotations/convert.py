@@ -39,6 +39,7 @@ from untrimmed.annotations.formats.via import read_via, write_via
 from untrimmed.annotations.formats.via_csv import read_via_csv
 from untrimmed.annotations.formats.vtt import read_vtt, write_vtt
 from untrimmed.annotations.formats.workbook import ENDINGS as WORKBOOKS
+from untrimmed.annotations.label_names import describe_alike_labels
 from untrimmed.annotations.renaming import rename_videos
 from untrimmed.annotations.sniff import TABLES, choose_written_format, sniff_format
 from untrimmed.annotations.units import CLOCK, check_rate, check_unit, refuse_other_unit
@@ -179,7 +180,18 @@ def read_annotations(
     """
     tiers = (tiers,) if isinstance(tiers, str) else tiers
     hints = Hints(check_rate(fps), label, open_durations(durations), check_unit(unit), tiers, columns)
-    return _match_lengths(format or sniff_format(path), Path(path), hints)
+    annotations, matches = _match_lengths(format or sniff_format(path), Path(path), hints)
+    if hints.durations and not matches:
+        raise _no_lengths(Path(path), list(annotations.timelines), list(hints.durations))
+    return annotations
+
+
+def read_beside_videos(
+    path: str | Path, lengths: Mapping[str, float], unit: str | None = None, fps: float | str | None = None
+) -> Annotations:
+    """Read annotations as `read_annotations` does, beside videos of `lengths` in seconds, of which none may fit."""
+    hints = Hints(check_rate(fps), durations=NamedValues(lengths), unit=check_unit(unit))
+    return _match_lengths(sniff_format(path), Path(path), hints)[0]
 
 
 def read_as(format: str, path: Path, hints: Hints) -> Annotations:
@@ -197,11 +209,10 @@ def read_as(format: str, path: Path, hints: Hints) -> Annotations:
     return source.read(path, hints)
 
 
-def _match_lengths(format: str, path: Path, hints: Hints) -> Annotations:
-    """Read annotations, and note whose lengths were found under another spelling.
+def _match_lengths(format: str, path: Path, hints: Hints) -> tuple[Annotations, dict[str, str]]:
+    """Read annotations, with the names by which their lengths are known, and note which those are.
 
     Where all names have a text in common that those of the lengths lack, such as `_annotations`, it is dropped.
-    Raises BadInput where lengths are given, and none is of a video in the annotations.
     """
     annotations = read_as(format, path, hints)
     matches = match_names(annotations.timelines, hints.durations)
@@ -209,10 +220,8 @@ def _match_lengths(format: str, path: Path, hints: Hints) -> Annotations:
         matches = match_affixes(annotations.timelines, hints.durations)
         lengths = {name: hints.durations[video] for name, video in matches.items()}
         annotations = rename_videos(read_as(format, path, hints._replace(durations=lengths)), matches)
-    if hints.durations and not matches:
-        raise _no_lengths(path, list(annotations.timelines), list(hints.durations))
-    loose = describe_loose_matches(matches)
-    return replace(annotations, notes=(*annotations.notes, loose)) if loose else annotations
+    sentences = (describe_loose_matches(matches), describe_alike_labels(classes_of(annotations.timelines.values())))
+    return replace(annotations, notes=(*annotations.notes, *filter(None, sentences))), matches
 
 
 def _no_lengths(path: Path, names: list[str], lengths: list[str]) -> BadInput:
@@ -312,7 +321,8 @@ def _one_video(
     unit: str = "",
 ) -> Format:
     """Return a format that holds one video a file."""
-    reader, writer = _read_with(read, ending.lower()), partial(write_files, write, ending)
+    reader = partial(read_files, read, (ending.lower(),), deep=True)
+    writer = partial(write_files, write, ending)
     return Format(title, reader, writer, lacks, times, fit, unit=unit)
 
 

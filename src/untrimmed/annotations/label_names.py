@@ -47,6 +47,19 @@ def describe_loose_labels(matches: Mapping[str, str]) -> str | None:
     return f"{count} spelled differently on the two sides, such as {label!r} and {name!r}: taken as one"
 
 
+def describe_alike_labels(labels: Iterable[str]) -> str | None:
+    """Return a sentence on the labels that are one name in several spellings; None without any."""
+    groups = [sorted(names) for names in _group(dict.fromkeys(labels), normalize_label).values() if len(names) > 1]
+    if not groups:
+        return None
+    first, second, *_ = groups[0]
+    count = format_count(len(groups), "label is", "labels are")
+    return (
+        f"{count} spelled in several ways, and taken for several classes, such as {first!r} and {second!r}; if they "
+        "are one, spell them alike"
+    )
+
+
 def suggest_label(label: str, classes: Iterable[str]) -> str | None:
     """Return the class that is written most like a label; None where none is like it."""
     forms = _group(sorted(classes), normalize_label)

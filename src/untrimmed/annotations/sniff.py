@@ -7,6 +7,7 @@ from typing import Any
 
 from untrimmed.annotations.formats.bento import holds_bento_bouts
 from untrimmed.annotations.formats.boris_tables import holds_boris_events
+from untrimmed.annotations.formats.content import walk_files
 from untrimmed.annotations.formats.csv_table import DELIMITERS
 from untrimmed.annotations.formats.elan_tab import holds_elan_export
 from untrimmed.annotations.formats.frame_labels import ENDINGS as FRAME_ENDINGS
@@ -143,7 +144,9 @@ def _sniff_folder(path: Path) -> str:
         return "frame-ranges"
     if holds_class_files(path):
         return "multithumos"
-    formats = {sniff_format(file) for file in files if file.suffix.lower() in (*BY_ENDING, *BY_CONTENT)}
+    direct = [file for file in files if file.suffix.lower() in (*BY_ENDING, *BY_CONTENT)]
+    inner = (file for file in walk_files(path) if file.suffix.lower() in (*BY_ENDING, *BY_CONTENT))
+    formats = {sniff_format(file) for file in direct or inner}
     if len(formats) == 1:
         return formats.pop()
     content = f"files of {' and '.join(sorted(formats))}" if formats else "no file of annotations"

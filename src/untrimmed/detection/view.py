@@ -12,7 +12,7 @@ from untrimmed.annotations.label_names import describe_loose_labels, match_label
 from untrimmed.annotations.sniff import sniff_format
 from untrimmed.evaluation.agreement import Sides, match_results
 from untrimmed.evaluation.instances import from_timelines
-from untrimmed.evaluation.times import doubt_times, name_truth_unit
+from untrimmed.evaluation.times import describe_outside, doubt_times, name_truth_unit
 from untrimmed.io import BadInput
 from untrimmed.timeline import Timeline, classes_of
 from untrimmed.video.folders import list_videos
@@ -61,6 +61,10 @@ def view(
         title, rows = Path(results).stem, read_rows(sources, unit, fps, videos)
     annotated = read_truth(ground_truth, truth_unit, fps, videos) if ground_truth else {}
     rows = _match_rows(rows, sources, annotated, ground_truth, units=(unit, truth_unit))
+    if not any(timeline.actions for timelines in rows.values() for timeline in timelines.values()):
+        logger.warning(
+            "%s: no segment that can be shown, so the rows of the page are empty", ", ".join(map(str, sources))
+        )
     files = _match_files(Path(videos), set().union(*rows.values())) if videos else {}
     panels = []
     for video in sorted(set().union(*rows.values())):
@@ -151,6 +155,8 @@ def _match_rows(
             results = match_results(ground_truth, results, sides, labelled=False).results
             if "s" not in units:
                 doubt_times(ground_truth, results, sides, units_said=any(units))
+            for sentence in describe_outside(ground_truth, results, sides):
+                logger.warning("%s", sentence)
         matched[name] = _rename(timelines, reference, source)
     return matched
 

@@ -5,11 +5,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from untrimmed.annotations.annotations import Annotations
+from untrimmed.annotations.formats.json_parts import to_number
 from untrimmed.annotations.formats.thumos import read_rates
 from untrimmed.evaluation.agreement import (
     Sides,
@@ -39,7 +41,7 @@ from untrimmed.evaluation.proposals import (
 from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS, DetectionProtocol
 from untrimmed.evaluation.reading import from_annotations, read_ground_truth, read_proposals, read_results, read_tags
 from untrimmed.evaluation.segmental import SEGMENTAL, SegmentalProtocol, SegmentalScores, compute_segmental_scores
-from untrimmed.evaluation.times import Times, convert_times, doubt_times, name_truth_unit
+from untrimmed.evaluation.times import Times, convert_times, describe_outside, doubt_times, name_truth_unit
 from untrimmed.io import BadInput, parse_json, read_bytes, read_text
 from untrimmed.timeline import Timeline
 
@@ -47,6 +49,9 @@ Protocol = DetectionProtocol | ProposalProtocol | ClassificationProtocol | Segme
 Scores = DetectionScores | ProposalScores | ClassificationScores | SegmentalScores
 Source = str | Path | Annotations | Mapping[str, Timeline]
 """Annotated or detected actions: a file or folder, or what was read already."""
+
+Tious = float | str | Sequence[float | str]
+"""One threshold or several, as numbers or as text."""
 
 PROTOCOLS: Mapping[str, Protocol] = {
     **DETECTION_PROTOCOLS,
@@ -91,6 +96,8 @@ class Inputs:
 
         Raises BadInput where a file cannot be used, and where the two have no video, no label or no time in common.
         """
+        for source, side in ((self.ground_truth, "ground truth"), (self.results, "results")):
+            _refuse_other_source(source, side)
         sides = Sides(_name(self.ground_truth, "the ground truth"), _name(self.results, "the results"))
         rates = self.read_rates()
         ground_truth = _read_ground_truth(self.ground_truth, self.subset, Times(self.truth_unit, rates), sides)
@@ -108,6 +115,8 @@ class Inputs:
             notes = (*unknown, *notes)
         if not isinstance(self.protocol, ClassificationProtocol) and "s" not in (self.unit, self.truth_unit):
             doubt_times(ground_truth, results, sides, units_said=bool(self.unit or self.truth_unit))
+        if not isinstance(self.protocol, ClassificationProtocol):
+            notes = (*describe_outside(ground_truth, results, sides), *notes)
         differences = describe_differences(ground_truth, results, sides, labelled=labelled)
         return Sources(ground_truth, results, (*differences, *notes, *ground_truth.notes, *results.notes))
 
@@ -168,7 +177,7 @@ def evaluate(
     protocol: str | Protocol = "activitynet",
     *,
     subset: str | None = None,
-    tious: float | Sequence[float] | None = None,
+    tious: Tious | None = None,
     videos: str | Path | None = None,
     fps: float | str | Path | None = None,
     bootstrap: int = 0,
@@ -237,7 +246,7 @@ def compare(
     protocol: str | Protocol = "activitynet",
     *,
     subset: str | None = None,
-    tious: float | Sequence[float] | None = None,
+    tious: Tious | None = None,
     bootstrap: int = 1000,
     unit: str | None = None,
     truth_unit: str | None = None,
@@ -269,7 +278,7 @@ def compare(
     return replace(comparison, notes=tuple(dict.fromkeys(notes)))
 
 
-def find_protocol(protocol: str | Protocol, tious: float | Sequence[float] | None = None) -> Protocol:
+def find_protocol(protocol: str | Protocol, tious: Tious | None = None) -> Protocol:
     """Find a protocol by name, at other thresholds if there are any. Raises BadInput for an unknown name."""
     if isinstance(protocol, str):
         if protocol not in PROTOCOLS:
@@ -277,12 +286,34 @@ def find_protocol(protocol: str | Protocol, tious: float | Sequence[float] | Non
         protocol = PROTOCOLS[protocol]
     if tious is None:
         return protocol
-    tious = (tious,) if isinstance(tious, int | float) else tuple(tious)
+    tious = _parse_tious(tious)
     if isinstance(protocol, DetectionProtocol | ProposalProtocol):
         return replace(protocol, tious=tious)
     if isinstance(protocol, SegmentalProtocol):
         return replace(protocol, overlaps=tious)
     raise BadInput(f"protocol {protocol.name!r} has no tIoU, for it judges whole videos; leave the tIoUs out")
+
+
+def _parse_tious(tious: Tious) -> tuple[float, ...]:
+    listed = (tious,) if isinstance(tious, int | float | str) else tuple(tious)
+    numbers = tuple(to_number(tiou) or 0.0 for tiou in listed)
+    if not numbers or not all(0 < number <= 1 for number in numbers):
+        raise BadInput(
+            f"tious {listed}: one or more numbers above 0 and up to 1 were expected, as in tious=[0.5, 0.7]"
+        )
+    return numbers
+
+
+def _refuse_other_source(source: Any, side: str) -> None:
+    """Raise BadInput for what is neither a file nor annotations nor timelines."""
+    if isinstance(source, str | Path | Annotations):
+        return
+    bad = [source] if not isinstance(source, Mapping) else [v for v in source.values() if not isinstance(v, Timeline)]
+    if bad:
+        raise BadInput(
+            f"the {side}: {short(bad[0])} is no timeline of a video; give a file, what read_annotations returns, or "
+            "timelines by video, as in {'a': Timeline(9.0, (Action(1, 2, 'run'),))}"
+        )
 
 
 def _find_inputs(source: Source, detections: Inputs, has_truth: bool) -> Inputs:

@@ -283,7 +283,8 @@ def _read_entries(path: Path, form: type[_Entry], times: Times) -> Instances:
     # Of two equal keys a decoder keeps the last in silence; then some score is missing.
     if results is None or len(results) != content.count(b'"score"'):
         value = parse_json(path, content)
-        if isinstance(value, dict) and value and all(isinstance(entries, list) for entries in value.values()):
+        lists = isinstance(value, dict) and value and all(isinstance(entries, list) for entries in value.values())
+        if lists and not _is_activitynet(value):
             value = {"results": value}  # the videos alone, with nothing around them
         if not _is_activitynet(value):
             results = _note_missing_scores(path, _read_other(path, times))
@@ -333,6 +334,8 @@ def _find_section(path: Path, content: Any, name: str) -> dict[str, Any]:
     if isinstance(content, dict) and opposite in content:
         kind = {"database": "a file of annotations", "results": "a file of detections"}
         raise BadInput(f"{path}: has {opposite!r}, so it is {kind[opposite]}; {kind[name]} was expected here")
+    if isinstance(content, dict) and isinstance(content.get(name), list):
+        raise BadInput(f"{path}: its {name!r} is a list; an object of videos was expected, as in {{'a': [...]}}")
     raise BadInput(f"{path}: has no object {name!r}; a file in the form of ActivityNet was expected")
 
 
@@ -377,6 +380,8 @@ def _require(place: str, entry: dict[str, Any], name: str) -> Any:
 
 def _parse_label(place: str, entry: dict[str, Any]) -> str:
     label = _require(place, entry, "label")
+    if isinstance(label, int) and not isinstance(label, bool):
+        return str(label)  # as `convert` reads it
     if not isinstance(label, str):
         raise BadInput(f"{place} has the label {_shorten(label)}, not text; fix it")
     return label

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from untrimmed.annotations.annotations import OVERRUN, Hints
+from untrimmed.annotations.annotations import EARLIEST, OVERRUN, Hints
 from untrimmed.annotations.units import USUAL_RATES, check_unit, describe_unit, find_scale, guess_rate, suggest_units
 from untrimmed.evaluation.instances import Instances, index_videos
 from untrimmed.evaluation.matching import Segments, compute_largest_overlaps, find_candidates
@@ -149,6 +149,34 @@ def _doubt_beyond(names: tuple[object, object], side: int, instances: Instances,
     if beyond * 2 > len(ends) and (units := suggest_units(ends, lengths)):
         finding = f"{beyond:,} of {len(ends):,} times lie beyond the videos' ends"
         raise _refuse(names, side, finding, example, units[0], guess_rate(float((ends / lengths).max())))
+
+
+def describe_outside(ground_truth: Instances, results: Instances, names: tuple[object, object]) -> list[str]:
+    """Say how many segments of either side lie outside of their videos, whose lengths the ground truth states.
+
+    A length that is the last time of a video's actions may be a guess, and says nothing.
+    """
+    last = np.zeros(len(ground_truth.videos))
+    np.maximum.at(last, ground_truth.video, np.maximum(ground_truth.start, ground_truth.end))
+    guesses = dict(zip(ground_truth.videos, last.tolist(), strict=True))
+    lengths = {video: length for video, length in ground_truth.durations.items() if length != guesses.get(video)}
+    sides = zip(names, (ground_truth, results), strict=True)
+    return [sentence for name, side in sides if (sentence := _describe_side_outside(name, side, lengths))]
+
+
+def _describe_side_outside(name: object, side: Instances, lengths: Mapping[str, float]) -> str | None:
+    ends = np.array([lengths.get(video, np.inf) for video in side.videos])[side.video]
+    outside = np.flatnonzero((side.start < EARLIEST) | (side.end > ends + OVERRUN))
+    if not len(outside) or side.unit == "frames":
+        return None
+    row = outside[0]
+    videos, verb = len(np.unique(side.video[outside])), "lies" if len(outside) == 1 else "lie"
+    length = f" of {ends[row]:.7g} s" if np.isfinite(ends[row]) else ""
+    return (
+        f"{name}: {len(outside):,} of {len(side):,} segments {verb} outside of the videos, in {videos:,} of "
+        f"{len(np.unique(side.video)):,} videos, such as {side.labels[side.label[row]]!r} at [{side.start[row]:.7g}, "
+        f"{side.end[row]:.7g}] in video {side.videos[side.video[row]]!r}{length}"
+    )
 
 
 def _refuse(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from untrimmed.annotations.annotations import Annotations
-from untrimmed.annotations.convert import read_annotations
+from untrimmed.annotations.convert import read_beside_videos
 from untrimmed.annotations.formats.content import format_videos
 from untrimmed.annotations.renaming import rename_videos
 from untrimmed.detection.view import holds_detections, read_rows
@@ -49,6 +49,7 @@ class _Content(NamedTuple):
     """The content of the files of a review; of `suggestions` and `corrected`, one is empty."""
 
     paths: Mapping[str, Path]
+    lengths: Mapping[str, float]
     suggestions: Mapping[str, Timeline]
     corrected: Annotations
     ground_truth: Annotations
@@ -76,14 +77,15 @@ def read_videos(files: ReviewFiles) -> list[ReviewVideo]:
     folder holds no video, or files name videos of which none is there.
     """
     detected = holds_detections(files.reviewed)
-    lengths = files.videos if files.unit == "share" else None
-    reviewed = read_annotations(files.reviewed, unit=files.unit, fps=files.fps, durations=lengths)
     listing = list_videos(files.videos)
+    lengths = {name: seconds for name, path in listing.files.items() if (seconds := _probe_seconds(path))}
+    reviewed = read_beside_videos(files.reviewed, lengths, files.unit, files.fps)
     content = _Content(
         listing.files,
+        lengths,
         reviewed.timelines if detected else {},
         Annotations({}) if detected else reviewed,
-        read_annotations(files.ground_truth) if files.ground_truth else Annotations({}),
+        read_beside_videos(files.ground_truth, lengths) if files.ground_truth else Annotations({}),
         _read_other_results(files),
     )
     if reviewed.dropped:
@@ -136,7 +138,9 @@ def _rename_all(content: _Content, files: ReviewFiles) -> tuple[_Content, list[s
     corrected = renaming.rename_annotations(content.corrected, str(files.reviewed))
     suggestions = renaming.rename(content.suggestions, str(files.reviewed))
     rows = {detector: renaming.rename(timelines, detector) for detector, timelines in content.rows.items()}
-    paths = renaming.rename(content.paths, str(files.videos))
+    names = renaming.match(content.paths, str(files.videos))
+    paths = {names[name]: path for name, path in content.paths.items()}
+    lengths = {names[name]: seconds for name, seconds in content.lengths.items()}
     absent = sorted({*ground_truth.timelines, *corrected.timelines, *suggestions} - paths.keys())
     bare = paths.keys() - {*ground_truth.timelines, *corrected.timelines, *suggestions}
     if absent:
@@ -146,7 +150,7 @@ def _rename_all(content: _Content, files: ReviewFiles) -> tuple[_Content, list[s
         if len(bare) == len(paths):
             raise BadInput(f"{files.reviewed}: {sentence}; no video of it is there, so name another folder of videos")
         renaming.notes.insert(0, sentence)
-    return _Content(paths, suggestions, corrected, ground_truth, rows), renaming.notes
+    return _Content(paths, lengths, suggestions, corrected, ground_truth, rows), renaming.notes
 
 
 def _read_other_results(files: ReviewFiles) -> dict[str, Mapping[str, Timeline]]:
@@ -164,7 +168,7 @@ def _build_video(name: str, content: _Content, files: ReviewFiles, highest: floa
     annotated = [timeline for timeline in (ground_truth, corrected) if timeline is not None]
     suggestions = content.suggestions.get(name)
     durations = [timeline.duration for timeline in (*annotated, suggestions) if timeline is not None]
-    durations += _probe_seconds(content.paths.get(name))
+    durations += [content.lengths[name]] if name in content.lengths else []
     if not durations:
         return None
     # The same action in both files is one annotation.
@@ -183,12 +187,12 @@ def _build_video(name: str, content: _Content, files: ReviewFiles, highest: floa
     return ReviewVideo(name, duration, tuple(items), subset, prior, doubts, rows, file, kind, note)
 
 
-def _probe_seconds(path: Path | None) -> list[float]:
-    """Return the length of a video; nothing where it cannot be read."""
+def _probe_seconds(path: Path) -> float | None:
+    """Return the length of a video; None where it cannot be read."""
     try:
-        return [probe_video(path).duration] if path else []
+        return probe_video(path).duration
     except BadInput:
-        return []
+        return None
 
 
 def _check_place(path: Path | None, folder: Path) -> tuple[Path | None, str]:

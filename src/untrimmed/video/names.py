@@ -65,6 +65,22 @@ def normalize_name(text: str) -> str:
     return _fold(text)[-1]
 
 
+def describe_twins(videos: Iterable[str]) -> str | None:
+    """Return a sentence on names that differ in spelling alone, such as `a` and `v_a`; None without any."""
+    groups: dict[Parts, list[str]] = {}
+    for video in videos:
+        groups.setdefault(_fold(video), []).append(video)
+    twins = [names for names in groups.values() if len(names) > 1]
+    if not twins:
+        return None
+    # In two Unicode forms two names look the same.
+    names = " and ".join(map(ascii, twins[0][:2]))
+    subject = "1 name of a video is" if len(twins) == 1 else f"{len(twins):,} names of videos are"
+    return (
+        f"{subject} spelled in two ways, and taken for two videos, such as {names}; if they are one, spell them alike"
+    )
+
+
 class NameIndex:
     """Finds the video that a name means among `videos`, exact forms before loose ones."""
 

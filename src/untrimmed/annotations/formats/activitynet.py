@@ -13,9 +13,11 @@ from untrimmed.annotations.annotations import (
     describe_guessed_lengths,
     describe_repeats,
     find_last_end,
+    format_count,
     split_usable,
 )
 from untrimmed.annotations.formats.json_parts import as_text, to_number
+from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.video_entries import (
     describe_unread,
     find_length,
@@ -26,7 +28,7 @@ from untrimmed.annotations.formats.video_entries import (
 from untrimmed.annotations.units import read_in_seconds
 from untrimmed.io import BadInput, read_json, write_json
 from untrimmed.timeline import Timeline
-from untrimmed.video.names import media_name
+from untrimmed.video.names import describe_twins, media_name
 
 VERSION = "VERSION 1.3"
 """What the official programs expect in a file; nothing in the format depends on it."""
@@ -64,13 +66,16 @@ def read_activitynet(path: str | Path, *, classes: Collection[str] = (), hints: 
             subsets[video] = as_text(f"{place}: its {key}", entry[key], empty=False)
         unused[video] = list_unread_keys(entry, length)
     stated_classes = _read_classes(path, content)
+    rows, tidied = _strip_labels(rows)
     times = read_in_seconds(path, rows, lengths, hints)
     timelines, dropped = build_timelines(path, times.rows, times.durations, tuple(classes) or stated_classes)
     notes = (
+        *tidied,
         *times.notes,
         *describe_guessed_lengths(timelines, times.durations),
         *describe_repeats(times.rows),
         *describe_unread(entries, unused),
+        *filter(None, [describe_twins(rows)]),
     )
     return Annotations(timelines, subsets, dropped, times.rows, stated_classes, notes=notes)
 
@@ -112,6 +117,7 @@ def read_activitynet_results(path: str | Path, hints: Hints = Hints()) -> Annota
         rows[video] = tuple(_read_row(place, number, item, PROPOSAL) for number, item in enumerate(items))
         if video in durations:
             lengths[video] = parse_length(f"{place}: its duration", durations[video])
+    rows, tidied = _strip_labels(rows)
     times = read_in_seconds(path, rows, lengths, hints)
     for video, video_rows in times.rows.items():
         split = split_usable(video, video_rows)
@@ -119,9 +125,14 @@ def read_activitynet_results(path: str | Path, hints: Hints = Hints()) -> Annota
         duration = times.durations.get(video) or find_last_end(video_rows)
         if duration is not None:
             timelines[video] = Timeline(duration, split.actions)
-    return Annotations(
-        timelines, {}, tuple(dropped), times.rows, notes=(*times.notes, *describe_repeats(times.rows, "detection"))
+    notes = (
+        *tidied,
+        *times.notes,
+        *describe_guessed_lengths(timelines, times.durations, "detection"),
+        *describe_repeats(times.rows, "detection"),
+        *filter(None, [describe_twins(rows)]),
     )
+    return Annotations(timelines, {}, tuple(dropped), times.rows, notes=notes)
 
 
 def write_activitynet_results(path: str | Path, timelines: Mapping[str, Timeline]) -> None:
@@ -142,7 +153,7 @@ def write_activitynet_results(path: str | Path, timelines: Mapping[str, Timeline
 def _find_entries(path: Path, content: Any) -> dict[str, Any]:
     if isinstance(content, dict) and isinstance(content.get("database"), dict):
         return content["database"]
-    if isinstance(content, dict) and isinstance(content.get("annotations"), list):
+    if isinstance(content, dict) and "video" in content and isinstance(content.get("annotations"), list):
         return {media_name(as_text(f"{path}: 'video'", content.get("video"), empty=False)): content}
     flat = (
         isinstance(content, dict)
@@ -156,6 +167,8 @@ def _find_entries(path: Path, content: Any) -> dict[str, Any]:
 
 
 def _refuse(path: Path, content: Any, key: str, what: str) -> NoReturn:
+    if isinstance(content, dict) and isinstance(content.get(key), list):
+        raise BadInput(f"{path}: its {key!r} is a list; an object of videos was expected, as in {{'a': [...]}}")
     keys = ", ".join(map(repr, list(content)[:5])) if isinstance(content, dict) else type(content).__name__
     raise BadInput(f"{path}: has no {key!r} but {keys or 'nothing'}; a file of {what} was expected")
 
@@ -182,10 +195,22 @@ def _read_row(place: str, number: int, item: Any, unlabelled: str | None) -> Row
     return Row(start, end, label, score)
 
 
+def _strip_labels(rows: Mapping[str, tuple[Row, ...]]) -> tuple[dict[str, tuple[Row, ...]], tuple[str, ...]]:
+    """Strip blanks around labels, and say of how many."""
+    odd = [row.label for video_rows in rows.values() for row in video_rows if row.label != row.label.strip()]
+    if not odd:
+        return dict(rows), ()
+    stripped = {
+        video: tuple(row._replace(label=tidy_label(row.label)) for row in video_rows)
+        for video, video_rows in rows.items()
+    }
+    return stripped, (f"blanks around {format_count(len(odd), 'label')} are removed, such as {odd[0]!r}",)
+
+
 def _read_classes(path: Path, content: dict[str, Any]) -> tuple[str, ...]:
     classes = content.get("classes", [])
     if isinstance(classes, dict):
         return ()  # without `database`, it is a video of that name
     if not isinstance(classes, list) or len(set(map(str, classes))) != len(classes):
         raise BadInput(f"{path}: 'classes' is {short(classes)}; a list of different labels was expected")
-    return tuple(as_text(f"{path}: a class", label, empty=False) for label in classes)
+    return tuple(as_text(f"{path}: a class", label, empty=False).strip() for label in classes)

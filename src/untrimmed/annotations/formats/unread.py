@@ -19,7 +19,7 @@ def refuse_unread_json(path: Path, content: Any) -> None:
         raise BadInput(
             f"{path}: is a project of VIA 2, with regions in pictures and no times; annotate in VIA 3 for video"
         )
-    if listed and "images" in keys and "categories" in keys:
+    if isinstance(annotations, list) and "images" in keys and "categories" in keys:
         raise BadInput(
             f"{path}: is COCO's JSON, with regions in pictures and no times; export starts and ends, as in a CSV of "
             "video,start,end,label"
