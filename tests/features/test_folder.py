@@ -168,3 +168,13 @@ def test_columns_in_another_order_in_one_file_are_refused(tmp_path: Path) -> Non
     assert folder["s1"].channels == folder["s2"].channels == folder["s4"].channels == 3
     with pytest.raises(BadInput, match=r"s3\.csv: .* another order than .* s1\.csv: channel 1 is 'c', and 'b' there"):
         folder["s3"]
+
+
+def test_axes_are_doubted_where_videos_differ_in_channels_and_not_in_length(tmp_path: Path) -> None:
+    write_folder(tmp_path, a=numbers(6, 40), b=numbers(6, 38))
+    folder = read_features(tmp_path, SOURCE)
+    assert folder["a"].channels == 40
+    with pytest.raises(BadInput, match=r'b has 6 .* of 38 channels, a as many of 40: are the axes .* data\.axes = "ct"'):
+        folder["b"]
+    turned = read_features(tmp_path, SOURCE, axes="ct")
+    assert len(turned["a"]) == 40 and len(turned["b"]) == 38

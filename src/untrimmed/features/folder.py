@@ -66,6 +66,7 @@ class FeatureFolder:
         self._axes: Axes = axes
         self._noted: set[str] = set()
         self._titled: tuple[Path, tuple[str, ...]] | None = None
+        self._shaped: tuple[str, tuple[int, ...]] | None = None
         if not files and not self.path.exists():
             raise missing(self.path, "file or folder of features")
         manifest = _read_manifest(self.path)
@@ -114,6 +115,7 @@ class FeatureFolder:
         for kind, detail in reading.notes.items():
             self._note(kind, f"{place.file}: {kind} ({detail})")
         self._check_titles(place.file, reading.titles)
+        self._check_axes(name, reading.values.shape)
         return reading.values
 
     def describe(self) -> str:
@@ -132,6 +134,16 @@ class FeatureFolder:
             raise BadInput(
                 f"{file}: its columns are in another order than those of {first.name}: channel {place} is "
                 f"{titles[place]!r}, and {order[place]!r} there; write all files in one order"
+            )
+
+    def _check_axes(self, name: str, shape: tuple[int, ...]) -> None:
+        """Raise BadInput where it is the channels in which videos differ, and not the fewer snippets."""
+        first, (count, channels) = self._shaped = self._shaped or (name, shape)
+        if shape[0] == count < min(channels, shape[1]) and shape[1] != channels:
+            other_order = "ct" if self._axes == "tc" else "tc"
+            raise BadInput(
+                f"{self.path}: {name} has {count} snippets of {shape[1]} channels, {first} as many of {channels}: "
+                f'are the axes swapped? then set data.axes = "{other_order}"; else extract all alike'
             )
 
     def _note(self, kind: str, sentence: str) -> None:
