@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 import synthetic
 from untrimmed.annotations.corpus import open_corpus
@@ -83,6 +84,23 @@ def test_a_file_that_is_no_detector_is_refused(tmp_path):
         Detector.load(tmp_path / "d.safetensors")
     with pytest.raises(BadInput, match="no such detector file"):
         Detector.load(tmp_path / "nowhere.safetensors")
+
+
+@pytest.mark.parametrize(("name", "what"), [("checkpoint.safetensors", "a checkpoint"), ("recipe.toml", "a recipe")])
+def test_another_file_of_a_run_names_the_detector_beside_it(detector, tmp_path, name, what):
+    if name.endswith(".toml"):
+        (tmp_path / name).write_text("[train]\nsteps = 5\n")
+    else:
+        save_file({"step": torch.zeros(1)}, tmp_path / name, metadata={"step": "3"})
+    with pytest.raises(
+        BadInput, match=rf"{what}.*, not a detector; name the detector\.safetensors of a finished run"
+    ):
+        Detector.load(tmp_path / name)
+    detector.save(tmp_path / "detector.safetensors")
+    with pytest.raises(BadInput, match=rf"{what}.*, not a detector; its detector is .*detector\.safetensors"):
+        Detector.load(tmp_path / name)
+    detector.save(tmp_path / "checkpoint_of_june.safetensors")
+    assert Detector.load(tmp_path / "checkpoint_of_june.safetensors").classes == detector.classes
 
 
 def test_standardizing_uses_the_training_videos(detector, corpus):

@@ -317,6 +317,17 @@ def test_features_that_are_no_numbers_or_never_change_are_told(healthy):
     assert faults["note", "dead channels"] == ["1 of 6 never change in any video, the first is channel 2"]
 
 
+def test_a_value_of_absurd_size_is_told_with_its_place(healthy):
+    values = np.array(np.load("features/c.npy"), np.float32)
+    values[6, 4] = -1e30
+    np.save("features/c.npy", values)
+    (sentence,) = check()["warning", "features of absurd size"]
+    assert re.match(r"c: 1e\+30 at 1\.\d s in channel 4, which reaches [\d.]+ in the usual video \(1 of 6 ", sentence)
+    values[6, 4] = 100
+    np.save("features/c.npy", values)
+    assert check() == {}
+
+
 def test_a_dead_channel_is_none_if_it_lives_in_one_video_and_many_are_a_warning(healthy):
     for name in "bcd":
         np.save(f"features/{name}.npy", np.full((SECONDS * 4, 6), 7, np.float16))

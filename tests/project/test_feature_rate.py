@@ -63,3 +63,6 @@ def test_a_rate_at_which_features_end_long_before_the_actions_is_refused():
     ):
         refuse_short_features("f", {"a": 93}, {"a": 60.0}, 25)
     refuse_short_features("f", {"a": 1500}, {"a": 58.0}, 25)
+    with pytest.raises(BadInput, match=r"at 20 a second end at 20\.0 s, but its actions at 37\.5 s"):
+        refuse_short_features("f", {"a": 400}, {"a": 37.5}, 20)
+    refuse_short_features("f", {"a": 400, "b": 400}, {"a": 21.9, "b": 37.5}, 20)  # one of two is a matter of a note

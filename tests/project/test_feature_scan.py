@@ -112,6 +112,24 @@ def test_without_lengths_the_rate_is_asked_for_and_the_features_say_the_lengths(
         init_recipe(None, OUT, "labels.csv", features="sensors.npz", fps=100, force=True)
 
 
+def test_features_of_a_few_videos_that_end_before_the_last_action_are_noted(folder):
+    rows = [(f"rec{n}", 3, end) for n, end in enumerate((9, 12, 30, 22, 17, 60))]
+    Path("labels.csv").write_text(
+        "\n".join(["video,start,end,label", *(f"{video},{start},{end}.5,sit" for video, start, end in rows)])
+    )
+    notes = init_recipe(None, OUT, "labels.csv", features="sensors.npz", fps=20).notes
+    (note,) = [note for note in notes if note.startswith("features end before")]
+    assert "those of 'rec5' at 40.0 s of 60.5 s" in note
+
+
+def test_a_file_in_the_place_of_the_folder_is_told_how_it_is_named(folder):
+    with pytest.raises(BadInput, match=r"is a file, not a folder; name it as features .*--features sensors\.npz\)"):
+        init_recipe("sensors.npz", OUT, "labels.json")
+    Path("clip.mp4").write_bytes(b"x")
+    with pytest.raises(BadInput, match=r"clip\.mp4: is a file, not a folder of videos; name the folder"):
+        init_recipe("clip.mp4", OUT, "labels.json")
+
+
 def test_subsets_of_any_spelling_are_used_and_said(folder):
     annotate("labels.json", ["Train", "Train", "Train", "Train", "Valid", "Valid"])
     result = init_recipe(None, OUT, "labels.json", features="sensors.npz")

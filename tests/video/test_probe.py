@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import av
+import cv2
+import numpy as np
 import pytest
 
 from barcodes import barcode, write_barcodes
+from untrimmed.io import BadInput
 from untrimmed.video.probe import probe_video
 from untrimmed.video.writer import write_video
 
@@ -36,3 +39,17 @@ def test_a_file_that_states_no_length_is_measured(tmp_path: Path) -> None:
     with av.open(tmp_path / "live.mkv") as container:
         assert container.duration is None
     assert probe_video(tmp_path / "live.mkv").duration == pytest.approx(2.0, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.bmp", "a.tiff", "a.webp"])
+def test_a_picture_is_no_video_whatever_its_name(tmp_path: Path, name: str) -> None:
+    cv2.imwrite(str(tmp_path / name), np.zeros((64, 64, 3), np.uint8))
+    (tmp_path / name).rename(tmp_path / f"{name}.mp4")
+    with pytest.raises(BadInput, match=r"is a single picture, not a video; give the video"):
+        probe_video(tmp_path / f"{name}.mp4")
+
+
+def test_pictures_of_motion_jpeg_in_a_row_are_a_video(tmp_path: Path) -> None:
+    pictures = [cv2.imencode(".jpg", np.full((64, 64, 3), value, np.uint8))[1].tobytes() for value in (9, 99, 199)]
+    (tmp_path / "a.mjpeg").write_bytes(b"".join(pictures))
+    assert probe_video(tmp_path / "a.mjpeg").width == 64

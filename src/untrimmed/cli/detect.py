@@ -76,15 +76,16 @@ def detect(
 
 def _report(timelines: "Timelines", out: Path | None, score: float | None) -> None:
     """Write detections and print the names of the files, or print a line an action."""
-    from untrimmed.detection.results import SUBTITLE_SCORE, write_detections
+    from untrimmed.detection.results import describe_hidden, find_least_score, write_detections
 
+    show_notes(describe_hidden(timelines, out, score))
     if out:
         for file in write_detections(timelines, out, score=score):
             print(file)
         return
     rows = [
         (video, action.label, f"{action.start:.2f}", f"{action.end:.2f}", f"{action.score:.3f}")
-        for video, timeline in timelines.above(SUBTITLE_SCORE if score is None else score).items()
+        for video, timeline in timelines.above(find_least_score(None, score)).items()
         for action in timeline
     ]
     show_table("", ("video", "label", "start s", "end s", "score"), rows)

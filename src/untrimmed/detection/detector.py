@@ -249,8 +249,18 @@ def _whole_file(path: Path) -> Iterator[None]:
     except BadInput:
         raise
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
+        if path.suffix.lower() == ".toml" or path.name.startswith("checkpoint"):
+            raise BadInput(f"{path}: is {_describe_run_file(path)}") from None
         reason = str(error).splitlines()[0]
         raise BadInput(f"{path}: is not a whole detector file ({reason}); copy or train it again") from None
+
+
+def _describe_run_file(path: Path) -> str:
+    """Say what a recipe or a checkpoint in the place of a detector is, and where the detector lies."""
+    what = "a recipe" if path.suffix.lower() == ".toml" else "a checkpoint, from which `untrimmed train` goes on"
+    beside = path.with_name("detector.safetensors")
+    remedy = f"its detector is {beside}" if beside.is_file() else "name the detector.safetensors of a finished run"
+    return f"{what}, not a detector; {remedy}"
 
 
 def split_batches(windows: Iterable[Window], size: int) -> Iterator[list[Window]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from untrimmed.annotations.annotations import Annotations
+from untrimmed.annotations.annotations import Annotations, format_count
 from untrimmed.annotations.convert import write_annotations
 from untrimmed.annotations.formats.activitynet import write_activitynet_results
 from untrimmed.annotations.formats.srt import write_srt
@@ -38,7 +38,7 @@ def write_detections(timelines: Mapping[str, Timeline], out: str | Path, *, scor
     """
     out = Path(out)
     check_output(out, len(timelines))
-    least = score if score is not None else SUBTITLE_SCORE if out.suffix.lower() in (".srt", ".vtt") else 0.0
+    least = find_least_score(out, score)
     surest = {video: timeline.above(least) for video, timeline in timelines.items()}
     if PLACE in out.name:
         files = {Path(str(out).replace(PLACE, video)): {video: timeline} for video, timeline in surest.items()}
@@ -47,6 +47,27 @@ def write_detections(timelines: Mapping[str, Timeline], out: str | Path, *, scor
     for file, part in files.items():
         _write(file, part)
     return list(files)
+
+
+def find_least_score(out: Path | None, score: float | None) -> float:
+    """Find the least score of what is written to `out`, or printed without it; `score` is what was asked for."""
+    if score is not None:
+        return score
+    return SUBTITLE_SCORE if out is None or out.suffix.lower() in (".srt", ".vtt") else 0.0
+
+
+def describe_hidden(timelines: Mapping[str, Timeline], out: Path | None, score: float | None) -> list[str]:
+    """Say that no action of any video is found, or that none scores enough to be shown; nothing where one does."""
+    least = find_least_score(out, score)
+    scores = [action.score for timeline in timelines.values() for action in timeline]
+    if not scores:
+        return [f"no action was found in {format_count(len(timelines), 'video')}"]
+    if max(scores) >= least:
+        return []
+    return [
+        f"{format_count(len(scores), 'action')} below the least score that is shown, {least:g}, the best "
+        f"{max(scores):.2g}; a lower one (score=0, --score 0) shows them"
+    ]
 
 
 def _write(file: Path, timelines: Mapping[str, Timeline]) -> None:

@@ -26,6 +26,10 @@ from untrimmed.timeline import Timeline
 
 MOST_BYTES = 4 * 2**30
 """Bytes of features whose every value is looked at; of the remaining videos only the length is."""
+ABSURD = 1000.0
+"""So many times what a channel, or the usual channel, reaches in the usual video are no measurement."""
+FEW = 3
+"""Videos from which one says what is usual."""
 MANY_DEAD = 0.5
 """Share of dead channels from which something is wrong with the extraction rather than with the channel."""
 
@@ -84,6 +88,7 @@ def _check_values(
     videos: Sequence[str], features: FeatureStreams, ground_truth: Mapping[str, Timeline]
 ) -> Iterator[Finding]:
     low = high = np.full(1, np.nan, np.float32)
+    peaks: dict[str, np.ndarray] = {}
     checked, unread = 0, MOST_BYTES
     for video in videos:
         try:
@@ -104,12 +109,14 @@ def _check_values(
         elif unread > 0:
             yield from _check_finite(video, stream)
             # A NaN must not hide that a channel is alive or dead elsewhere.
-            low = np.fmin(low, np.fmin.reduce(stream.values, 0))
-            high = np.fmax(high, np.fmax.reduce(stream.values, 0))
+            least, most = np.fmin.reduce(stream.values, 0), np.fmax.reduce(stream.values, 0)
+            low, high = np.fmin(low, least), np.fmax(high, most)
+            peaks[video] = np.fmax(np.abs(least), np.abs(most)).astype(np.float64)
             checked, unread = checked + 1, unread - stream.values.nbytes
     if checked < len(videos) and unread <= 0:
         sentence = f"the values of {checked:,} of {len(videos):,} videos were looked at"
         yield Finding("note", "many features", sentence, "of the others, the lengths were")
+    yield from _check_absurd(peaks, features)
     yield from _check_dead(low, high)
 
 
@@ -120,6 +127,27 @@ def _check_finite(video: str, features: VideoFeatures) -> Iterator[Finding]:
         value = features.values[snippet, channel]
         sentence = f"{video}: {len(faults):,} values, the first is {value} at snippet {snippet}, channel {channel}"
         yield Finding("error", "features that are not finite", sentence, "extract again, or leave the video out")
+
+
+def _check_absurd(peaks: Mapping[str, np.ndarray], features: FeatureStreams) -> Iterator[Finding]:
+    """Find videos in which a channel reaches far beyond what it reaches in the usual video; `peaks` are absolute."""
+    if len(peaks) < FEW:
+        return
+    table = np.nan_to_num(np.stack(list(peaks.values())), posinf=0)  # what is not finite is a finding of its own
+    usual = np.median(table, axis=0)
+    bound = ABSURD * np.maximum(usual, np.median(usual))
+    for video, row in zip(peaks, table, strict=True):
+        if not (absurd := np.flatnonzero((row > bound) & (bound > 0))).size:
+            continue
+        channel, stream = int(absurd[(row / np.where(bound > 0, bound, np.inf))[absurd].argmax()]), features[video]
+        values = np.nan_to_num(np.abs(np.asarray(stream.values[:, channel], np.float64)), posinf=0)
+        second = float(stream.grid.seconds(int(values.argmax()) + 0.5))
+        sentence = (
+            f"{video}: {row[channel]:.3g} at {second:.1f} s in channel {channel}, which reaches {usual[channel]:.3g} "
+            f"in the usual video ({len(absurd):,} of {len(row):,} channels are so)"
+        )
+        remedy = "correct them: training scales a channel by its spread, in which all else of it would be lost"
+        yield Finding("warning", "features of absurd size", sentence, remedy)
 
 
 def _check_dead(low: np.ndarray, high: np.ndarray) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from untrimmed.annotations.corpus import RATE_LEEWAY
 from untrimmed.features.video_features import FeatureSource
 from untrimmed.io import BadInput
 
@@ -75,9 +76,22 @@ def build_rate_source(backbone: str, rate: float, fps: float | None) -> FeatureS
     return FeatureSource(backbone=backbone, fps=fps, stride=stride, window=stride)
 
 
+def find_short_features(ends: Mapping[str, float], lengths: Mapping[str, float], remainder: float) -> list[str]:
+    """Return the videos whose features end, in seconds, before a share of their length that training bears.
+
+    What does not fill a snippet, up to `remainder` seconds, is left out at the end of features.
+    """
+    return [
+        video for video, end in ends.items() if lengths[video] - end > max(RATE_LEEWAY * lengths[video], remainder)
+    ]
+
+
 def refuse_short_features(path: object, counts: Mapping[str, int], lengths: Mapping[str, float], rate: float) -> None:
-    """Raise BadInput where features at a rate that somebody gave end long before the actions of most videos."""
-    short = [video for video in counts if counts[video] / rate < lengths[video] / 2]
+    """Raise BadInput where features at a rate that somebody gave end before the actions of most videos.
+
+    By how much they may, `train` says, which would refuse them too.
+    """
+    short = find_short_features({video: count / rate for video, count in counts.items()}, lengths, 3 / rate)
     if len(short) * 2 > len(counts):
         video = short[0]
         end = counts[video] / rate

@@ -18,6 +18,7 @@ from untrimmed.project.feature_rate import (
     SnippetRate,
     build_rate_source,
     describe_disagreement,
+    find_short_features,
     guess_snippet_rate,
     refuse_short_features,
 )
@@ -132,10 +133,19 @@ def _build_scan(
             length = end
         timelines[video] = Timeline(length, split_usable(video, rows, length, annotations.classes).actions)
     refuse_no_action(file.path, timelines, dropped)
+    ends = {video: origin.source.grid.end(count) for video, count in counts.items()}
+    remainder = 2 * origin.source.grid.step + origin.source.grid.span
+    short = find_short_features(ends, {video: timelines[video].duration for video in ends}, remainder)
     notes = [*annotations.notes, f"{origin.source.fps / origin.source.stride:.4g} snippets a second, {origin.reason}"]
     if longer:
         notes.append(
             f"ends with its features, after its last action, as no length is stated: {format_videos(longer)}"
+        )
+    if short:
+        worst = min(short, key=lambda video: ends[video] / timelines[video].duration)
+        notes.append(
+            f"features end before their video or its last action: {format_videos(short)}; those of {worst!r} at "
+            f"{ends[worst]:.1f} s of {timelines[worst].duration:.1f} s; check them, or the rate"
         )
     if absent := [video for video in annotations.timelines if video not in counts]:
         notes.append(f"annotated, but without features: {format_videos(absent)}")

@@ -11,6 +11,7 @@ from untrimmed.annotations.subsets import describe_loose_subsets
 from untrimmed.annotations.units import check_rate, check_unit
 from untrimmed.features.archives import part_path
 from untrimmed.features.folder import read_source
+from untrimmed.features.listing import is_feature_file
 from untrimmed.io import BadInput, missing, read_text, whole, write_text
 from untrimmed.project.dataset_statistics import ClassRow, count_classes, note_one_sided_classes
 from untrimmed.project.feature_scan import find_features, holds_videos, scan_features
@@ -93,6 +94,13 @@ def _check_inputs(folder: str | Path | None, features: str | Path | None, annota
     """Raise BadInput for a path that does not exist, and where neither videos nor features are named."""
     if folder is None and features is None:
         raise BadInput("nothing to look at: name a folder of videos, or features (features=..., --features ...)")
+    if folder is not None and Path(folder).is_file():
+        name = Path(folder).name
+        if is_feature_file(Path(folder), alone=True):
+            raise BadInput(
+                f"{folder}: is a file, not a folder; name it as features (features={name!r}, --features {name})"
+            )
+        raise BadInput(f"{folder}: is a file, not a folder of videos; name the folder, or features (--features ...)")
     if folder is not None and not Path(folder).is_dir():
         raise missing(Path(folder), "folder of videos or features")
     if features is not None and "*" not in str(features) and not part_path(Path(features))[0].exists():

@@ -21,6 +21,8 @@ EQUAL = 1e-6
 """Seconds. Times are sums and quotients of floats; equal ones must not differ by rounding."""
 # Seconds. The clock of a broadcast may restart; FFmpeg does not trust a longer step of it either.
 _LONGEST_STEP = 10.0
+# Endings of single pictures in the containers of videos, and of rows of JPEG pictures, which look like one.
+_PICTURE_ENDINGS, _MOTION_JPEG = (".avif", ".heic", ".heif"), (".mjpeg", ".mjpg")
 # Their index knows the keyframes. Times of others can restart or be decoding times: they are read from the start.
 _SEEKABLE = ("mov", "matroska")
 
@@ -79,7 +81,7 @@ class OpenVideo(NamedTuple):
 def open_video(path: str | Path) -> Iterator[OpenVideo]:
     """Open the first video stream of a file that is not a cover picture.
 
-    Raises BadInput for a file that cannot be opened, and for errors of FFmpeg inside the `with` block.
+    Raises BadInput for a file that cannot be opened, for a picture, and for errors of FFmpeg inside the `with` block.
     """
     path = Path(path)
     if not path.exists():
@@ -88,10 +90,20 @@ def open_video(path: str | Path) -> Iterator[OpenVideo]:
         raise BadInput(f"{path}: is a folder, not a video; name a file in it")
     try:
         with av.open(path) as container:
+            if _is_picture(path, container.format.name):
+                raise BadInput(f"{path}: is a single picture, not a video; give the video that it was taken from")
             yield find_video_stream(path, container)
     except (FFmpegError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise BadInput(f"{path}: cannot be read as a video ({reason}); check or convert the file") from None
+
+
+def _is_picture(path: Path, format: str) -> bool:
+    """Return whether a file is a single picture, which FFmpeg opens as a video of one frame, by its format there."""
+    ending = path.suffix.lower()
+    return ending in _PICTURE_ENDINGS or (
+        ending not in _MOTION_JPEG and (format == "image2" or format.endswith("_pipe"))
+    )
 
 
 def find_video_stream(name: Path | str, container: InputContainer) -> OpenVideo:
