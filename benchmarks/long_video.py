@@ -126,7 +126,7 @@ def answer(question: Question) -> dict[str, Any]:
     return {
         "command": shlex.join(["python", "benchmarks/long_video.py", *sys.argv[1:]]),
         "processor": name_processor(),
-        "question": question._asdict(),
+        "question": question._replace(data="", recipe=Path(question.recipe).name)._asdict(),
         "hours": hours,
         "share": sum(a.length for t in truth.values() for a in t) / hours / 3600,
         "content_minutes": measure_content(composed),
