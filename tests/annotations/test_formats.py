@@ -331,11 +331,11 @@ def test_durations_are_read_from_a_table_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "has no columns 'filename' and 'video-duration'"),
-        ("filename,seconds\nt1,3\n", "has no columns"),
-        ("filename,video-duration\nt1,3\nt2\n", "line 3 has video-duration None"),
-        ("filename,video-duration\nt1,-3\n", "line 2 has video-duration '-3'"),
-        ("filename,video-duration\nt1,soon\n", "line 2 has video-duration 'soon'"),
+        ("", "is empty; a line that names columns was expected"),
+        ("filename,rate\nt1,3\n", "has no columns for video and duration"),
+        ("filename,video-duration\nt1,3\nt2\n", "line 3 has 1 cells"),
+        ("filename,video-duration\nt1,-3\n", "line 2 has -3 for 'video-duration' of video 't1'; a positive"),
+        ("filename,video-duration\nt1,soon\n", "line 2 has 'soon' for 'video-duration'; a positive"),
     ],
 )
 def test_a_table_without_durations_is_refused(tmp_path: Path, text: str, words: str) -> None:

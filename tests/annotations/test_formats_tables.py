@@ -43,8 +43,10 @@ def test_columns_are_recognized_under_many_names_and_units(tmp_path: Path, text:
 
 
 def test_the_guessed_meaning_of_columns_is_noted(tmp_path: Path) -> None:
-    notes = read_annotations(table(tmp_path, "Clip;Begin (ms);End;Behaviour;conf\nc;1500;4;jump;0.5\n")).notes
-    expected = "label 'Behaviour', video 'Clip', start 'Begin (ms)' in milliseconds, end 'End', score 'conf'"
+    notes = read_annotations(table(tmp_path, "Clip;Begin (ms);End (s);Behaviour;conf\nc;1500;4;jump;0.5\n")).notes
+    expected = (
+        "label 'Behaviour', video 'Clip', start 'Begin (ms)' in milliseconds, end 'End (s)' in seconds, score 'conf'"
+    )
     assert notes[0] == f"columns, parted by semicolons: {expected}"
     assert "length guessed from the last action for 1 video, the first is 'c': 4 s" in notes[1]
 

@@ -175,3 +175,21 @@ def test_timestamps_of_50_salads_are_no_frames(tmp_path: Path, name: str) -> Non
     (tmp_path / name).write_text("13223302 13242868 cut_and_mix\n13223302 13225310 peel_cucumber_prep\n")
     with pytest.raises(BadInput, match=r"go on for 122\.6 hours; .* are timestamps"):
         read_annotations(tmp_path / name, fps=30)
+
+
+@pytest.mark.parametrize("text", ["run\nrun\n\njump\n", "\nrun\nrun\njump\n"])
+def test_an_empty_line_is_no_frame_that_is_passed_over(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput, match=r"line [13] is empty, and every line is a frame; write its label"):
+        read_annotations(tmp_path / "a.txt", "frame-labels", 10)
+
+
+def test_empty_lines_at_the_end_are_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("run\nrun\njump\n\n\n", encoding="utf-8")
+    assert read_annotations(tmp_path / "a.txt", "frame-labels", 10).timelines["a"].duration == pytest.approx(0.3)
+
+
+def test_an_empty_line_of_a_table_without_frames_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("run,jump\n1,0\n1,0\n\n0,1\n0,1\n", encoding="utf-8")
+    with pytest.raises(BadInput, match="line 4 is empty, and every line is a frame"):
+        read_annotations(tmp_path / "a.csv", "frame-labels", 10)

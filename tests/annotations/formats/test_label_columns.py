@@ -22,7 +22,7 @@ def test_negatives_of_clips_are_left_out_and_counted(tmp_path: Path, head: str) 
         "Archery,a,training,1,3,1",
         "Archery,a,training,5,7,-1",
         "Rowing,b,validation,3,5,1",
-        "Rowing,b,v,6,7,-1",
+        "Rowing,b,validation,6,7,-1",
     ]
     labels, notes = read(tmp_path, "\n".join([head, *lines]))
     assert labels == ["Archery", "Rowing"]

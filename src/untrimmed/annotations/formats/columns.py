@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from untrimmed.annotations.units import UNIT_NAMES
+from untrimmed.annotations.units import CLOCK, PERCENT, UNIT_NAMES
 from untrimmed.io import BadInput
 
 STARTS = (
@@ -49,6 +49,10 @@ _UNITS = {
     **dict.fromkeys(("ms", "msec", "msecs", "millis", "millisecond", "milliseconds"), "ms"),
     **dict.fromkeys(("us", "usec", "usecs", "\N{MICRO SIGN}s", "\N{GREEK SMALL LETTER MU}s"), "us"),
     **dict.fromkeys(("micros", "microsecond", "microseconds"), "us"),
+    **dict.fromkeys(("ns", "nsec", "nsecs", "nanos", "nanosecond", "nanoseconds"), "ns"),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), "min"),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "h"),
+    **dict.fromkeys(("percent", "pct", "percentage"), PERCENT),
     **dict.fromkeys(("f", "frame", "frames", "startframe", "endframe"), "frames"),
 }
 
@@ -57,12 +61,15 @@ _MOMENTS = {"timestamp", "timecode", "frame", "frames", "second", "seconds", "ms
 _THINGS = ("action", "event", "activity", "annotation", "behavior", "behaviour", "interval", "label", "clip")
 """Words beside `start` and `end` that say of what."""
 
-_PREFERENCE = ("s", "", "ms", "us", "frames")
+_PLAIN = {"start", "begin", "onset", "end", "stop", "offset"}
+"""Words that a start or an end surely has, whatever its unit."""
+
+_PREFERENCE = ("s", "", CLOCK, "ms", "us", "ns", "min", "h", "frames", PERCENT)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column by its index and name; `unit` is one of `units.UNITS`, empty where its name states none."""
+    """A column by its index and name; `unit` is one of `units.UNIT_NAMES`, empty where its name states none."""
 
     index: int
     name: str
@@ -180,6 +187,13 @@ def is_known(name: str) -> bool:
     return times or _find_moment([name]) is not None or any(_find_column([name], group) for group in groups)
 
 
+def find_unit(name: str) -> str:
+    """Find the unit in a column's name: `ms` in `start (ms)`, `clock` in `start (min:sec)`; empty for none."""
+    words = _split_words(name.replace("%", " percent "))
+    units = list(dict.fromkeys(_UNITS[word] for word in words if word in _UNITS))
+    return CLOCK if len(set(units) & {"s", "min", "h"}) > 1 else next(iter(units), "")
+
+
 def is_start(name: str) -> bool:
     """Return whether a column of that name would be the start."""
     return _find_time([name], STARTS) is not None
@@ -189,9 +203,23 @@ def find_durations(path: Path, names: Sequence[str]) -> tuple[Column, Column]:
     """Find the columns of the video and of its length in seconds. Raises BadInput where one of them is missing."""
     video = _find_column(names, VIDEOS)
     length = _find_time(names, VIDEO_LENGTHS) or _find_time(names, LENGTHS) or _find_time(names, ("",))
-    if video is None or length is None or length.unit == "frames":
-        raise BadInput(f"{path}: has no columns for video and duration, of {', '.join(names)}; call them so")
+    if video is None or length is None or length.unit in ("frames", PERCENT):
+        raise BadInput(
+            f"{path}: has no columns for video and duration in a unit of time, of {', '.join(names)}; give seconds, "
+            "and call them 'video' and 'duration'"
+        )
     return video, length
+
+
+def find_rates(path: Path, names: Sequence[str]) -> tuple[Column, Column]:
+    """Find the columns of the video and of its frames a second. Raises BadInput where one of them is missing."""
+    video, rate = _find_column(names, VIDEOS), _find_column(names, RATES)
+    if video is None or rate is None:
+        raise BadInput(
+            f"{path}: has no columns for video and frames a second, of {', '.join(names)}; call "
+            "them 'video' and 'fps'"
+        )
+    return video, rate
 
 
 def _check_columns(path: Path, names: Sequence[str], columns: Columns) -> None:
@@ -209,7 +237,17 @@ def _check_columns(path: Path, names: Sequence[str], columns: Columns) -> None:
             "are not read; give each an end or a duration, in a column called so"
         )
     if columns.start is None or not (columns.end or columns.length):
-        raise BadInput(f"{path}: has no columns for start and end, of {listed}; call them 'start' and 'end'")
+        free = [name for index, name in enumerate(names) if index not in columns.indices]
+        odd = next((name for name in free if _PLAIN & set(_split_words(name))), None)
+        if odd:
+            raise BadInput(
+                f"{path}: has no columns for start and end that can be read, of {listed}; {odd!r} has a word or a "
+                "unit that says too little: give seconds ('start (s)', 'end (s)'), or ms, us, ns, min, h, percent or "
+                "frames"
+            )
+        raise BadInput(
+            f"{path}: has no columns for start and end, of {listed}; give seconds, and call them 'start' and 'end'"
+        )
 
 
 _DATAVYU = re.compile(r"(.+)\.onset")
@@ -285,12 +323,11 @@ def _find_time(names: Sequence[str], candidates: Sequence[str]) -> Column | None
     """Find a column of time whose name, without units and words like `time`, is in `candidates`; seconds first."""
     columns: list[tuple[Column, set[str]]] = []
     for index, name in enumerate(names):
-        words = _split_words(name)
-        unit = next((_UNITS[word] for word in words if word in _UNITS), "")
+        words = _split_words(name.replace("%", " percent "))
         plain = [word for word in words if word not in _UNITS and word not in _TIMES]
         bare = [word for word in plain if word not in _THINGS]
         spellings = {"_".join(plain), "".join(words), *(["_".join(bare)] if bare else [])}
-        columns.append((Column(index, name, unit), spellings))
+        columns.append((Column(index, name, find_unit(name)), spellings))
     for unit in _PREFERENCE:
         for candidate in candidates:
             for column, spellings in columns:

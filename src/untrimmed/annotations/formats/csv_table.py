@@ -2,20 +2,21 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from untrimmed.annotations.annotations import format_count
-from untrimmed.annotations.formats.columns import Column, is_known
+from untrimmed.annotations.formats.columns import Column, find_unit, is_known, is_start
 from untrimmed.annotations.formats.json_rows import holds_json_rows, read_json_rows
 from untrimmed.annotations.formats.text import parse_number, parse_seconds, read_any_text
 from untrimmed.annotations.formats.workbook import holds_workbook, read_workbook
-from untrimmed.annotations.units import PER_SECOND
+from untrimmed.annotations.units import CLOCK, PER_SECOND, PERCENT
 from untrimmed.io import BadInput, write_text
 from untrimmed.video.names import is_media
 
@@ -27,8 +28,14 @@ SAMPLE = 60
 """Lines by which the delimiter and the line of names are found."""
 
 COMMENTS = ("#", "%", "//")
-MISSING = ("", "nan", "NaN", "<NA>", "NA", "NULL", "null")
+MISSING = ("", "nan", "NaN", "<NA>", "NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "none", "-")
 """How programs write that a cell is empty."""
+
+
+_RANGE = re.compile(r"(\d[\d:.,]*)\s*(?:-|\N{EN DASH}|\bto\b)\s*(\d[\d:.,]*)")
+_COMMA, _POINT = re.compile(r"\d+,\d+"), re.compile(r"\d+\.\d+")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
+_BLANK_CELLS = re.compile(r'"((?:[^"]|"")*)"(?!\S)|(\S+)')
 
 
 class TableLine(NamedTuple):
@@ -51,20 +58,26 @@ class TableLine(NamedTuple):
         text = self.read_text(column)
         value = parse_seconds(text) if clock else parse_number(text)
         if value is None:
-            name = column.name if column else "the time"
-            raise BadInput(f"{self.path}: line {self.number} has {text[:40]!r} for {name!r}; {what}")
+            raise self._refuse_cell(column, what)
         return value
 
     def read_seconds(self, column: Column | None, rate: float | None = None) -> float:
-        """Read the time in a column in seconds, whatever its unit; `rate` is frames a second."""
+        """Read the time in a column in seconds, whatever its unit, or as a share; `rate` is frames a second."""
         if self.holds_clock(column):
             return self.read_number(column, "a time like 00:01:02.5 was expected", clock=True)
         if column and column.unit == "frames":
             if rate is None:
                 raise BadInput(f"{self.path}: {column.name!r} counts frames; give frames a second (fps=25, --fps 25)")
             return self.read_number(column, "a number of frames was expected") / rate
+        if column and column.unit == CLOCK:
+            raise self._refuse_cell(column, "a time like 00:01:02.5 was expected")
         value = self.read_number(column, "seconds, or a time like 00:01:02.5, were expected", clock=True)
-        return value / PER_SECOND.get(column.unit if column else "", 1.0)
+        unit = column.unit if column else ""
+        return value / (100.0 if unit == PERCENT else PER_SECOND.get(unit, 1.0))
+
+    def _refuse_cell(self, column: Column | None, what: str) -> BadInput:
+        name = column.name if column else "the time"
+        return BadInput(f"{self.path}: line {self.number} has {self.read_text(column)[:40]!r} for {name!r}; {what}")
 
     def count_known(self) -> int:
         """Count the cells that would mean something as names of columns."""
@@ -215,6 +228,14 @@ def _build_table(
         columns, body = tuple(names), lines if heading is None else lines[heading + 1 :]
     elif heading is not None:
         columns, body = _read_names(lines[heading]), lines[heading + 1 :]
+        if body and (joined := _join_names(columns, body[0])):
+            columns, body = joined, body[1:]
+            notes.append(f"the columns' names stand in two lines, read as {', '.join(columns)}")
+        if all(len(line.cells) == len(columns) + 1 for line in body) and _counts_lines(
+            [line.cells[0] for line in body]
+        ):
+            body = [line._replace(cells=line.cells[1:]) for line in body]
+            notes.append("lines have one cell more than there are names: the first, a running number, is not used")
     else:
         counted = _is_count(lines[0].cells)
         body = lines[1:] if counted else lines
@@ -238,6 +259,58 @@ def _read_names(line: TableLine) -> tuple[str, ...]:
     while len(names) > 1 and not names[-1]:
         names.pop()
     return tuple(names)
+
+
+def _join_names(names: tuple[str, ...], below: TableLine) -> tuple[str, ...]:
+    """Join names with the line below them, if that has names or units alone and leaves some empty; else nothing."""
+    cells = [cell for cell in below.cells if cell]
+    if len(below.cells) != len(names) or not 0 < len(cells) < len(names):
+        return ()
+    if not all(is_known(cell) or (find_unit(cell) and parse_seconds(cell) is None) for cell in cells):
+        return ()
+    return tuple(" ".join(filter(None, pair)) for pair in zip(names, below.cells, strict=True))
+
+
+def split_ranges(table: DelimitedTable) -> DelimitedTable:
+    """Part the only column of ranges like `1:15-1:20` into a start and an end, where no column is a start."""
+    if any(map(is_start, table.columns)):
+        return table
+    for index, name in enumerate(table.columns):
+        pairs = [_RANGE.fullmatch(line.cells[index]) for line in table.lines if line.cells[index] not in MISSING]
+        if not pairs or not all(pair and _rise([pair[1]], [pair[2]]) and _are_times(pair.groups()) for pair in pairs):
+            continue
+        unit = f" ({find_unit(name)})" if find_unit(name) else ""
+        lines = []
+        for line in table.lines:
+            pair = _RANGE.fullmatch(line.cells[index])
+            ends = pair.groups() if pair else ("", "")
+            lines.append(line._replace(cells=(*line.cells[:index], *ends, *line.cells[index + 1 :])))
+        columns = (*table.columns[:index], f"start{unit}", f"end{unit}", *table.columns[index + 1 :])
+        return replace(
+            table, columns=columns, lines=tuple(lines), notes=(*table.notes, f"{name!r} holds start and end")
+        )
+    return table
+
+
+def refuse_ambiguous_numbers(table: DelimitedTable, columns: Iterable[Column]) -> None:
+    """Raise BadInput where no telling if a comma or a point in the columns' numbers parts thousands or decimals.
+
+    So it is where both stand before three digits or beside the other, and where every comma does, unless semicolons
+    part the cells, as in countries whose decimal sign is a comma.
+    """
+    cells = [(line, column, line.read_text(column)) for column in columns for line in table.lines]
+    commas = [cell for cell in cells if _COMMA.fullmatch(cell[2])]
+    points = [cell for cell in cells if _POINT.fullmatch(cell[2])]
+    doubtful = [cell for cell in (*commas, *points) if _THOUSANDS.fullmatch(cell[2])]
+    if not commas or not doubtful or (not points and (table.delimiter == ";" or len(doubtful) < len(commas))):
+        return
+    line, column, text = doubtful[0]
+    pair = commas[0] if points and doubtful[0] in points else points[0] if points else None
+    beside = f", and line {pair[0].number} has {pair[2]!r}" if pair else ""
+    raise BadInput(
+        f"{table.path}: line {line.number} has {text!r} for {column.name!r}{beside}, so there is no telling whether "
+        f"{text[-4]!r} parts thousands or decimals; write all numbers like 1234.5"
+    )
 
 
 def _is_count(cells: Sequence[str]) -> bool:
@@ -329,16 +402,26 @@ def split_lines(text: str, path: Path | None = None, delimiter: str = "", skippe
     delimiter = delimiter or find_delimiter(text)
     if delimiter == BLANKS:
         lines = enumerate(text.split("\n"), start=skipped + 1)
-        return [TableLine(place, number, tuple(line.split())) for number, line in lines if line.strip()]
+        return [TableLine(place, number, _split_blanks(line)) for number, line in lines if line.strip()]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     table: list[TableLine] = []
+    raw, begin = text.split("\n"), 0
     try:
         for cells in reader:
+            if reader.line_num > begin + 1:  # strictly: a quote that is open at its end has swallowed lines
+                next(csv.reader(["\n".join(raw[begin : reader.line_num])], delimiter=delimiter, strict=True))
+            begin = reader.line_num
             if any(cell.strip() for cell in cells):
                 table.append(TableLine(place, skipped + reader.line_num, tuple(cell.strip() for cell in cells)))
     except csv.Error as error:
         if path is None:
             return []
-        number = skipped + reader.line_num
-        raise BadInput(f"{path}: line {number} cannot be parted into cells ({error}); fix it") from None
+        fault = "begins a cell with a quote and does not end it" if reader.line_num > begin + 1 else ""
+        fault = fault or "cannot be parted into cells"
+        raise BadInput(f"{path}: line {skipped + begin + 1} {fault} ({error}); fix it") from None
     return table
+
+
+def _split_blanks(line: str) -> tuple[str, ...]:
+    """Split a line at blanks that no quotes enclose."""
+    return tuple(quoted.replace('""', '"').strip() or bare for quoted, bare in _BLANK_CELLS.findall(line))

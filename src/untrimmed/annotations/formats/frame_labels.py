@@ -144,7 +144,8 @@ def _read_file(
     """Read the labels of one video, or of those that a column names; a file that only stands beside gives none."""
     if _is_beside(path):
         return FileContent({}, unit="s")
-    lines = [line for line in read_any_text(path).split("\n") if line.strip()]
+    text = read_any_text(path).rstrip()
+    lines = [line for line in text.split("\n") if line.strip()]
     kind = _find_kind(lines)
     video = path.stem if path.suffix.lower() in ENDINGS else path.name
     notes: list[str] = []
@@ -156,6 +157,7 @@ def _read_file(
         if shorter != video and shorter in tables:
             notes.append(f"videos are called as the files without '{video[len(shorter) :]}'")
     elif _holds_lines(lines):
+        _refuse_gap(path, [number for number, line in enumerate(text.split("\n"), start=1) if line.strip()], 1)
         tables = {video: _as_table(lines, names)}
     else:
         raise BadInput(f"{path}: has no label for every frame, on a line each or in a column; fix or remove it")
@@ -191,6 +193,8 @@ def _join_tables(
 def _read_tables(path: Path, kind: str, names: Mapping[str, str], hints: Hints, video: str) -> dict[str, FrameTable]:
     """Read the labels of frames by the video that a column names; without one, all are of `video`."""
     table = read_delimited_table(path)
+    if table.lines and not _find_column(table.columns, (*FRAMES, *TIMES)):
+        _refuse_gap(path, [line.number for line in table.lines], table.lines[0].number)
     column = _find_column(table.columns, VIDEOS)
     parts: dict[str, list[TableLine]] = defaultdict(list)
     for line in table.lines:
@@ -198,6 +202,16 @@ def _read_tables(path: Path, kind: str, names: Mapping[str, str], hints: Hints, 
     return {
         name: _read_lines(replace(table, lines=tuple(lines)), kind, names, hints) for name, lines in parts.items()
     }
+
+
+def _refuse_gap(path: Path, numbers: Sequence[int], first: int) -> None:
+    """Raise BadInput for an empty line between those of these numbers, where the next would be a frame early."""
+    gap = next((place for place, number in enumerate(numbers, start=first) if place != number), None)
+    if gap is not None:
+        raise BadInput(
+            f"{path}: line {gap} is empty, and every line is a frame; write its label ('background' if nothing goes "
+            "on), or remove the line"
+        )
 
 
 def _read_lines(table: DelimitedTable, kind: str, names: Mapping[str, str], hints: Hints) -> FrameTable:

@@ -2,20 +2,23 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Row
-from untrimmed.annotations.formats.columns import OFF, ON, Columns, find_durations, guess_columns
+from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Row, format_count
+from untrimmed.annotations.formats.columns import OFF, ON, Column, Columns, find_durations, guess_columns
 from untrimmed.annotations.formats.content import FileContent, shorten_locations
 from untrimmed.annotations.formats.csv_table import (
     DELIMITERS,
+    MISSING,
     DelimitedTable,
     TableLine,
     read_delimited_table,
+    refuse_ambiguous_numbers,
+    split_ranges,
     write_table,
 )
 from untrimmed.annotations.formats.events import EITHER, POINT, START, STOP, Event, pair_events
@@ -23,13 +26,22 @@ from untrimmed.annotations.formats.json_parts import to_positive
 from untrimmed.annotations.formats.label_columns import describe_negatives, is_negative, settle_label
 from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.text import describe_encoding, parse_number, parse_seconds
-from untrimmed.annotations.units import CLOCK, PER_SECOND, refuse_other_unit
+from untrimmed.annotations.units import CLOCK, PER_SECOND, PERCENT, UNIT_NAMES, refuse_other_unit, spread_shares
 from untrimmed.io import BadInput
 from untrimmed.timeline import Timeline
 
 logger = logging.getLogger(__name__)
 
 COLUMNS = ("video", "start", "end", "label", "score")
+
+TOTALS = (
+    *("total", "totals", "grand total", "subtotal", "sum", "mean", "average", "median", "std", "sd"),
+    *("summe", "gesamt", "gesamtergebnis", "mittelwert", "total general", "somme", "moyenne", "suma", "media"),
+)
+"""How the first cell of a line of totals reads, in lower case."""
+
+SILENCE = ("background", "bg", "no_action", "no action", "sil", "silence")
+"""Labels, in lower case, that name the lack of an action where every frame has one; see `frame_labels.NO_ACTION`."""
 
 MOST_NAMED = 10
 """Unused columns that a note names."""
@@ -45,9 +57,11 @@ def read_tabular(path: Path, hints: Hints) -> FileContent:
     meaning that was guessed for the columns is noted, and which mean nothing. Raises BadInput where columns are
     missing, for a cell that is not what its column holds, and for a unit other than the one that columns state.
     """
-    table = read_delimited_table(path, hints.columns)
+    table = split_ranges(read_delimited_table(path, hints.columns))
     columns = guess_columns(path, table.columns, hints.label, _find_marks(table))
     columns = settle_label(table, columns, hints.label)
+    table = _drop_totals(table, columns)
+    _refuse_odd_cells(table, columns)
     locations = [line.read_text(columns.video) if columns.video else path.stem for line in table.lines]
     if "" in locations:
         raise BadInput(f"{path}: line {table.lines[locations.index('')].number} names no video; fill it in")
@@ -60,10 +74,11 @@ def read_tabular(path: Path, hints: Hints) -> FileContent:
     samples: dict[str, list[TableLine]] = defaultdict(list)
     for video, line in zip(videos, table.lines, strict=True):
         if columns.holds_events:
-            events[video].append(_read_event(line, columns, hints))
+            if not _lacks_label(line, columns):
+                events[video].append(_read_event(line, columns, hints))
         elif columns.holds_samples:
             samples[video].append(line)
-        elif not is_negative(line, columns):
+        elif not is_negative(line, columns) and not _lacks_label(line, columns):
             rows[video] += _read_rows(line, columns, hints)
     for video in events:
         pairs, unpaired = pair_events(video, events[video])
@@ -72,20 +87,39 @@ def read_tabular(path: Path, hints: Hints) -> FileContent:
     for video in samples:
         rows[video] += _join_samples(samples[video], columns, hints)
     durations, subsets = _read_video_columns(videos, table.lines, columns)
+    if unit == PERCENT:
+        lengths = {video: durations.get(video) or hints.durations.get(video) for video in rows}
+        rows = {video: [*spread_shares(path, video, rows[video], lengths[video])] for video in rows}
     return FileContent(rows, durations, subsets, tuple(dropped), _list_notes(table, columns, hints), unit)
+
+
+def read_video_numbers(path: Path, find: Callable[[Path, Sequence[str]], tuple[Column, Column]]) -> dict[str, float]:
+    """Read a positive number by video, seconds if it is a time, from the two columns that `find` finds.
+
+    Raises BadInput for a number that is none or not positive, and for two numbers of one video.
+    """
+    table = read_delimited_table(path)
+    video, column = find(path, table.columns)
+    refuse_ambiguous_numbers(table, [column])
+    names = shorten_locations(path, [line.read_text(video) for line in table.lines])
+    numbers: dict[str, float] = {}
+    for line in table.lines:
+        name, expected = names[line.read_text(video)], "a positive number was expected"
+        number = line.read_seconds(column) if column.unit else line.read_number(column, expected, clock=True)
+        if not to_positive(number):
+            raise BadInput(
+                f"{path}: line {line.number} has {number:g} for {column.name!r} of video {name!r}; {expected}"
+            )
+        if numbers.setdefault(name, number) != number:
+            raise _refuse_second(line, name, column, numbers[name], number)
+    return numbers
 
 
 def read_duration_table(path: Path) -> dict[str, float]:
     """Read seconds by video from a table with columns for a video and its duration."""
-    table = read_delimited_table(path)
-    video, length = find_durations(path, table.columns)
-    names = shorten_locations(path, [line.read_text(video) for line in table.lines])
-    durations = {names[line.read_text(video)]: line.read_seconds(length, None) for line in table.lines}
+    durations = read_video_numbers(path, find_durations)
     for note in describe_encoding(path):
         logger.warning("%s: %s", path, note)
-    for name, seconds in durations.items():
-        if not to_positive(seconds):
-            raise BadInput(f"{path}: video {name!r} has the length {seconds:g}; a positive number was expected")
     return durations
 
 
@@ -115,28 +149,94 @@ def _list_actions(timeline: Timeline) -> list[tuple[object, ...]]:
 
 def _find_marks(table: DelimitedTable) -> list[int]:
     """Find the columns that hold 0 and 1 alone, or nothing."""
-    columns = zip(*(map(str.lower, line.cells) for line in table.lines), strict=True)
-    return [
-        index for index, values in enumerate(map(set, columns)) if values <= {"", *OFF, *ON} and values & {*OFF, *ON}
-    ]
+    columns = zip(*(line.cells for line in table.lines), strict=True)
+    values = [{cell.lower() for cell in cells if cell not in MISSING} for cells in columns]
+    return [index for index, marks in enumerate(values) if marks and marks <= {*OFF, *ON}]
+
+
+def _refuse_odd_cells(table: DelimitedTable, columns: Columns) -> None:
+    """Raise BadInput for numbers of which there are two readings, and for what is no mark in a column of marks.
+
+    Where columns are classes, one that is mostly of 0 and 1, both of them, is meant to be one.
+    """
+    refuse_ambiguous_numbers(table, columns.times)
+    for index in sorted(set(range(len(table.columns))) - columns.indices) if columns.classes else ():
+        lines = [line for line in table.lines if line.cells[index] not in MISSING]
+        odd = [line for line in lines if line.cells[index].lower() not in (*OFF, *ON)]
+        marks = {line.cells[index].lower() for line in lines if line not in odd}
+        if marks & {*OFF} and marks & {*ON} and 2 * len(odd) < len(lines):
+            raise BadInput(
+                f"{table.path}: line {odd[0].number} has {odd[0].cells[index]!r} in {table.columns[index]!r}, where "
+                "0 or 1 stands in most lines; write 0 or 1, nothing where it is not known, or remove the column"
+            )
+
+
+def _drop_totals(table: DelimitedTable, columns: Columns) -> DelimitedTable:
+    """Leave out, and note, the last lines if they begin with a word like `Total` that no other line has there."""
+    lines, dropped = list(table.lines), []
+    while lines and (first := _read_first(lines[-1])) in TOTALS and first not in map(_read_first, lines[:-1]):
+        dropped.append(lines.pop())
+    if not dropped:
+        return table
+    count = format_count(len(dropped), "line is left out as a total", "lines are left out as totals")
+    words = ", ".join(filter(None, dropped[-1].cells))
+    note = f"{count} at the end: the first is line {dropped[-1].number}, {words[:60]!r}"
+    return replace(table, lines=tuple(lines), notes=(*table.notes, note))
+
+
+def _read_first(line: TableLine) -> str:
+    return next(filter(None, line.cells), "").lower().rstrip(":")
+
+
+def _lacks_label(line: TableLine, columns: Columns) -> bool:
+    """Whether a line has times, and nothing in the columns of the label."""
+    return any(map(line.holds, columns.times)) and bool(columns.label) and not any(map(line.holds, columns.label))
+
+
+def _refuse_second(line: TableLine, video: str, column: Column | None, first: object, second: object) -> BadInput:
+    name = column.name if column else ""
+    return BadInput(
+        f"{line.path}: line {line.number} has {second!r} for {name!r} of video {video!r}, and a line above has "
+        f"{first!r}; one of them was expected"
+    )
 
 
 def _settle_unit(path: Path, table: DelimitedTable, columns: Columns, unit: str | None) -> tuple[Columns, str]:
     """Return the columns with their units, and the unit that the table states, empty where it states none.
 
     A unit in the name of a column, or a time of a clock, states it; frames of a table with rates are those of the
-    line. Raises BadInput where another `unit` is given.
+    line. Raises BadInput where another `unit` is given, and where some columns have a unit and others none.
     """
     times = columns.times
+    units = {column.unit for column in times}
+    if unit in units:
+        columns = _set_unit(columns, unit)
+    bare = [column for column in columns.times if not column.unit and _holds_plain_numbers(table, column)]
+    odd = next((column for column in times if column.unit not in ("", "s", CLOCK)), None)
+    if odd and (bare or (PERCENT in units and len(units) > 1)):
+        column = (bare or [column for column in times if column.unit != PERCENT])[0]
+        raise BadInput(
+            f"{path}: {odd.name!r} is in {UNIT_NAMES[odd.unit]} and {column.name!r} is not said to be; name the unit "
+            f"of both, as in '{column.name} ({odd.unit})' or '{column.name} (s)'"
+        )
     stated = next((column.unit for column in times if column.unit), "")
     if any(line.holds_clock(column) for line in table.lines for column in times):
         stated = CLOCK
     if stated:
         refuse_other_unit(path, unit, stated, f"the column {times[0].name!r}")
     elif unit == "frames" and columns.fps:
-        frames = {field: column and replace(column, unit="frames") for field, column in columns.list_times().items()}
-        return replace(columns, **frames), unit
+        return _set_unit(columns, unit), unit
     return columns, stated
+
+
+def _set_unit(columns: Columns, unit: str) -> Columns:
+    """Give the columns of times without a unit this one."""
+    times = columns.list_times().items()
+    return replace(columns, **{field: replace(column, unit=column.unit or unit) for field, column in times if column})
+
+
+def _holds_plain_numbers(table: DelimitedTable, column: Column) -> bool:
+    return any(line.holds(column) and not line.holds_clock(column) for line in table.lines)
 
 
 def _read_rows(line: TableLine, columns: Columns, hints: Hints) -> Iterator[Row]:
@@ -200,9 +300,12 @@ def _read_video_columns(
     for video, line in zip(videos, lines, strict=True):
         length = to_positive(parse_seconds(line.read_text(columns.video_length)))
         if length and columns.video_length:
-            durations[video] = length / PER_SECOND.get(columns.video_length.unit, 1.0)
-        if subset := line.read_text(columns.subset):
-            subsets[video] = subset
+            seconds = length / PER_SECOND.get(columns.video_length.unit, 1.0)
+            if durations.setdefault(video, seconds) != seconds:
+                raise _refuse_second(line, video, columns.video_length, durations[video], seconds)
+        subset = line.read_text(columns.subset)
+        if subset and subsets.setdefault(video, subset) != subset:
+            raise _refuse_second(line, video, columns.subset, subsets[video], subset)
     return durations, subsets
 
 
@@ -222,6 +325,32 @@ def _list_notes(table: DelimitedTable, columns: Columns, hints: Hints) -> tuple[
         notes.append(
             f"lines without times ({len(bare)}, the first is line {bare[0]}) only say that there is such a video"
         )
+    notes += _describe_cells(table, columns)
     if hints.fps and any(column.unit == "frames" for column in columns.times):
         notes.append(f"frames at {hints.fps:g} a second")
     return tuple(notes)
+
+
+def _describe_cells(table: DelimitedTable, columns: Columns) -> Iterator[str]:
+    """Say which lines have no label, which labels read as if nothing went on, and which marks are missing."""
+    bare = [line for line in table.lines if _lacks_label(line, columns)]
+    if bare:
+        count = format_count(
+            len(bare), "line has times and no label, and is", "lines have times and no label, and are"
+        )
+        text = " ".join(map(bare[0].read_text, columns.label))
+        yield f"{count} left out: the first is line {bare[0].number}, with {text!r} for {columns.label[0].name!r}"
+    silent = [line for line in table.lines if columns.label and _read_label(line, columns).lower() in SILENCE]
+    if silent:
+        count = format_count(len(silent), "action is", "actions are")
+        label = _read_label(silent[0], columns)
+        yield (
+            f"{count} called {label!r} or the like, a class as any other in a table; remove the lines if nothing "
+            "goes on then"
+        )
+    cells = [(line, column) for column in columns.classes for line in table.lines if line.read_text(column)]
+    missing = [(line, column) for line, column in cells if not line.holds(column)]
+    if missing:
+        line, column = missing[0]
+        count = format_count(len(missing), "cell counts", "cells count")
+        yield f"{count} as 0: the first is {line.read_text(column)!r} for {column.name!r} in line {line.number}"

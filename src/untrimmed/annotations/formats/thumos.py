@@ -1,6 +1,5 @@
 """THUMOS'14's text files: annotations in a folder, the results that its kit reads, and tables of proposals."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,14 +8,15 @@ from typing import NamedTuple
 
 from untrimmed.annotations.annotations import Annotations, Hints, Row, build_timelines, split_usable
 from untrimmed.annotations.formats.activitynet import PROPOSAL
+from untrimmed.annotations.formats.columns import find_durations, find_rates
 from untrimmed.annotations.formats.content import FileContent, build_annotations
 from untrimmed.annotations.formats.folders import build_file_path, fill_folder
-from untrimmed.annotations.formats.json_parts import to_number, to_positive
+from untrimmed.annotations.formats.json_parts import to_number
+from untrimmed.annotations.formats.tables import read_video_numbers
 from untrimmed.annotations.formats.text import describe_encoding, read_any_text
 from untrimmed.annotations.units import read_in_seconds
 from untrimmed.io import BadInput, missing, read_text
 from untrimmed.timeline import Action
-from untrimmed.video.names import media_name
 
 SUBSETS = {"val": "validation", "test": "test"}
 AMBIGUOUS = "Ambiguous"
@@ -214,30 +214,13 @@ def read_frame_table(path: str | Path, *, scored: bool = False) -> list[ThumosLi
 
 
 def read_durations(file: str | Path) -> dict[str, float]:
-    """Read seconds by video, from a table whose columns include `filename` and `video-duration`."""
-    return _read_column(Path(file), "video-duration", "seconds")
+    """Read seconds by video, from a table with columns for a video and its length, one a video."""
+    return read_video_numbers(Path(file), find_durations)
 
 
 def read_rates(file: str | Path) -> dict[str, float]:
-    """Read frames a second by video, from a table whose columns include `filename` and `fps`."""
-    return _read_column(Path(file), "fps", "frames a second")
-
-
-def _read_column(file: Path, column: str, unit: str) -> dict[str, float]:
-    """Read a positive number by video, whose name loses its ending."""
-    lines = csv.DictReader(read_text(file).splitlines())
-    if not {"filename", column} <= set(lines.fieldnames or ()):
-        raise BadInput(f"{file}: has no columns 'filename' and {column!r}; name them so")
-    numbers = {}
-    for line in lines:
-        number = to_positive(line[column])
-        if number is None:
-            raise BadInput(
-                f"{file}: line {lines.line_num} has {column} {line[column]!r}; "
-                f"a positive number of {unit} was expected"
-            )
-        numbers[media_name(line["filename"] or "")] = number
-    return numbers
+    """Read frames a second by video, from a table with columns for a video and its rate, one a video."""
+    return read_video_numbers(Path(file), find_rates)
 
 
 def _choose_numbering(path: Path, lines: list[ThumosLine], numberings: Sequence[Mapping[int, str]]) -> dict[str, str]:

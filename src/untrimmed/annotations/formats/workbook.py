@@ -5,10 +5,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
+from untrimmed.annotations.formats.columns import is_known
 from untrimmed.annotations.formats.text import format_clock
 from untrimmed.io import BadInput, import_optional, read_bytes
 
 ENDINGS = (".xlsx", ".xlsm")
+SAMPLE = 60
+"""Lines among which the names of the columns are."""
+
 ZIP = b"PK\x03\x04"
 
 
@@ -25,9 +29,10 @@ def holds_workbook(path: Path) -> bool:
 
 
 def read_workbook(path: Path) -> WorkbookSheet:
-    """Read the first sheet that holds anything. Raises BadInput without `openpyxl`, and for what is no workbook.
+    """Read the first sheet that names columns, or else the first that holds anything.
 
-    Times of day and durations become times of a clock.
+    Raises BadInput without `openpyxl`, for what is no workbook, and for a formula that has no value. Times of day and
+    durations become times of a clock.
     """
     if not read_bytes(path).startswith(ZIP):
         raise BadInput(f"{path}: is no Excel workbook, whatever its ending says; save it again as .xlsx or CSV")
@@ -37,12 +42,34 @@ def read_workbook(path: Path) -> WorkbookSheet:
         sheets = {sheet.title: _list_rows(sheet) for sheet in book.worksheets}
     except (BadZipFile, KeyError, ValueError, OSError) as error:
         raise BadInput(f"{path}: cannot be read as an Excel workbook ({error}); save it again, or as CSV") from None
-    title = next((title for title, rows in sheets.items() if rows), None)
+    title = next(filter(lambda title: _names_columns(sheets[title]), sheets), None)
+    title = title or next((title for title, rows in sheets.items() if rows), None)
     if title is None:
         raise BadInput(f"{path}: is empty; a line that names columns was expected")
+    _refuse_formulas(path, book[title], openpyxl.load_workbook(path, read_only=True)[title])
     unread = [name for name, rows in sheets.items() if rows and name != title]
     more = f"; not read: {', '.join(map(repr, unread))}" if unread else ""
     return WorkbookSheet(sheets[title], f"read from sheet {title!r}{more}")
+
+
+def _names_columns(rows: list[tuple[int, tuple[str, ...]]]) -> bool:
+    return any(sum(map(is_known, cells)) > 1 for _, cells in rows[:SAMPLE])
+
+
+def _refuse_formulas(path: Path, values: Any, formulas: Any) -> None:
+    """Raise BadInput where all formulas of a sheet were saved without a value, as scripts save them."""
+    sheets = (sheet.iter_rows(values_only=True) for sheet in (values, formulas))
+    cells = [
+        (number, formula, value)
+        for number, rows in enumerate(zip(*sheets, strict=False), start=1)
+        for value, formula in zip(*rows, strict=False)
+        if isinstance(formula, str) and formula.startswith("=")
+    ]
+    if cells and all(value is None for *_, value in cells):
+        raise BadInput(
+            f"{path}: line {cells[0][0]} has the formula {cells[0][1][:40]!r} without its value; open the file in "
+            "Excel or LibreOffice and save it, or write the values"
+        )
 
 
 def _list_rows(sheet: Any) -> list[tuple[int, tuple[str, ...]]]:
