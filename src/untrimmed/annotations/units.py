@@ -90,8 +90,8 @@ def check_rate(fps: float | str | None) -> float | None:
     """Return frames a second, also from text. Raises BadInput for what is no rate."""
     rate = to_number(fps)
     if fps is not None and not (rate and 0 < rate <= 1e6):
-        shown = repr(fps) if rate is None else f"{rate:g}"
-        raise BadInput(f"{shown} frames a second: a positive number was expected, as in fps=25 or --fps 25")
+        text = repr(fps) if rate is None else f"{rate:g}"
+        raise BadInput(f"{text} frames a second: a positive number was expected, as in fps=25 or --fps 25")
     return rate
 
 

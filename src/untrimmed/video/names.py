@@ -73,8 +73,10 @@ def describe_twins(videos: Iterable[str]) -> str | None:
     twins = [names for names in groups.values() if len(names) > 1]
     if not twins:
         return None
+    first, second = twins[0][:2]
     # In two Unicode forms two names look the same.
-    names = " and ".join(map(ascii, twins[0][:2]))
+    show = ascii if normalize("NFC", first) == normalize("NFC", second) else repr
+    names = f"{show(first)} and {show(second)}"
     subject = "1 name of a video is" if len(twins) == 1 else f"{len(twins):,} names of videos are"
     return (
         f"{subject} spelled in two ways, and taken for two videos, such as {names}; if they are one, spell them alike"
