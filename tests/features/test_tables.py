@@ -127,6 +127,23 @@ def test_a_row_of_units_labels_in_words_and_the_row_names_of_r_are_no_channels(t
     assert reading.values.tolist() == [[0.5, 2], [3, 4]] and reading.titles == ("V1", "V2")
 
 
+def test_empty_cells_are_noted_with_their_place_and_an_empty_last_column_is_none(tmp_path):
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n4,NA\n,5\n")
+    notes = read_table(tmp_path / "a.csv").notes
+    assert notes == {"cells are empty or no finite numbers": "2, the first in row 2, column 'y'"}
+    for header in ("", "x,y,\n", "x,y\n"):
+        (tmp_path / "b.csv").write_text(f"{header}1,2,\n4,3,\n2,5,\n")
+        reading = read_table(tmp_path / "b.csv")
+        assert reading.values.tolist() == [[1, 2], [4, 3], [2, 5]]
+        assert reading.notes == {"a last column that is empty was left out": "column 3"}
+
+
+def test_likelihoods_of_deeplabcut_are_channels_and_that_is_noted(tmp_path):
+    (tmp_path / "a.csv").write_text(DEEPLABCUT)
+    notes = read_table(tmp_path / "a.csv").notes
+    assert notes["likelihoods of tracked points are channels too"] == "2 of 6"
+
+
 @pytest.mark.parametrize("name", ["label", "Class", "target", "behaviour", "event"])
 def test_a_column_of_labels_is_no_channel_and_that_is_noted(tmp_path, name):
     reading = read_table(write_rows(tmp_path / "a.csv", with_column(name, [0, 1, 1, 0], 3)))

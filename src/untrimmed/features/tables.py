@@ -64,8 +64,21 @@ def read_table(file: Path, axes: Axes = "tc") -> Reading:
     channels = _find_channels(file, values, titles, is_pose, notes)
     values, titles = _narrow(values[:, channels]), tuple(titles[channel] for channel in channels) if titles else ()
     if is_pose:
+        count = sum(fold_title(cell) == "likelihood" for cell in table.headers[-1])
+        if count:
+            notes["likelihoods of tracked points are channels too"] = f"{count} of {values.shape[1]}"
         return fill_gaps(values, str(file), notes)
+    _note_empty_cells(values, titles, notes)
     return Reading(values, notes, titles)
+
+
+def _note_empty_cells(values: np.ndarray, titles: Sequence[str], notes: dict[str, str]) -> None:
+    """Note how many cells are no finite numbers, and where the first one is."""
+    bad = ~np.isfinite(values)
+    if bad.any():
+        row, channel = np.argwhere(bad)[0]
+        title = f"column {titles[channel]!r}" if titles else f"channel {channel}"
+        notes["cells are empty or no finite numbers"] = f"{bad.sum():,}, the first in row {row + 1}, {title}"
 
 
 def check_table(file: Path) -> None:
@@ -141,7 +154,8 @@ def _read_numbers(file: Path, table: _Table, notes: dict[str, str]) -> tuple[np.
     # Of several rows of titles, such as one of units, the one with the most different ones.
     titles = max(reversed(table.headers), key=lambda row: len(set(row)), default=[])
     if titles and len(titles) == len(first) - 1:
-        titles = ["", *titles]  # names of rows have none in what R writes
+        # Names of rows have none in what R writes, nor has what follows a comma at the end of rows.
+        titles = ["", *titles] if first[-1] else [*titles, ""]
     columns = _select_numbers(file, table, first, titles, notes)
     options = {"delimiter": table.delimiter, "ndmin": 2, "quotechar": '"', "dtype": float, "usecols": columns}
     if len(columns) == len(first):
@@ -210,6 +224,10 @@ def _find_channels(
         is_side_column(str(file), Column("frame", values[:, 0], True), True, notes)
         return list(everything[1:])
     columns = [Column(titles[index] if titles else "", values[:, index], index == 0) for index in everything]
+    last = values.shape[1] - 1
+    if not (titles and titles[last]) and np.isnan(values[:, last]).all():
+        notes["a last column that is empty was left out"] = f"column {last + 1}"
+        everything = range(last)
     told = dict(notes)
     channels = [index for index in everything if not is_side_column(str(file), columns[index], len(titles) > 0, told)]
     if not channels:
