@@ -1,6 +1,6 @@
 """ActivityNet's JSON in and out: annotations (three shapes of the same thing) and detections."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from reprlib import repr as short
 from typing import Any, NoReturn
@@ -17,7 +17,6 @@ from untrimmed.annotations.annotations import (
     split_usable,
 )
 from untrimmed.annotations.formats.json_parts import as_text, to_number
-from untrimmed.annotations.formats.labels import tidy_label
 from untrimmed.annotations.formats.video_entries import (
     describe_unread,
     find_length,
@@ -66,12 +65,11 @@ def read_activitynet(path: str | Path, *, classes: Collection[str] = (), hints: 
             subsets[video] = as_text(f"{place}: its {key}", entry[key], empty=False)
         unused[video] = list_unread_keys(entry, length)
     stated_classes = _read_classes(path, content)
-    rows, tidied = _strip_labels(rows)
     times = read_in_seconds(path, rows, lengths, hints)
     timelines, dropped = build_timelines(path, times.rows, times.durations, tuple(classes) or stated_classes)
     notes = (
-        *tidied,
         *times.notes,
+        *_describe_blanks(rows),
         *describe_guessed_lengths(timelines, times.durations),
         *describe_repeats(times.rows),
         *describe_unread(entries, unused),
@@ -117,7 +115,6 @@ def read_activitynet_results(path: str | Path, hints: Hints = Hints()) -> Annota
         rows[video] = tuple(_read_row(place, number, item, PROPOSAL) for number, item in enumerate(items))
         if video in durations:
             lengths[video] = parse_length(f"{place}: its duration", durations[video])
-    rows, tidied = _strip_labels(rows)
     times = read_in_seconds(path, rows, lengths, hints)
     for video, video_rows in times.rows.items():
         split = split_usable(video, video_rows)
@@ -126,8 +123,8 @@ def read_activitynet_results(path: str | Path, hints: Hints = Hints()) -> Annota
         if duration is not None:
             timelines[video] = Timeline(duration, split.actions)
     notes = (
-        *tidied,
         *times.notes,
+        *_describe_blanks(rows),
         *describe_guessed_lengths(timelines, times.durations, "detection"),
         *describe_repeats(times.rows, "detection"),
         *filter(None, [describe_twins(rows)]),
@@ -153,7 +150,7 @@ def write_activitynet_results(path: str | Path, timelines: Mapping[str, Timeline
 def _find_entries(path: Path, content: Any) -> dict[str, Any]:
     if isinstance(content, dict) and isinstance(content.get("database"), dict):
         return content["database"]
-    if isinstance(content, dict) and "video" in content and isinstance(content.get("annotations"), list):
+    if isinstance(content, dict) and isinstance(content.get("annotations"), list):
         return {media_name(as_text(f"{path}: 'video'", content.get("video"), empty=False)): content}
     flat = (
         isinstance(content, dict)
@@ -195,16 +192,15 @@ def _read_row(place: str, number: int, item: Any, unlabelled: str | None) -> Row
     return Row(start, end, label, score)
 
 
-def _strip_labels(rows: Mapping[str, tuple[Row, ...]]) -> tuple[dict[str, tuple[Row, ...]], tuple[str, ...]]:
-    """Strip blanks around labels, and say of how many."""
-    odd = [row.label for video_rows in rows.values() for row in video_rows if row.label != row.label.strip()]
-    if not odd:
-        return dict(rows), ()
-    stripped = {
-        video: tuple(row._replace(label=tidy_label(row.label)) for row in video_rows)
-        for video, video_rows in rows.items()
-    }
-    return stripped, (f"blanks around {format_count(len(odd), 'label')} are removed, such as {odd[0]!r}",)
+def _describe_blanks(rows: Mapping[str, Sequence[Row]]) -> tuple[str, ...]:
+    """Say how many labels have blanks around them, which stay."""
+    labels = {row.label for video_rows in rows.values() for row in video_rows if row.label != row.label.strip()}
+    if not labels:
+        return ()
+    count = format_count(len(labels), "label has", "labels have")
+    return (
+        f"{count} blanks at an end, such as {min(labels)!r}; they are kept, so take them out if they mean nothing",
+    )
 
 
 def _read_classes(path: Path, content: dict[str, Any]) -> tuple[str, ...]:
@@ -213,4 +209,4 @@ def _read_classes(path: Path, content: dict[str, Any]) -> tuple[str, ...]:
         return ()  # without `database`, it is a video of that name
     if not isinstance(classes, list) or len(set(map(str, classes))) != len(classes):
         raise BadInput(f"{path}: 'classes' is {short(classes)}; a list of different labels was expected")
-    return tuple(as_text(f"{path}: a class", label, empty=False).strip() for label in classes)
+    return tuple(as_text(f"{path}: a class", label, empty=False) for label in classes)
