@@ -144,6 +144,11 @@ def test_likelihoods_of_deeplabcut_are_channels_and_that_is_noted(tmp_path):
     assert notes["likelihoods of tracked points are channels too"] == "2 of 6"
 
 
+def test_unicode_text_of_excel_is_read(tmp_path):
+    (tmp_path / "a.csv").write_text("x\ty\n1\t2\n4\t3\n", encoding="utf-16")
+    assert read_table(tmp_path / "a.csv").values.tolist() == [[1, 2], [4, 3]]
+
+
 @pytest.mark.parametrize("name", ["label", "Class", "target", "behaviour", "event"])
 def test_a_column_of_labels_is_no_channel_and_that_is_noted(tmp_path, name):
     reading = read_table(write_rows(tmp_path / "a.csv", with_column(name, [0, 1, 1, 0], 3)))

@@ -50,7 +50,7 @@ def read_table(file: Path, axes: Axes = "tc") -> Reading:
     are parted otherwise is a decimal comma. Gaps in DeepLabCut's tables are filled along time, and that is noted.
     Raises BadInput for a table that has other texts in it, and for one whose frames are not all there.
     """
-    table = _split(file, read_bytes(file).decode("utf-8-sig", "replace"))
+    table = _split(file, _decode(read_bytes(file)))
     if not table.lines:
         raise BadInput(f"{file}: holds no row of numbers; replace it")
     notes: dict[str, str] = {}
@@ -83,11 +83,16 @@ def _note_empty_cells(values: np.ndarray, titles: Sequence[str], notes: dict[str
 
 def check_table(file: Path) -> None:
     """Raise BadInput for a table with a column of videos that has several; other faults are told when it is read."""
-    table = _split(file, read_bytes(file).decode("utf-8-sig", "replace"))
+    table = _split(file, _decode(read_bytes(file)))
     for index, title in enumerate(table.headers[-1] if table.headers else ()):
         if fold_title(title) in VIDEOS:
             rows = [_cut(line, table.delimiter) for line in table.lines]
             check_one_video(str(file), repr(title), [row[index] for row in rows if len(row) > index])
+
+
+def _decode(content: bytes) -> str:
+    is_wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))  # as Excel writes "Unicode text"
+    return content.decode("utf-16" if is_wide else "utf-8-sig", "replace")
 
 
 def _narrow(values: np.ndarray) -> np.ndarray:
