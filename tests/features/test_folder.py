@@ -174,7 +174,17 @@ def test_axes_are_doubted_where_videos_differ_in_channels_and_not_in_length(tmp_
     write_folder(tmp_path, a=numbers(6, 40), b=numbers(6, 38))
     folder = read_features(tmp_path, SOURCE)
     assert folder["a"].channels == 40
-    with pytest.raises(BadInput, match=r'b has 6 .* of 38 channels, a as many of 40: are the axes .* data\.axes = "ct"'):
+    with pytest.raises(
+        BadInput, match=r'b has 6 .* of 38 channels, a as many of 40: are the axes .* data\.axes = "ct"'
+    ):
         folder["b"]
     turned = read_features(tmp_path, SOURCE, axes="ct")
     assert len(turned["a"]) == 40 and len(turned["b"]) == 38
+
+
+def test_a_name_that_is_only_similar_is_noted_once(tmp_path: Path) -> None:
+    write_folder(tmp_path, S01=numbers(6, 4), S02=numbers(6, 4))
+    folder = read_features(tmp_path, SOURCE, durations={"s01": 1.0, "s02": 1.0})
+    with folder.hold_notes() as notes:
+        assert folder["s01"].channels == folder["s02"].channels == 4
+    assert len(notes) == 1 and "S01 was taken for the features of s01, as were those alike" in notes[0]

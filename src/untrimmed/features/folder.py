@@ -95,6 +95,8 @@ class FeatureFolder:
     def find(self, video: str) -> str | None:
         """Find the name that a video has here; None where it is absent."""
         exact = self._matches[video] if video in self._matches else self._index.find(video)
+        if exact and exact not in (video, f"v_{video}"):
+            self._note("alike", f"{self.path}: {exact} was taken for the features of {video}, as were those alike")
         return exact or self._find_without_ending(video)
 
     def duration(self, video: str) -> float | None:
