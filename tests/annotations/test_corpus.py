@@ -106,9 +106,7 @@ def test_swapped_axes_are_doubted_and_read_where_the_recipe_says_so(folder, conf
     source = straight[next(iter(values))].source
     swapped = replace(config, features=str(folder / "swapped"), source=source)
     count = len(values[next(iter(open_corpus(config).train))])
-    with pytest.raises(
-        BadInput, match=rf"of {count} channels; .* and {count} would fit: are the axes swapped\?.*data\.axes"
-    ):
+    with pytest.raises(BadInput, match=rf"channels, .* as many of {count}: are the axes swapped\?.*data\.axes"):
         open_corpus(swapped)
     again = open_corpus(replace(swapped, axes="ct"))
     assert all(np.array_equal(again.features[video].values, array) for video, array in values.items())
