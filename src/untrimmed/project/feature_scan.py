@@ -26,7 +26,7 @@ from untrimmed.project.folder_scan import (
     AnnotationFile,
     FolderScan,
     KnownFeatures,
-    describe_dropped,
+    describe_dropped_rows,
     find_annotations,
     refuse_no_action,
 )
@@ -153,7 +153,7 @@ def _build_scan(
         notes.append(
             f"left out, as the annotations do not name them: features of {bare:,} of {len(features):,} videos"
         )
-    notes += describe_dropped(dropped)
+    notes += describe_dropped_rows(dropped)
     rate = origin.source.fps / origin.source.stride
     subsets = {video: subset for video, subset in annotations.subsets.items() if video in counts}
     rates = dict.fromkeys(timelines, rate)

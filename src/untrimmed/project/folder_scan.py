@@ -150,7 +150,7 @@ def refuse_no_action(path: Path, timelines: Mapping[str, Timeline], dropped: Seq
         raise BadInput(f"{path}: has no action that can be used{reason}; add one")
 
 
-def describe_dropped(dropped: Sequence[Dropped]) -> list[str]:
+def describe_dropped_rows(dropped: Sequence[Dropped]) -> list[str]:
     """Say which rows are left out; nothing where none is."""
     if not dropped:
         return []
@@ -284,4 +284,4 @@ def _notes(
     if odd := [name for name, video in names.items() if stated[name] > lengths[video] + TOLERANCE]:
         seconds = f"{lengths[names[odd[0]]]:.1f} s, not {stated[odd[0]]:.1f} s"
         yield f"shorter than the annotations say: {format_videos(odd)}, {seconds}; the files are believed"
-    yield from describe_dropped(dropped)
+    yield from describe_dropped_rows(dropped)
