@@ -144,3 +144,10 @@ def test_columns_of_another_type_in_a_table_of_pandas_are_noted(tmp_path: Path) 
         opened["df/block1_values"] = np.arange(5)[:, None]
     reading = Archive(tmp_path / "y.h5").read_only()
     assert list(reading.notes.values()) == ["block1_values not"]
+
+
+def test_one_array_of_several_videos_and_one_of_objects_are_told(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", features=np.zeros((8, 9, 6), np.float32), names=np.array(["a"] * 8))
+    assert "its array is 8 x 9 x 6, perhaps of several videos" in Archive(tmp_path / "x.npz").advise()
+    np.savez(tmp_path / "y.npz", arr_0=np.array({"s01": [1]}, object))
+    assert "it holds arr_0, none as numbers" in Archive(tmp_path / "y.npz").advise()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from public_sets import numbers, write_folder
-from untrimmed.features.files import read_npy
+from untrimmed.features.files import read_array, read_npy
 from untrimmed.features.streams import FeatureStreams, read_features
 from untrimmed.features.video_features import FeatureSource, check_finite
 from untrimmed.io import BadInput
@@ -92,3 +92,14 @@ def test_an_npz_and_tables_and_one_file_give_what_a_folder_gives(tmp_path: Path)
         assert np.array_equal(read_features(path, SOURCE)["clip"].values, numbers(6, 4))
     assert list(read_features(tmp_path / "tables", SOURCE)) == ["clip", "headed"]
     assert np.array_equal(read_features(tmp_path / "tables", SOURCE)["headed"].values, numbers(6, 4))
+
+
+def test_an_array_of_objects_that_are_numbers_keeps_its_rows(tmp_path: Path) -> None:
+    np.save(tmp_path / "s01.npy", np.arange(12).reshape(4, 3).astype(object), allow_pickle=True)
+    assert read_array(tmp_path / "s01.npy").values.tolist() == np.arange(12).reshape(4, 3).tolist()
+
+
+def test_a_parameter_is_read_as_its_tensor(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    torch.save(torch.nn.Parameter(torch.ones(4, 3)), tmp_path / "s01.pt")
+    assert read_array(tmp_path / "s01.pt").values.shape == (4, 3)

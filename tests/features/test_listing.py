@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from public_sets import numbers, write_folder
-from untrimmed.features.listing import describe_files, holds_feature_files
+from untrimmed.features.listing import describe_files, explain_no_features, holds_feature_files, list_places
 from untrimmed.features.streams import FeatureStreams, read_features
 from untrimmed.features.video_features import FeatureSource
 from untrimmed.io import BadInput
@@ -229,3 +229,29 @@ def test_one_table_of_several_videos_is_refused_before_any_is_looked_up(tmp_path
     (tmp_path / "x.csv").write_text("a,video\n1,s1\n2,s1\n3,s2\n4,s2\n")
     with pytest.raises(BadInput, match=r"x\.csv: its column 'video' has 2 values, such as 's1'"):
         list(read_features(tmp_path / "x.csv", SOURCE))
+
+
+def test_a_folder_of_another_kind_is_told_with_a_file_and_the_endings_that_are_read(tmp_path: Path) -> None:
+    (tmp_path / "s01.mat").write_bytes(b"MATLAB 5.0")
+    sentence = explain_no_features(tmp_path)
+    assert "1 file (1 .mat), such as s01.mat" in sentence and ".npy" in sentence and ".txt" in sentence
+    (tmp_path / "s01.mat").rename(tmp_path / "s01.json")
+    assert "a .json is read where it alone is named" in explain_no_features(tmp_path)
+
+
+def test_utf16_text_is_features(tmp_path: Path) -> None:
+    (tmp_path / "s01.txt").write_bytes("1\t2\n3\t4\n".encode("utf-16"))
+    assert list(list_places(tmp_path).places) == ["s01"]
+
+
+def test_two_files_for_each_video_are_told_with_a_pattern(tmp_path: Path) -> None:
+    for name in ("s01X.csv", "s02X.csv", "s01X_filtered.csv", "s02X_filtered.csv"):
+        (tmp_path / name).write_text("1,2\n3,4\n")
+    sentence = describe_files(tmp_path)
+    assert "two fit each video: s01X.csv and s01X_filtered.csv" in sentence and "*_filtered.csv chooses" in sentence
+
+
+def test_videos_of_another_ending_are_told_as_missing(tmp_path: Path) -> None:
+    for name in ("s01.csv", "s02.csv", "s03.npz"):
+        (tmp_path / name).write_text("1,2\n3,4\n")
+    assert "no other file has the names of 1, such as s03" in list_places(tmp_path).notes[0]

@@ -1,5 +1,7 @@
 """Tables of numbers: delimiters, header rows, index columns, decimal commas, and tables that are none."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -259,3 +261,17 @@ def test_a_table_in_any_form_reads_back(tmp_path_factory, data):
         header = [["frame", *header[0]]]
     file = write_rows(tmp_path_factory.mktemp("t") / "a.csv", [*header, *lines], delimiter)
     assert np.array_equal(read_table(file).values, values.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a,b,c\n1,2,3\n\n4,5\n", "line 4 has 2 cells, the first row of numbers 3"),
+        ("a;b\n1,5;2,5\n1.921,5;2,5\n", "line 3 has '1.921,5': write numbers without marks of thousands"),
+        ('1.5,2\n"1,921.0",2\n', "line 2 has '1,921.0': write numbers without marks of thousands"),
+    ],
+)
+def test_a_faulty_row_is_told_by_its_line(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "s01.csv").write_text(text)
+    with pytest.raises(BadInput, match=sentence):
+        read_table(tmp_path / "s01.csv")

@@ -61,6 +61,17 @@ class Archive:
         self._videos = _name_videos(by_stream[stream] if stream else videos, path)
         self.names = sorted(self._videos)
 
+    def advise(self) -> str:
+        """Say what to write instead, where the only array may be of several videos, or none is of numbers."""
+        wish = "write one array of time x channels a video, under its name, such as np.savez(file, **arrays))"
+        if not self.names:
+            held = _list_some([name for name in self.content if name] or ["a list"])
+            return f" (it holds {held}, none as numbers: {wish}"
+        values = self._tree.get(next((key for key in self.content if key.lower() in (*KEYS, *UNNAMED)), ""))
+        if len(self.names) == 1 and isinstance(values, Entry) and sum(length > 1 for length in values.shape) > 2:
+            return f" (its array is {' x '.join(map(str, values.shape))}, perhaps of several videos: {wish}"
+        return ""
+
     def close(self) -> None:
         """Close the file."""
         with self._handle:

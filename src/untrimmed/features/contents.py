@@ -23,6 +23,7 @@ ARCHIVE_ENDINGS = (".npz", *HDF5_ENDINGS)
 """Endings of files that usually hold many videos."""
 CONTENT_ENDINGS = (*ARCHIVE_ENDINGS, *PICKLE_ENDINGS, *TORCH_ENDINGS)
 """Endings of files that hold arrays under names, of one video or of many."""
+_TENSOR_MODULES = ("torch", "torch.nn.parameter")
 DEPTH = 6
 """Groups in groups that are looked into."""
 FAULTS = (
@@ -225,14 +226,14 @@ def _as_array(value: Any, size: int) -> np.ndarray | None:
     """Return an array, a tensor, a list of rows or a number as an array; None for what is none."""
     if isinstance(value, np.ndarray):
         return value
-    if type(value).__module__ == "torch":
+    if type(value).__module__ in _TENSOR_MODULES:
         return _as_numpy(value, size)
     rows = value if isinstance(value, list | tuple) else [value]
     if not rows:
         return np.zeros((0, 0), np.float32)
     if isinstance(value, str | bytes) or value is None:
         return None
-    if all(type(row).__module__ == "torch" for row in rows):
+    if all(type(row).__module__ in _TENSOR_MODULES for row in rows):
         tensors = [_as_numpy(row, size) for row in rows]
         return _stack(tensors, size) if all(tensor is not None for tensor in tensors) else None
     return _stack(rows, size)

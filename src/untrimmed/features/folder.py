@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from untrimmed.features.archives import part_path
+from untrimmed.features.archives import Archive, part_path
+from untrimmed.features.contents import holds_names
 from untrimmed.features.files import read_array
 from untrimmed.features.listing import (
     FilePlace,
@@ -123,8 +125,13 @@ class FeatureFolder:
     def describe(self) -> str:
         """Describe what lies here, in words, for sentences about what does not."""
         archive = self._listing.archives.get(self.path)
+        if archive is None and self.path.is_file() and holds_names(self.path):
+            with closing(Archive(self.path)) as opened:
+                return describe_files(self.path) + opened.advise()
         streams = [f"{self.path.as_posix()}/{stream}" for stream in archive.streams] if archive else []
-        return describe_files(self.path, self._selected) + (advise_streams(streams) if streams else "")
+        return describe_files(self.path, self._selected) + (
+            advise_streams(streams) if streams else archive.advise() if archive else ""
+        )
 
     def _check_titles(self, file: Path, titles: tuple[str, ...]) -> None:
         """Raise BadInput where a file has the columns of the first one that was read in another order."""

@@ -17,7 +17,7 @@ from untrimmed.features.archives import (
     Archive,
 )
 from untrimmed.features.contents import ARCHIVE_ENDINGS, CONTENT_ENDINGS, holds_names
-from untrimmed.features.tables import check_table
+from untrimmed.features.tables import check_table, decode_table
 from untrimmed.io import BadInput
 from untrimmed.video.names import is_media
 
@@ -79,7 +79,7 @@ def video_name(file: Path) -> str:
     for ending in (".csv.gz", ".tsv.gz", ".txt.gz", *FEATURE_ENDINGS, *LONE_ENDINGS):
         if file.name.lower().endswith(ending):
             return file.name[: -len(ending)]
-    raise BadInput(f"{file}: is no feature file; {', '.join(FEATURE_ENDINGS)} was expected")
+    raise BadInput(f"{file}: is no feature file; {', '.join((*FEATURE_ENDINGS, *LONE_ENDINGS))} was expected")
 
 
 def holds_feature_files(folder: Path) -> bool:
@@ -130,6 +130,16 @@ def describe_files(path: Path, files: Sequence[Path] = ()) -> str:
     return f"{number}{folders} ({counts}), such as {files[0].name}{_suggest_streams(files)}"
 
 
+def explain_no_features(path: Path) -> str:
+    """Say what lies in a folder that has no file of features, and which files are read."""
+    files = [file for file in _walk(path) if not file.name.startswith(".")] if path.is_dir() else []
+    reason = ""
+    if files and files[0].suffix.lower() == ".json":
+        reason = " (a .json is read where it alone is named, with the arrays of all videos under their names)"
+    endings = ", ".join((*FEATURE_ENDINGS, *LONE_ENDINGS))
+    return f"{path}: holds no features: {describe_files(path)}{reason}; write files that end in one of {endings}"
+
+
 def _suggest_streams(files: Sequence[Path]) -> str:
     """Say how to name streams, where files of the same names lie in several folders or have several endings."""
     files = [file for file in files if is_feature_file(file)]
@@ -143,6 +153,23 @@ def _suggest_streams(files: Sequence[Path]) -> str:
     for paths in (by_folder, by_ending):
         if 1 < len(paths) <= MOST_STREAMS and len(set(map(frozenset, paths.values()))) == 1:
             return advise_streams(paths)
+    return _suggest_pattern(files)
+
+
+def _suggest_pattern(files: Sequence[Path]) -> str:
+    """Say how to choose, where for each file there is one with the same addition to its name."""
+    by_name = {video_name(file): file for file in files}
+    shortest = min(by_name, key=len, default="")
+    for tail in [name.removeprefix(shortest) for name in by_name if name.startswith(shortest) and name != shortest]:
+        plain = [name for name in by_name if not name.endswith(tail)]
+        if (
+            tail[0] in _SEPARATORS
+            and len(by_name) == 2 * len(plain)
+            and all(name + tail in by_name for name in plain)
+        ):
+            first, second = by_name[plain[0]], by_name[plain[0] + tail]
+            pattern = second.parent / f"*{tail}{second.name.removeprefix(plain[0] + tail)}"
+            return f" (two fit each video: {first.name} and {second.name}; a pattern such as {pattern} chooses)"
     return ""
 
 
@@ -229,12 +256,17 @@ def _select(files: Iterable[Path], folder: Path) -> _Selection:
     first, *surplus = [group for group in groups if group] or [[]]
     over = [file for group in surplus for file in group]
     note = f"{len(over)} of other endings passed over, such as {over[0].name}" if over else ""
+    read = {video_name(file) for file in first}
+    # A table may be one of labels.
+    arrays = {video_name(file) for file in over if not file.name.lower().endswith((*TABLE_ENDINGS, *LONE_ENDINGS))}
+    if lacking := sorted(arrays - read):
+        note += f"; no other file has the names of {len(lacking)}, such as {lacking[0]}: write all in one format"
     return _Selection(first, (note,) if note else ())
 
 
 def _begins_with_number(file: Path) -> bool:
     with file.open("rb") as stream:
-        lines = stream.read(2**16).splitlines()[:2]
+        lines = decode_table(stream.read(2**16)).encode().splitlines()[:2]
     return file.suffix == ".gz" or any(map(_NUMBERED.match, lines))
 
 

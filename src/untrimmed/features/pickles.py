@@ -95,9 +95,19 @@ class _Array:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, kind, fortran, content = state
         if kind.is_object:
-            self.values = list(content) if shape else content[0]
+            self.values = _part_rows(content, shape) if shape else content[0]
             return
         self.values = _build_array(content, kind, shape, "F" if fortran else "C")
+
+
+def _part_rows(content: list[Any], shape: tuple[int, ...]) -> list[Any]:
+    """Part the objects of an array of two axes, which come in one list, into its rows."""
+    if len(shape) != 2 or not content:
+        return list(content)
+    rows, columns = shape
+    if rows * columns != len(content) or columns < 1:
+        raise ValueError(f"{len(content)} objects for {rows} x {columns}")
+    return [content[start : start + columns] for start in range(0, len(content), columns)]
 
 
 def _from_buffer(content: Any, kind: _Kind, shape: tuple[int, ...], order: str) -> _Array:

@@ -31,7 +31,11 @@ def check_array(values: np.ndarray, where: str, axes: Axes = "tc") -> Float[np.n
     kind = values.dtype.kind
     if kind not in "fiub" or (values.ndim < 2 and values.size):
         expected = "time x channels of numbers was expected"
-        hint = f"; if it is one channel, store it as {values.shape[0]} x 1" if kind in "fiub" and values.ndim else ""
+        hint = (
+            f"; if it is one channel, store it as {values.shape[0]} x 1, if one snippet, stack all of the video"
+            if kind in "fiub" and values.ndim
+            else ""
+        )
         raise BadInput(f"{where}: has shape {values.shape} of {values.dtype}; {expected}{hint}")
     if not values.size:
         return np.zeros((0, 0), np.float32)

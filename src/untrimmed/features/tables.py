@@ -31,6 +31,7 @@ CERTAIN = 4
 MOST_HEADERS = 8
 _COMMA = re.compile(r"[+-]?\d*(,\d+)?([eE][+-]?\d+)?|nan", re.IGNORECASE)
 """A number with a decimal comma, if with any."""
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+(?:\.\d*)|(?:\.\d{3})+(?:,\d*)|(?:,\d{3}){2,}|(?:\.\d{3}){2,})")
 _WHOLE = re.compile(r"\d+")
 _BLANK = ("", "na", "n/a", "nan", "null", "none", "-nan", "#n/a")
 
@@ -50,7 +51,7 @@ def read_table(file: Path, axes: Axes = "tc") -> Reading:
     are parted otherwise is a decimal comma. Gaps in DeepLabCut's tables are filled along time, and that is noted.
     Raises BadInput for a table that has other texts in it, and for one whose frames are not all there.
     """
-    table = _split(file, _decode(read_bytes(file)))
+    table = _split(file, decode_table(read_bytes(file)))
     if not table.lines:
         raise BadInput(f"{file}: holds no row of numbers; replace it")
     notes: dict[str, str] = {}
@@ -83,14 +84,15 @@ def _note_empty_cells(values: np.ndarray, titles: Sequence[str], notes: dict[str
 
 def check_table(file: Path) -> None:
     """Raise BadInput for a table with a column of videos that has several; other faults are told when it is read."""
-    table = _split(file, _decode(read_bytes(file)))
+    table = _split(file, decode_table(read_bytes(file)))
     for index, title in enumerate(table.headers[-1] if table.headers else ()):
         if fold_title(title) in VIDEOS:
             rows = [_cut(line, table.delimiter) for line in table.lines]
             check_one_video(str(file), repr(title), [row[index] for row in rows if len(row) > index])
 
 
-def _decode(content: bytes) -> str:
+def decode_table(content: bytes) -> str:
+    """Decode the text of a table, of UTF-8 or of UTF-16 that says so."""
     is_wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))  # as Excel writes "Unicode text"
     return content.decode("utf-16" if is_wide else "utf-8-sig", "replace")
 
@@ -101,7 +103,7 @@ def _narrow(values: np.ndarray) -> np.ndarray:
 
 
 def _split(file: Path, text: str) -> _Table:
-    lines = [line for line in text.splitlines() if line.strip(" ,;\t") and not line.lstrip().startswith("#")]
+    lines = [line for line in text.splitlines() if _is_row(line)]
     delimiter = _find_delimiter(lines[-1]) if lines else ","
     headers = []
     for row in itertools.islice(map(lambda line: _cut(line, delimiter), lines), MOST_HEADERS):
@@ -171,9 +173,27 @@ def _read_numbers(file: Path, table: _Table, notes: dict[str, str]) -> tuple[np.
         except ValueError:
             values = np.loadtxt(table.lines, converters=_read_cell, **options)
     except ValueError as error:
-        reason = str(error).removesuffix(".")
+        reason = _find_fault(file, table) or str(error).removesuffix(".")
         raise BadInput(f"{file}: is not a table of numbers ({reason}); fix or replace it") from None
     return values, [titles[column] for column in columns] if len(titles) == len(first) else []
+
+
+def _find_fault(file: Path, table: _Table) -> str:
+    """Find the first row of another length, or the first number with marks of thousands, as the file has it."""
+    lines = decode_table(read_bytes(file)).splitlines()
+    rows = [(number, line) for number, line in enumerate(lines, 1) if _is_row(line)][len(table.headers) :]
+    width = len(_cut(table.lines[0], table.delimiter))
+    for number, line in rows:
+        cells = _cut(line, table.delimiter)
+        if thousands := next(filter(_THOUSANDS.fullmatch, cells), None):
+            return f"line {number} has {thousands!r}: write numbers without marks of thousands"
+        if len(cells) != width:
+            return f"line {number} has {len(cells)} cells, the first row of numbers {width}"
+    return ""
+
+
+def _is_row(line: str) -> bool:
+    return bool(line.strip(" ,;\t")) and not line.lstrip().startswith("#")
 
 
 def _select_numbers(

@@ -147,5 +147,6 @@ def check_finite(video: str, features: VideoFeatures) -> None:
     if first:
         raise BadInput(
             f"features of {video}: {count} values are not finite, the first is {features.values[first]} at snippet "
-            f"{first[0]}, channel {first[1]}; extract them again or leave the video out"
+            f"{first[0]}, channel {first[1]}, at {features.grid.seconds(first[0]):.2f} s of the video; extract them "
+            "again or leave the video out"
         )

@@ -8,7 +8,7 @@ from untrimmed.annotations.convert import read_as
 from untrimmed.annotations.formats.content import format_videos
 from untrimmed.annotations.sniff import sniff_format
 from untrimmed.features.folder import MANIFEST, read_source
-from untrimmed.features.listing import holds_feature_files, is_archive, is_feature_file
+from untrimmed.features.listing import explain_no_features, holds_feature_files, is_archive, is_feature_file
 from untrimmed.features.streams import FeatureStreams, read_features
 from untrimmed.features.video_features import FeatureSource
 from untrimmed.io import BadInput
@@ -54,9 +54,11 @@ def scan_features(
     be opened, where no annotation is of any, and where nothing says their rate.
     """
     stated = read_source(path)
-    names = list(read_features(path, stated or UNKNOWN))
+    unmatched = read_features(path, stated or UNKNOWN)
+    with unmatched.hold_notes():  # the features that are opened below tell of the same
+        names = list(unmatched)
     if not names:
-        raise BadInput(f"{path}: holds no features; name the folder or file that does (features=..., --features ...)")
+        raise BadInput(f"{explain_no_features(path)}, or name another folder (features=..., --features ...)")
     if annotations:
         format = format or sniff_format(annotations)
         file = AnnotationFile(annotations, format, read_as(format, annotations, hints))
