@@ -32,7 +32,7 @@ LEFT_OUT = "a column that only counts rows or time was left out"
 LABELLED = "a column that is called as labels are was left out"
 
 
-class Column(NamedTuple):
+class FeatureColumn(NamedTuple):
     """A column of numbers: its title as written, where it has one, and without what is no letter or digit."""
 
     title: str
@@ -61,7 +61,7 @@ def fold_title(name: str) -> str:
     return "".join(character for character in name.lower() if character.isalnum())
 
 
-def is_side_column(where: str, column: Column, titled: bool, notes: dict[str, str]) -> bool:
+def is_side_column(where: str, column: FeatureColumn, titled: bool, notes: dict[str, str]) -> bool:
     """Whether a column is no channel, which is noted.
 
     Raises BadInput for one that says that rows are missing, twice there or out of order, or of several videos.
@@ -102,7 +102,7 @@ def note_left_out(title: str, notes: dict[str, str]) -> None:
     notes[LEFT_OUT] = ", ".join(filter(None, (notes.get(LEFT_OUT, ""), title)))
 
 
-def check_clock(where: str, column: Column, notes: dict[str, str]) -> bool:
+def check_clock(where: str, column: FeatureColumn, notes: dict[str, str]) -> bool:
     """Check a column of frames or times, and note that it is left out; always true.
 
     Raises BadInput where it is empty in a row, goes back, has gaps, or has a frame twice.
@@ -131,7 +131,7 @@ def check_clock(where: str, column: Column, notes: dict[str, str]) -> bool:
     return True
 
 
-def _check_even(where: str, column: Column, steps: np.ndarray) -> None:
+def _check_even(where: str, column: FeatureColumn, steps: np.ndarray) -> None:
     """Raise BadInput where numbers of frames or rows do not go up by one and the same number."""
     uneven = np.flatnonzero(steps != np.median(steps))
     if len(uneven):
@@ -142,7 +142,7 @@ def _check_even(where: str, column: Column, steps: np.ndarray) -> None:
         )
 
 
-def _check_gaps(where: str, column: Column, notes: dict[str, str]) -> None:
+def _check_gaps(where: str, column: FeatureColumn, notes: dict[str, str]) -> None:
     """Raise BadInput where one step of times that rise is much longer than is usual; note one that is longer."""
     steps = np.diff(column.values)
     # Where times are rounded, several rows have the same.

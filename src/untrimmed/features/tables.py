@@ -15,7 +15,7 @@ from untrimmed.features.side_columns import (
     LABELLED,
     LABELS,
     VIDEOS,
-    Column,
+    FeatureColumn,
     check_clock,
     check_one_video,
     fold_title,
@@ -207,7 +207,7 @@ def _select_numbers(
         title = titles[index] if index < len(titles) == len(first) else ""
         cells = [row[index] for row in (_cut(line, table.delimiter) for line in table.lines) if len(row) > index]
         times = parse_times(cells)
-        column = Column(title, np.zeros(0) if times is None else times, cells=cells)
+        column = FeatureColumn(title, np.zeros(0) if times is None else times, cells=cells)
         if len(first) == 1:
             selected.add(index)
         elif times is not None:
@@ -246,9 +246,9 @@ def _find_channels(
     if len(everything) < 2 or len(values) < 2:
         return list(everything)
     if is_pose:
-        is_side_column(str(file), Column("frame", values[:, 0], True), True, notes)
+        is_side_column(str(file), FeatureColumn("frame", values[:, 0], True), True, notes)
         return list(everything[1:])
-    columns = [Column(titles[index] if titles else "", values[:, index], index == 0) for index in everything]
+    columns = [FeatureColumn(titles[index] if titles else "", values[:, index], index == 0) for index in everything]
     last = values.shape[1] - 1
     if not (titles and titles[last]) and np.isnan(values[:, last]).all():
         notes["a last column that is empty was left out"] = f"column {last + 1}"
