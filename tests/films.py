@@ -12,6 +12,7 @@ from untrimmed.video.writer import write_video
 
 
 def film(path: Path, seconds: float = 1.2, seed: int = 0) -> Path:
+    path.unlink(missing_ok=True)  # of a pipe, which what is written would go into
     small = np.random.default_rng(seed).integers(0, 255, (12, 16, 3), np.uint8)
     picture = cv2.resize(small, (128, 96), interpolation=cv2.INTER_CUBIC)
     write_video(path, (np.roll(picture, 2 * i, 1) for i in range(round(seconds * 25))), 25)
