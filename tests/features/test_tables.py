@@ -63,22 +63,22 @@ def with_column(name, cells, place=0, values=VALUES):
 
 @pytest.mark.parametrize("place", [0, 1, 3])
 @pytest.mark.parametrize(
-    ("name", "cells"),
+    ("name", "cells", "step"),
     [
-        ("time", [0, 0.1, 0.2, 0.3]),
-        ("Timestamp", [1700000000000 + 100 * row for row in range(4)]),
-        ("timestamp_ms", [0, 100, 200, 300]),
-        ("epoch", [1.7e9 + row / 10 for row in range(4)]),
-        ("Time (s)", [0, 0.0997, 0.2004, 0.3]),
-        ("datetime", [f"2024-05-01T10:00:0{row}.500" for row in range(4)]),
-        ("clock", [f"05/01/2024 10:00:0{row}" for row in range(4)]),
-        ("seconds", [1, 1, 2, 2]),
+        ("time", [0, 0.1, 0.2, 0.3], "0.1"),
+        ("Timestamp", [1700000000000 + 100 * row for row in range(4)], "100"),
+        ("timestamp_ms", [0, 100, 200, 300], "100"),
+        ("epoch", [1.7e9 + row / 10 for row in range(4)], "0.1"),
+        ("Time (s)", [0, 0.0997, 0.2004, 0.3], "0.1"),
+        ("datetime", [f"2024-05-01T10:00:0{row}.500" for row in range(4)], "1"),
+        ("clock", [f"05/01/2024 10:00:0{row}" for row in range(4)], "1"),
+        ("seconds", [1, 1, 2, 2], "0.3333"),
     ],
 )
-def test_times_are_no_channel_wherever_they_are(tmp_path, place, name, cells):
+def test_times_are_no_channel_wherever_they_are(tmp_path, place, name, cells, step):
     reading = read_table(write_rows(tmp_path / "a.csv", with_column(name, cells, place)))
     assert np.array_equal(reading.values, VALUES) and reading.titles == ("f0", "f1", "f2")
-    assert reading.notes == {"a column that only counts rows or time was left out": repr(name)}
+    assert reading.notes == {"a column that only counts rows or time was left out": f"{name!r}, {step} a row"}
 
 
 def test_two_columns_of_time_and_one_that_rises_evenly_under_any_name_are_left_out(tmp_path):

@@ -96,12 +96,21 @@ def test_with_the_frames_a_second_the_stride_is_known(folder):
     assert read_recipe(OUT).data.source == FeatureSource(backbone="sensors", fps=100, stride=5, window=5)
 
 
+def test_ends_of_actions_are_no_lengths_however_near_they_come_to_one_rate(folder):
+    Path("labels.csv").write_text("video,start,end,label\n" + "".join(f"rec{i},3,38.{i},sit\n" for i in range(6)))
+    with pytest.raises(BadInput, match="nothing says how many snippets a second"):
+        init_recipe(None, OUT, "labels.csv", features="sensors.npz")
+    init_recipe(None, OUT, "labels.csv", features="sensors.npz", fps=20)
+    source = read_recipe(OUT).data.source
+    assert source and (source.fps, source.stride) == (20, 1)
+
+
 def test_without_lengths_the_rate_is_asked_for_and_the_features_say_the_lengths(folder):
     rows = [("rec0", 3, 9), ("rec1", 3, 12), ("rec2", 3, 30), ("rec3", 3, 22), ("rec4", 3, 38), ("rec5", 3, 17)]
     lines = ["video,start,end,label", *(f"{video},{start},{end}.5,sit" for video, start, end in rows)]
     Path("labels.csv").write_text("\n".join(lines))
     with pytest.raises(
-        BadInput, match=r"do not say how many snippets a second .*resized.*; give the rate \(fps=25, --fps 25\)"
+        BadInput, match=r"nothing says how many snippets a second .*no lengths; give the rate \(fps=25, --fps 25\)"
     ):
         init_recipe(None, OUT, "labels.csv", features="sensors.npz")
     assert not OUT.exists()

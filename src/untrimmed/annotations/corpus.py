@@ -269,7 +269,7 @@ def refuse_wrong_rate(
     raise BadInput(
         f"{odd[0]}: {len(first)} snippets of {first.source.summary} end at {first.end:.1f} s, "
         f"but the video at {duration:.1f} s, and {len(odd)} of {len(sample)} videos are like it; set data.layout or "
-        "data.source to the rate at which they were extracted"
+        "data.source to the rate at which they were extracted, or data.unit to the unit of the annotations"
     )
 
 

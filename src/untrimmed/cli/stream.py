@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -64,7 +64,7 @@ def stream(
             file.close()
 
 
-def _write(watch: "Watch", file: BinaryIO) -> None:
+def _write(watch: "Watch", file: Any) -> None:
     """One line an action, at once, and a summary however it ends."""
     count = 0
     try:

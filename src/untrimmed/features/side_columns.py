@@ -127,7 +127,9 @@ def check_clock(where: str, column: FeatureColumn, notes: dict[str, str]) -> boo
     if column.folded in FRAMES:
         _check_even(where, column, steps)
     _check_gaps(where, column, notes)
-    note_left_out(column.quoted, notes)
+    # Said, so that somebody may see whether it is the rate that features are taken to have.
+    step = f", {steps.mean():.4g} a row" if column.folded not in FRAMES and len(steps) else ""
+    note_left_out(f"{column.quoted}{step}", notes)
     return True
 
 

@@ -35,6 +35,10 @@ from untrimmed.video.containers import VIDEO_ENDINGS
 from untrimmed.video.names import suggest_name
 
 UNKNOWN = FeatureSource(backbone="unknown", fps=1)
+UNKNOWN_RATE = (
+    "nothing says how many snippets a second these are, as the annotations state no lengths; give the rate (fps=25, "
+    "--fps 25), or the lengths in the annotations"
+)
 USUAL_NAMES = ("features", "feature", "feats", "data")
 """Names of files and folders that say nothing of what is in them."""
 
@@ -105,9 +109,11 @@ def _find_source(
     if stated:
         return stated, f"stated by {path / MANIFEST}"
     lengths = {video: annotations.timelines[video].duration for video in counts}
-    guess = guess_snippet_rate(counts, lengths, fps)
+    # A recording goes on after its last action: an end of that is no length.
+    known = {video: length for video, length in lengths.items() if length != find_last_end(annotations.rows[video])}
+    guess = guess_snippet_rate({video: counts[video] for video in known}, known, fps) if known else None
     if guess is None and fps is None:
-        raise BadInput(f"{path}: {describe_disagreement(counts, lengths)}")
+        raise BadInput(f"{path}: {describe_disagreement(counts, known) if known else UNKNOWN_RATE}")
     if guess is None and fps:
         refuse_short_features(path, counts, lengths, fps)
         guess = SnippetRate(fps, "as given")
