@@ -142,6 +142,9 @@ class Change:
 
     def lose_features(self, video):
         (self.features / f"{video}.npy").unlink()
+        manifest = read_json(self.features / "manifest.json")
+        del manifest["videos"][video]
+        write_json(self.features / "manifest.json", manifest)
         self.sections = {"data": {**synthetic_paths(self.data), "unusable": "drop"}}
 
     def seed(self, video):
@@ -174,7 +177,7 @@ def test_any_change_is_refused_or_leads_to_the_weights_of_a_fresh_run(begun, tmp
     shutil.copytree(begun, folder)
     change = Change(folder / "data")
     for name in names:
-        if video in change.database:
+        if video in change.database and (change.features / f"{video}.npy").exists():
             getattr(change, name)(video)
     recipe = change.recipe()
     held = (folder / run / CHECKPOINT).read_bytes()
