@@ -312,3 +312,14 @@ def test_one_tier_may_be_named_alone(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("video,start,end,label\na,1,2,run\n")
     with pytest.raises(BadInput, match="has no tiers; leave out 'hand'"):
         read_annotations(tmp_path / "a.csv", tiers="hand")
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file"), (b"\x89PNG\r\n\x1a\n", "a PNG image")],
+)
+def test_a_binary_file_full_of_zeros_is_no_utf_16(tmp_path, start, what):
+    path = tmp_path / "labels.csv"
+    path.write_bytes(start + bytes(500))
+    with pytest.raises(BadInput, match=f"labels.csv: is {what}"):
+        read_annotations(path)

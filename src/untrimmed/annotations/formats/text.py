@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from untrimmed.io import BadInput, decode_text, describe_windows_text, read_bytes
+from untrimmed.io import BadInput, decode_text, describe_content, describe_windows_text, read_bytes
 
 _CLOCK = re.compile(r"(?:(\d{1,9}):)?(\d{1,9}):(\d+(?:[.,]\d*)?)")
 
@@ -19,7 +19,7 @@ def read_any_text(path: Path) -> str:
     content = read_bytes(path)
     if not content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         # Latin letters of UTF-16 without its mark have a NUL beside each.
-        if len(content) < 4 or content.count(b"\0") * 3 < len(content):
+        if len(content) < 4 or content.count(b"\0") * 3 < len(content) or describe_content(content):
             legacy = describe_windows_text(content) is not None
             return unify_newlines(content.decode("cp1252") if legacy else decode_text(path, content))
         content = (codecs.BOM_UTF16_LE if content[1:2] == b"\0" else codecs.BOM_UTF16_BE) + content
