@@ -10,6 +10,8 @@ from untrimmed.models import ctcn
 from untrimmed.models.suppression import SuppressConfig
 from untrimmed.recipe import AugmentConfig, Recipe, TrainConfig
 
+# Limits of a video of any length, of all classes together.
+WHOLE_VIDEO = {"keep_per_minute": 0.0, "keep_per_class": False}
 ACTIVITYNET_BATCHES = 627  # 10,024 training videos in batches of 16
 THUMOS14_BATCHES = 13  # 200 of them
 
@@ -20,7 +22,9 @@ RELEASE = Recipe(
     augment=AugmentConfig(random_move=True, random_crop=True, crop_rule="centre", random_resampling=True),
     model=ctcn.RELEASE,
     train=TrainConfig(steps=35 * ACTIVITYNET_BATCHES, batch=16, rate=5e-4, momentum=0.9, decay=1e-4, drops=(9000,)),
-    suppress=SuppressConfig(floor=0.001, nms=0.8, method="gaussian", sigma=0.9, end_floor=0.004, keep=357_000),
+    suppress=SuppressConfig(
+        floor=0.001, nms=0.8, method="gaussian", sigma=0.9, end_floor=0.004, keep=357_000, **WHOLE_VIDEO
+    ),
 )
 
 # The paper's words, for THUMOS'14: the rate drops after 200 epochs. It stops "early", which we read as 300.
@@ -36,7 +40,7 @@ PAPER = Recipe(
         decay=1e-4,
         drops=(200 * THUMOS14_BATCHES,),
     ),
-    suppress=SuppressConfig(method="gaussian", sigma=0.5),
+    suppress=SuppressConfig(method="gaussian", sigma=0.5, **WHOLE_VIDEO),
 )
 
 # The same for ActivityNet-1.3: half the rate, the drop after 20 epochs; 35 in all, as released.

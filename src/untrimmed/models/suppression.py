@@ -50,7 +50,11 @@ class SuppressConfig(Config):
     """Each segment that remains becomes the mean of all candidates of its class that overlap it by this or more,
     weighed by score times overlap; None leaves it as it is."""
     keep: int = 200
-    """The most that remain of one video, best first, all classes together."""
+    """The most that remain of one video, best first."""
+    keep_per_minute: float = 60.0
+    """A longer video may keep so many for each of its minutes where that is more than `keep`; 0 is none."""
+    keep_per_class: bool = True
+    """Whether each class may keep so many; else all classes together, and a busy one may leave no room for a rare."""
     per_class: bool = True
     """Whether only candidates of one class suppress each other; else each segment has one label, its best."""
 
@@ -67,6 +71,13 @@ class SuppressConfig(Config):
             raise ValueError(f"vote {self.vote} is not in (0, 1]; leave it out for none")
         if self.keep < 1:
             raise ValueError(f"keep {self.keep} is less than 1")
+        if not 0 <= self.keep_per_minute < math.inf:
+            raise ValueError(f"keep_per_minute {self.keep_per_minute} is not a number of 0 or more")
+
+
+def compute_limit(config: SuppressConfig, seconds: float) -> int:
+    """Compute how many detections a video of so many seconds may keep, of each class where `keep_per_class` is on."""
+    return max(config.keep, math.ceil(config.keep_per_minute * seconds / 60))
 
 
 class Suppressed(NamedTuple):
