@@ -106,10 +106,10 @@ def parts(video: Path) -> dict[str, float]:
         if batch is None:
             return spent
         start = time.process_time()
-        list(alone.compute_features([batch]))
+        list(alone.compute_features([batch.snippets]))
         middle = time.process_time()
         spent["network"] += middle - start
-        for moment in batch:
+        for moment in batch.snippets:
             moving.describe_motion(moment)
         spent["flow"] += time.process_time() - middle
 

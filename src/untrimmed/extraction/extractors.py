@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import cache
+from hashlib import blake2b
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from untrimmed.extraction.backbones import efficientnet_lite, video_transformers
 from untrimmed.extraction.backbones.preprocessing import PictureSize, Preprocessing, preprocess_clip, resize
 from untrimmed.extraction.settings import ExtractConfig, FlowMethod, hash_weights
 from untrimmed.video.clips import FrameClip, cut_clips, cut_stacks
-from untrimmed.video.decoding import DecodedFrame, decode_complete
+from untrimmed.video.decoding import DecodedFrame, DecodingReport, decode_complete
 from untrimmed.video.flow import GAP, compute_dis_flow, describe_flow, quantise_flow, to_grey
 from untrimmed.video.sampling import Frame, FramePair, PictureConverter, pair_frames
 from untrimmed.video.tvl1 import compute_tvl1_flow
@@ -24,7 +25,29 @@ from untrimmed.video.tvl1 import compute_tvl1_flow
 # A batch has a quarter as many clips as single moments.
 _CLIP_SHARE = 4
 
+# Seconds of frames before a snippet that it may need: those around its own, for motion.
+_LEAD = 2.0
+_MARK = 16
+
 Picture = UInt8[np.ndarray, "height width channels"]
+
+
+class Batch(NamedTuple):
+    """Snippets that the network sees at a time, and the mark of the last one, see `mark_snippet`."""
+
+    snippets: list[Any]
+    mark: bytes
+
+
+def mark_snippet(snippet: FramePair[Frame] | FrameClip | None, report: DecodingReport) -> bytes:
+    """Digest the times and pictures of a snippet; nothing where there is none, or after damage in the file."""
+    if snippet is None or report.lost:
+        return b""
+    digest = blake2b(digest_size=_MARK)
+    for time, image in snippet.frames if isinstance(snippet, FrameClip) else (snippet.earlier, snippet.later):
+        digest.update(np.float64(time).tobytes())
+        digest.update(np.ascontiguousarray(image).data)
+    return digest.digest()
 
 
 class Extractor(ABC):
@@ -40,20 +63,37 @@ class Extractor(ABC):
     """Snippets that the network sees at a time."""
 
     @abstractmethod
-    def sample_snippets(self, frames: Iterator[DecodedFrame], pictures: PictureConverter) -> Iterator[Any]:
-        """Yield the network's input for each snippet while the frames of a video arrive; nothing without frames."""
+    def sample_snippets(
+        self, frames: Iterator[DecodedFrame], pictures: PictureConverter, first: int = 0
+    ) -> Iterator[Any]:
+        """Yield the network's input for each snippet from `first` on while the frames of a video arrive.
+
+        Nothing without frames.
+        """
 
     @abstractmethod
     def compute_features(self, batches: Iterable[list[Any]]) -> Iterator[Float32[np.ndarray, "batch channels"]]:
         """Yield the feature vectors of each batch of one video's snippets."""
 
-    def read_batches(self, path: Path) -> Generator[list[Any], None, None]:
-        """Yield the snippets of a video file, `batch_size` at a time. Raises BadInput for an unusable file."""
-        pictures = PictureConverter(self.size)
-        frames = decode_complete(path, pictures.report, self.config.allow_truncated)
-        snippets = self.sample_snippets(frames, pictures)
+    def read_batches(self, path: Path, first: int = 0, mark: bytes = b"") -> Generator["Batch", None, None]:
+        """Yield the snippets of a video file from `first` on, `batch_size` at a time.
+
+        Decoding begins at a keyframe shortly before; where the snippet before `first` then has another mark than
+        `mark`, which it had before, at the start of the file. Raises BadInput for an unusable file.
+        """
+        report, snippets = self._read_snippets(path, max(first - 1, 0))
+        if first and mark_snippet(next(snippets, None), report) != mark:
+            report, snippets = self._read_snippets(path, 0)
+            next(islice(snippets, first - 1, first), None)
         while batch := list(islice(snippets, self.batch_size)):
-            yield batch
+            yield Batch(batch, mark_snippet(batch[-1], report))
+
+    def _read_snippets(self, path: Path, first: int) -> tuple[DecodingReport, Iterator[Any]]:
+        """Read snippets from `first` on, decoding from the keyframe before it where the container allows it."""
+        pictures = PictureConverter(self.size)
+        start = max(0.0, first * (self.config.stride or 1) / self.config.resolved_fps - _LEAD) if first else 0.0
+        frames = decode_complete(path, pictures.report, self.config.allow_truncated, start)
+        return pictures.report, self.sample_snippets(frames, pictures, first)
 
 
 def create_extractor(config: ExtractConfig) -> Extractor:
@@ -73,8 +113,10 @@ class LiteExtractor(Extractor):
         # Without flow there is no second frame to wait for.
         self._gap = GAP if config.flow else 0.0
 
-    def sample_snippets(self, frames: Iterator[DecodedFrame], pictures: PictureConverter) -> Iterator[FramePair]:
-        return map(pictures.convert_pair, pair_frames(frames, self.config.resolved_fps, self._gap))
+    def sample_snippets(
+        self, frames: Iterator[DecodedFrame], pictures: PictureConverter, first: int = 0
+    ) -> Iterator[FramePair]:
+        return map(pictures.convert_pair, pair_frames(frames, self.config.resolved_fps, self._gap, first))
 
     def compute_features(self, batches: Iterable[list[FramePair]]) -> Iterator[Float32[np.ndarray, "batch channels"]]:
         for pairs in batches:
@@ -135,12 +177,14 @@ class PublishedExtractor(Extractor):
         self.size = size if isinstance(size, int) else None
         self._fixed_size = size if isinstance(size, PictureSize) else None
 
-    def sample_snippets(self, frames: Iterator[DecodedFrame], pictures: PictureConverter) -> Iterator[FrameClip]:
+    def sample_snippets(
+        self, frames: Iterator[DecodedFrame], pictures: PictureConverter, first: int = 0
+    ) -> Iterator[FrameClip]:
         fps = self.config.resolved_fps
         if self._stacks:
-            snippets = cut_stacks(frames, fps, self._frames, pictures)
+            snippets = cut_stacks(frames, fps, self._frames, pictures, first)
         else:
-            snippets = cut_clips(frames, self._frames, self.config.stride or 1, fps, pictures)
+            snippets = cut_clips(frames, self._frames, self.config.stride or 1, fps, pictures, first)
         return resize_clips(snippets, self._fixed_size) if self._fixed_size else snippets
 
     def compute_features(self, batches: Iterable[list[FrameClip]]) -> Iterator[Float32[np.ndarray, "batch channels"]]:

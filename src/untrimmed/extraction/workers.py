@@ -3,7 +3,7 @@
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -59,38 +59,41 @@ VideoResults = Generator[tuple[Path, VideoResult | str], None, None]
 
 
 def try_extract(
-    path: Path, config: ExtractConfig, report: Callable[[float], object] | None = None
+    path: Path, config: ExtractConfig, report: Callable[[float], object] | None = None, part: Path | None = None
 ) -> VideoResult | str:
-    """Extract a video, or return why it cannot be used; `report` is called with the seconds that are done."""
+    """Extract a video, or return why it cannot be used; `report` is called with the seconds that are done.
+
+    What is done of it is kept in the file `part`.
+    """
     try:
-        return VideoResult(extract_video(path, config, report), compute_fingerprint(path))
+        return VideoResult(extract_video(path, config, report, part), compute_fingerprint(path))
     except BadInput as error:
         return str(error)
 
 
 def extract_here(
-    videos: Sequence[Path], config: ExtractConfig, workers: int, tracker: ExtractionProgress
+    parts: Mapping[Path, Path], config: ExtractConfig, workers: int, tracker: ExtractionProgress
 ) -> VideoResults:
     """Extract videos one after the other, or in worker processes where there are several of both.
 
-    Workers get one path at a time over a pipe, and send progress and the result. With the device `cuda`, they get
-    the GPUs in turn.
+    `parts` are the files in which what is done of each of them is kept. Workers get one path at a time over a pipe,
+    and send progress and the result. With the device `cuda`, they get the GPUs in turn.
     """
-    if workers == 1 or len(videos) < 2:
-        for path in videos:
-            yield path, try_extract(path, config, partial(tracker.update, path))
+    if workers == 1 or len(parts) < 2:
+        for path, part in parts.items():
+            yield path, try_extract(path, config, partial(tracker.update, path), part)
         return
     devices = [config.device]
     if config.device == "cuda":
         devices = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
     context = multiprocessing.get_context("spawn")
-    waiting, next_device = deque(videos), cycle(devices)
+    waiting, next_device = deque(parts.items()), cycle(devices)
     running: dict[Connection, _Worker] = {}
     try:
         while waiting or running:
             while waiting and len(running) < workers:
                 worker = _start(context, replace(config, device=next(next_device)))
-                running[worker.pipe] = _assign(worker, waiting.popleft())
+                running[worker.pipe] = _assign(worker, *waiting.popleft())
             ready = connection.wait(list(running))
             for pipe in [pipe for pipe in running if pipe in ready]:
                 worker = running.pop(pipe)
@@ -100,7 +103,7 @@ def extract_here(
                     running[pipe] = worker
                     continue
                 if waiting and worker.process.is_alive():
-                    running[pipe] = _assign(worker, waiting.popleft())
+                    running[pipe] = _assign(worker, *waiting.popleft())
                 yield worker.path, message
     finally:
         for worker in running.values():
@@ -123,8 +126,8 @@ def _start(context: SpawnContext, config: ExtractConfig) -> _Worker:
     return _Worker(process, pipe, Path())
 
 
-def _assign(worker: _Worker, path: Path) -> _Worker:
-    worker.pipe.send(path)
+def _assign(worker: _Worker, path: Path, part: Path) -> _Worker:
+    worker.pipe.send((path, part))
     return worker._replace(path=path)
 
 
@@ -140,11 +143,12 @@ def _receive(worker: _Worker) -> VideoResult | str | float:
 
 
 def _work(pipe: Connection, config: ExtractConfig) -> None:
-    """Extract the videos whose paths come over the pipe, until the other end is closed."""
+    """Extract the videos that come over the pipe, each with the place of its part, until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the process that started the workers ends them
     while True:
         try:
-            pipe.send(try_extract(pipe.recv(), config, pipe.send))
+            path, part = pipe.recv()
+            pipe.send(try_extract(path, config, pipe.send, part))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
         except Exception:

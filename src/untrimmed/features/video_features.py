@@ -1,8 +1,10 @@
 """Holds the feature vectors of a video on a grid of snippets, and where they come from."""
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import cv2
@@ -14,6 +16,8 @@ from untrimmed.io import BadInput, Config
 
 # Snippets that are checked together.
 _CHUNK = 4096
+DIGITS = 16
+"""Hexadecimal digits of the digest of one video: enough against chance, and a checkpoint holds thousands."""
 
 Resampling = Literal["linear", "nearest", "cubic", "area"]
 _INTERPOLATION = {
@@ -122,6 +126,15 @@ class VideoFeatures:
         groups = np.asarray(self.values[: length * count], np.float32).reshape(length, count, -1)
         grid = Grid(self.grid.step * count, self.grid.span + (count - 1) * self.grid.step, self.grid.start)
         return replace(self, values=groups.mean(1), grid=grid, source=self.source.average(count))
+
+
+def digest_features(features: VideoFeatures) -> str:
+    """Digest the values of a video's features, their source and how they lie in time."""
+    values = np.ascontiguousarray(features.values)
+    form = [values.shape, values.dtype.str, asdict(features.source), asdict(features.grid)]
+    digest = hashlib.sha256(json.dumps(form).encode())
+    digest.update(values.data if values.size else b"")
+    return digest.hexdigest()[:DIGITS]
 
 
 def resample(
