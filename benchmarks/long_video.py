@@ -242,7 +242,7 @@ def judge_limit(
     above = ({name: timeline.above(FLOOR) for name, timeline in each.items()} for each in (timelines, unlimited))
     limited, free = (judge(truth, each) for each in above)
     figures = {f"{name}_{key}": each[key] for name, each in (("with", limited), ("without", free)) for key in KEPT}
-    return {**figures, "said": sum(timeline.cut for timeline in timelines.values())}
+    return {**figures, "said": sum(sum(timeline.cut.values()) for timeline in timelines.values())}
 
 
 def score_empty_minutes(truth: Mapping[str, Timeline], timelines: Mapping[str, Timeline]) -> dict[str, Any]:

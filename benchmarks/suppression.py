@@ -1,7 +1,9 @@
-"""CPU seconds of suppression over 200 videos, beside a plain NumPy soft-NMS on some of them in the same run."""
+"""CPU seconds of suppression over 200 videos, beside a plain NumPy soft-NMS on some of them, and over ten hours."""
 
+import resource
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +12,8 @@ from untrimmed.timeline import tiou
 
 VIDEOS, CANDIDATES, CLASSES = 200, 2000, 20
 PLAIN_VIDEOS = 4
-CONFIG = SuppressConfig(method="gaussian", sigma=0.5, floor=0.001, end_floor=0.001, keep=200)
+CONFIG = SuppressConfig(method="gaussian", sigma=0.5, floor=0.001, end_floor=0.001, keep=200, keep_per_class=False)
+HOURS, HOURLY, HOURLY_CLASSES = 10, 50_000, 5
 
 Video = tuple[np.ndarray, np.ndarray]
 
@@ -30,8 +33,26 @@ def main() -> None:
             f"{name}: {pairs:.0f} pairs a video, {VIDEOS} videos in {seconds:.3f} CPU-s; plain NumPy "
             f"{plain:.1f} CPU-s (from {PLAIN_VIDEOS} videos), {plain / seconds:.0f} times as long"
         )
+        apart = replace(CONFIG, keep_per_class=True)
+        seconds = cpu_seconds(lambda video: suppress(*video, apart).scores, videos)  # noqa: B023
+        print(f"  with a limit for each class: {seconds:.3f} CPU-s")
         for video in videos[:PLAIN_VIDEOS]:
             np.testing.assert_allclose(suppress(*video, CONFIG).scores, plain_soft_nms(video), rtol=1e-12)
+    segments, scores = hours(random)
+    started = time.process_time()
+    result = suppress(segments, scores, SuppressConfig(), seconds=3600 * HOURS)
+    print(
+        f"{HOURS} hours, {len(segments):,} candidates, {HOURLY_CLASSES} classes, the default limits: "
+        f"{time.process_time() - started:.2f} CPU-s, {len(result.scores):,} detections, "
+        f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB at the most"
+    )
+
+
+def hours(random: np.random.Generator) -> Video:
+    """Make candidates of hours of video, of a few seconds to a minute, with a score for every class."""
+    starts = random.uniform(0, 3600 * HOURS, HOURLY * HOURS)
+    lengths = np.minimum(60, random.lognormal(1.5, 0.8, len(starts)))
+    return np.stack([starts, starts + lengths], 1), random.beta(0.25, 5, (len(starts), HOURLY_CLASSES))
 
 
 def sparse(random: np.random.Generator) -> Video:

@@ -56,8 +56,8 @@ class Timeline:
     actions: tuple[Action, ...] = ()
     video: Path | None = field(default=None, compare=False, repr=False, kw_only=True)
     """The file that a detector looked at, for the page of `show`."""
-    cut: int = field(default=0, compare=False, repr=False, kw_only=True)
-    """Actions that a detector's `suppress.keep` alone left out, though they score a twentieth of the best or more."""
+    cut: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False, kw_only=True)
+    """By label: actions that a limit of the detector alone left out, of a twentieth of the best score or more."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.duration) and self.duration > 0):

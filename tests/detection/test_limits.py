@@ -14,6 +14,7 @@ from untrimmed.detection.detector import Detector
 from untrimmed.detection.limits import describe_cuts
 from untrimmed.detection.loading import load
 from untrimmed.io import BadInput
+from untrimmed.models.suppression import SuppressConfig
 from untrimmed.timeline import Action, Timeline
 from untrimmed.training.loop import build_model, join_processes, train
 
@@ -21,7 +22,7 @@ from untrimmed.training.loop import build_model, join_processes, train
 @pytest.fixture
 def recipe(tmp_path: Path):
     recipe = synthetic.recipe_for(synthetic.write_dataset(tmp_path / "data"))
-    return replace(recipe, suppress=replace(recipe.suppress, keep=7, floor=0, end_floor=0))
+    return replace(recipe, suppress=replace(recipe.suppress, keep=7, keep_per_minute=0, floor=0, end_floor=0))
 
 
 @pytest.fixture
@@ -36,28 +37,48 @@ def file(recipe, tmp_path: Path) -> Path:
 
 def test_the_limit_is_said_with_counts_and_the_video_of_which_most_is_left_out() -> None:
     action = Action(0, 1, "a", 0.25)
-    timelines = {"x": Timeline(9, (action,), cut=3), "y": Timeline(9, (action,) * 2, cut=4), "z": Timeline(9)}
-    (note,) = describe_cuts(timelines, 2)
+    timelines = {
+        "x": Timeline(9, (action,), cut={"a": 3}),
+        "y": Timeline(9, (action,) * 2, cut={"a": 4}),
+        "z": Timeline(9),
+    }
+    config = SuppressConfig(keep=2, keep_per_minute=0)
+    (note,) = describe_cuts(timelines, config)
     assert note.startswith(
-        "suppress.keep = 2 left out 7 actions that score 0.05 of their video's best or more, of 2 of 3"
+        "suppress.keep = 2, of each class, left out 7 actions that score 0.05 of their video's best or more, of 2 of"
     )
-    assert "most of 'y' (4, which score up to 0.25, the best 0.25)" in note
+    assert "7 of 'a'; most of 'y' (4, which score up to 0.25, the best 0.25)" in note
     assert "--set suppress.keep=" in note
-    assert describe_cuts({"z": Timeline(9)}, 2) == ()
+    assert describe_cuts({"z": Timeline(9)}, config) == ()
+
+
+def test_a_class_of_which_nothing_is_left_is_named_and_the_setting_that_helps() -> None:
+    busy = Action(0, 1, "busy", 0.9)
+    cut = {"busy": 5, "rare": 2, "odd": 1, "new": 1, "old": 1}
+    timelines = {"x": Timeline(9, (busy,), cut=cut), "y": Timeline(9, (busy,), cut={"busy": 1})}
+    (note,) = describe_cuts(timelines, SuppressConfig(keep=1, keep_per_class=False))
+    assert note.startswith("suppress.keep = 1 (or 60 a minute), of all classes, left out 11 actions")
+    assert "6 of 'busy', 2 of 'rare', 1 of 'odd', 2 of 2 others" in note
+    assert "(nothing is left of 'rare' in 'x', 'odd' in 'x', 'new' in 'x', 1 more)" in note
+    assert "set suppress.keep_per_class = true" in note
 
 
 def test_detections_that_the_limit_leaves_out_are_noted_and_a_higher_one_finds_them(file: Path, recipe) -> None:
     features = recipe.data.features
     few = load(file).detect_all(features)
-    assert any(note.startswith("suppress.keep = 7 left out") for note in few.notes)
+    assert any(note.startswith("suppress.keep = 7, of each class, left out") for note in few.notes)
     more = load(file, overrides=["suppress.keep=9"]).detect_all(features)
-    assert {len(timeline) for timeline in more.values()} == {9}
+    labels = {label for timeline in more.values() for label in timeline.labels}
+    assert {len(timeline) for timeline in more.values()} == {9 * len(labels)}
     assert all(set(few[video]) <= set(more[video]) for video in few)
     everything = load(file, overrides=["suppress.keep=100000000"]).detect_all(features)
     assert not any("suppress.keep" in note for note in everything.notes)
     for video, timeline in everything.items():
         scores = sorted((action.score for action in timeline), reverse=True)
-        assert few[video].cut == min(1000, sum(score >= 0.05 * scores[0] for score in scores[7:]))
+        for label in timeline.labels:
+            ranked = sorted((action.score for action in timeline if action.label == label), reverse=True)
+            told = sum(score >= 0.05 * scores[0] for score in ranked[7:])
+            assert few[video].cut.get(label, 0) == min(1000, told)
 
 
 def test_only_suppression_of_a_trained_detector_can_be_set(file: Path) -> None:
@@ -71,7 +92,7 @@ def test_the_command_takes_the_limit_and_says_what_it_leaves_out(file: Path, rec
     arguments = ["detect", str(file), str(recipe.data.features), "--out", str(tmp_path / "out.json")]
     result = CliRunner().invoke(app, [*arguments, "--set", "suppress.keep=3"])
     assert result.exit_code == 0, result.output
-    assert "note: suppress.keep = 3 left out" in result.output
+    assert "note: suppress.keep = 3, of each class, left out" in result.output
     result = CliRunner().invoke(app, [*arguments, "--set", "suppress.keep=100000000"])
     assert "suppress.keep" not in result.output
 
@@ -80,4 +101,4 @@ def test_a_training_says_what_the_limit_left_out_of_its_test(recipe, tmp_path: P
     recipe = replace(recipe, train=replace(recipe.train, steps=1))
     with caplog.at_level(logging.INFO, "untrimmed"):
         train(recipe, tmp_path / "run")
-    assert "suppress.keep = 7 left out" in caplog.text
+    assert "suppress.keep = 7, of each class, left out" in caplog.text

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from untrimmed.models.suppression import TELLING, SuppressConfig, Suppressed, suppress
+from untrimmed.models.suppression import (
+    _MOST_STRETCHES,
+    COUNTED,
+    TELLING,
+    SuppressConfig,
+    Suppressed,
+    _assign_lanes,
+    compute_limit,
+    suppress,
+)
 from untrimmed.timeline import tiou
 
 
@@ -20,7 +29,11 @@ def slowly(segments: np.ndarray, scores: np.ndarray, config: SuppressConfig) -> 
     else:
         groups = [[(max(row), i, row.index(max(row))) for i, row in enumerate(scores.tolist())]]
     remaining = [pick for group in groups for pick in _one_group(group, overlaps, config)]
-    return sorted(remaining, key=lambda pick: (-pick[0], pick[1], pick[2]))[: config.keep]
+    ranked = sorted(remaining, key=lambda pick: (-pick[0], pick[1], pick[2]))
+    if not config.keep_per_class:
+        return ranked[: config.keep]
+    places = [sum(before[2] == pick[2] for before in ranked[:n]) for n, pick in enumerate(ranked)]
+    return [pick for pick, place in zip(ranked, places, strict=True) if place < config.keep]
 
 
 def _one_group(group, overlaps, config):
@@ -61,6 +74,8 @@ def candidates(draw) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     fine = draw(st.booleans())
     ends = random.uniform(0, 9, (count, 2)) if fine else random.integers(0, 9, (count, 2)).astype(float)
+    # Far apart, they lie in many stretches of time, which are looked at one by one.
+    ends += random.choice([0, 7, 8, 9, 60, 500], count)[:, None] * draw(st.booleans())
     scores = random.uniform(size=(count, classes)) if fine else random.integers(0, 5, (count, classes)) / 4
     return np.sort(ends, axis=1), scores
 
@@ -74,6 +89,7 @@ configs = st.builds(
     tiou=st.sampled_from([0.0, 0.5, 1.0]),
     end_floor=st.sampled_from([0.0, 0.2, 0.5]),
     keep=st.sampled_from([1, 3, 10, 1000]),
+    keep_per_class=st.booleans(),
     per_class=st.booleans(),
 )
 
@@ -160,6 +176,9 @@ def test_numbers_that_are_not_finite_are_refused(bad):
         {"nms": 0.0},
         {"vote": 0.0},
         {"keep": 0},
+        {"keep_per_minute": -1.0},
+        {"keep_per_minute": math.inf},
+        {"keep_per_minute": math.nan},
         {"floor": -1.0},
         {"end_floor": math.nan},
     ],
@@ -201,13 +220,79 @@ def test_two_candidates_vote_by_their_scores():
 def test_what_the_limit_leaves_out_is_counted_exactly_down_to_a_twentieth_of_the_best(drawn, config, keep) -> None:
     everything = suppress(*drawn, replace(config, keep=10_000))
     limited = suppress(*drawn, replace(config, keep=keep))
-    assert everything.cut == 0
-    left_out = everything.scores[keep:]
-    assert limited.cut == sum(left_out >= TELLING * max(everything.scores, default=0))
-    assert (limited.scores == everything.scores[:keep]).all()
+    assert not everything.cut.any()
+    told = everything.scores >= TELLING * max(everything.scores, default=0)
+    for label in range(drawn[1].shape[1]):
+        kept = (limited.labels == label).sum()
+        assert limited.cut[label] == (told & (everything.labels == label))[everything.labels == label][kept:].sum()
+    if not config.keep_per_class:
+        assert (limited.scores == everything.scores[:keep]).all()
 
 
 def test_faint_candidates_beyond_the_limit_are_none_that_are_missed() -> None:
     segments = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [6.0, 7.0]])
     scores = np.array([[0.9], [0.8], [0.05], [0.04]])
-    assert [suppress(segments, scores, SuppressConfig(keep=keep)).cut for keep in (1, 2, 3)] == [2, 1, 0]
+    assert [suppress(segments, scores, SuppressConfig(keep=keep)).cut[0] for keep in (1, 2, 3)] == [2, 1, 0]
+
+
+def test_a_longer_video_may_keep_more() -> None:
+    config = SuppressConfig(keep=200, keep_per_minute=60)
+    assert [compute_limit(config, seconds) for seconds in (0, 60, 200, 201, 2400, 36_000)] == [
+        200,
+        200,
+        200,
+        201,
+        2400,
+        36_000,
+    ]
+    assert compute_limit(replace(config, keep_per_minute=0), 36_000) == 200
+    assert compute_limit(replace(config, keep_per_minute=0.4), 36_000) == 240
+
+
+def test_forty_minutes_of_actions_are_all_kept() -> None:
+    starts = np.arange(0, 2400, 2.0)
+    segments = np.stack([starts, starts + 1.5], 1)
+    scores = np.full((len(starts), 1), 0.9)
+    assert len(suppress(segments, scores, SuppressConfig(), seconds=2400).scores) == 1200
+    few = suppress(segments, scores, SuppressConfig(keep_per_minute=0), seconds=2400)
+    assert (len(few.scores), few.cut.tolist()) == (200, [1000])
+
+
+@pytest.mark.parametrize("per_class", [True, False])
+def test_a_busy_class_leaves_a_rare_one_its_room_or_the_rare_one_is_counted(per_class) -> None:
+    starts = np.arange(0, 1000.0)
+    segments = np.stack([starts, starts + 0.9], 1)
+    scores = np.zeros((1000, 2))
+    scores[:, 0] = 0.9
+    scores[::100] = [0.0, 0.3]
+    config = SuppressConfig(keep_per_minute=0, per_class=per_class)
+    apart = suppress(segments, scores, config)
+    assert np.bincount(apart.labels).tolist() == [200, 10]
+    assert apart.cut.tolist() == [790, 0]
+    together = suppress(segments, scores, replace(config, keep_per_class=False))
+    assert np.bincount(together.labels, minlength=2).tolist() == [200, 0]
+    assert together.cut.tolist() == [790, 10]
+
+
+def test_a_rare_class_is_counted_behind_more_than_is_counted_of_a_busy_one() -> None:
+    starts = np.arange(0, 3000.0)
+    segments = np.stack([starts, starts + 0.9], 1)
+    scores = np.zeros((3000, 2))
+    scores[:, 0] = 0.9
+    scores[-5:] = [0.0, 0.1]
+    result = suppress(segments, scores, SuppressConfig(keep=10, keep_per_class=False))
+    assert result.cut.tolist() == [COUNTED, 1]
+
+
+def test_hours_cost_no_more_than_their_length() -> None:
+    """What is far apart is never compared: there are as many stretches of time as there is room for."""
+    segments = np.array([[start, start + 1.0] for start in np.arange(0, 36_000.0, 0.5)])
+    lanes = _assign_lanes(segments, np.zeros(len(segments), np.intp))
+    assert lanes.stretches == _MOST_STRETCHES + 1
+    assert np.bincount(lanes.numbers).max() <= 8
+    scores = np.random.default_rng(0).uniform(0.1, 0.9, (len(segments), 1))
+    whole = suppress(segments, scores, SuppressConfig(), seconds=36_000)
+    part = segments[:, 1] <= 300
+    alone = suppress(segments[part], scores[part], SuppressConfig(keep=10_000))
+    early = whole.segments[:, 1] <= 299
+    assert (whole.scores[early][:50] == alone.scores[alone.segments[:, 1] <= 299][:50]).all()

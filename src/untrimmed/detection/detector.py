@@ -91,7 +91,7 @@ class Detector:
         return timelines if Path(source).is_dir() or len(timelines) != 1 else next(iter(timelines.values()))
 
     def detect(self, features: VideoFeatures, name: str = "the video") -> Timeline:
-        """Find the best `suppress.keep` actions of a video. Raises BadInput for features of another kind."""
+        """Find the best actions of a video, up to its limit. Raises BadInput for features of another kind."""
         self.check(features, name)
         return self.suppress(*self.candidates(features, self.recipe.suppress.floor), features.duration)
 
@@ -121,7 +121,7 @@ class Detector:
             segments, scores = self.candidates(features)
             return self.suppress(segments, scores, features.duration, video_scores, video)
 
-        return detect_each(videos, detect, self.recipe.suppress.keep, progress)
+        return detect_each(videos, detect, self.recipe.suppress, progress)
 
     def suppress(
         self,
@@ -135,7 +135,7 @@ class Detector:
         classes = self.classes
         if video_scores:
             classes, scores = video_scores.weigh(video, classes, scores)
-        survivors = suppress(segments, scores, self.recipe.suppress)
+        survivors = suppress(segments, scores, self.recipe.suppress, seconds=duration)
         # Only here are segments cut to the video: where they reach beyond it, overlaps count all the same.
         bounds = survivors.segments.clip(0, duration)
         actions = tuple(
@@ -143,7 +143,8 @@ class Detector:
             for (start, end), label, score in zip(bounds, survivors.labels, survivors.scores, strict=True)
             if end > start
         )
-        return Timeline(duration, actions, cut=survivors.cut)
+        cut = {classes[label]: int(survivors.cut[label]) for label in np.flatnonzero(survivors.cut)}
+        return Timeline(duration, actions, cut=cut)
 
     def check(self, features: VideoFeatures, name: str = "the video") -> None:
         """Refuse features that the model was not trained on."""

@@ -72,7 +72,7 @@ class Fusion:
             features, name = [videos[video] for videos in streams], f"{sources[0]}: {video}"
             return self.detect(features, name, video_scores, video)
 
-        return detect_each(first, detect, self.detectors[0].recipe.suppress.keep, progress)
+        return detect_each(first, detect, self.detectors[0].recipe.suppress, progress)
 
     def detect(
         self,

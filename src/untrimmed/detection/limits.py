@@ -1,22 +1,59 @@
-"""What the limit `suppress.keep` left out of detections, in words."""
+"""What the limits on the number of detections left out, in words."""
 
+from collections import Counter
 from collections.abc import Mapping
 
-from untrimmed.models.suppression import COUNTED, TELLING
+from untrimmed.annotations.annotations import format_count
+from untrimmed.models.suppression import COUNTED, TELLING, SuppressConfig
 from untrimmed.timeline import Timeline
 
+NAMED = 3
+"""Classes that a sentence names."""
 
-def describe_cuts(timelines: Mapping[str, Timeline], keep: int) -> tuple[str, ...]:
-    """Say in a sentence how many telling actions `suppress.keep` left out of how many videos; nothing where none."""
-    counts = {video: timeline.cut for video, timeline in timelines.items() if timeline.cut}
-    if not counts:
+
+def describe_cuts(timelines: Mapping[str, Timeline], config: SuppressConfig) -> tuple[str, ...]:
+    """Say how many telling actions the limits left out, of which videos and classes; nothing where they did not."""
+    cuts = {video: Counter(timeline.cut) for video, timeline in timelines.items() if timeline.cut}
+    if not cuts:
         return ()
-    video, count = max(counts.items(), key=lambda item: item[1])
+    video, most = max(cuts.items(), key=lambda item: item[1].total())
     scores = [action.score for action in timelines[video]]
-    total, least = sum(counts.values()), " or more" if max(counts.values()) >= COUNTED else ""
+    more = " or more" if most.total() >= COUNTED else ""
+    count = format_count(sum(cuts.values(), Counter()).total(), "action")
     return (
-        f"suppress.keep = {keep} left out {total:,}{least} actions that score {TELLING:g} of their video's best or "
-        f"more, of {len(counts):,} of {len(timelines):,} videos, most of {video!r} ({count:,}{least}, which score up "
-        f"to {min(scores, default=0.0):.3g}, the best {max(scores, default=0.0):.3g}); to have more, set "
-        "suppress.keep higher, without training again (overrides=..., --set suppress.keep=...)",
+        f"{describe_limit(config)} left out {count}{more} that score {TELLING:g} of their video's best or more, of "
+        f"{len(cuts):,} of {format_count(len(timelines), 'video')}, "
+        f"{_describe_classes(timelines, cuts)}; most of {video!r} ({most.total():,}, which score up to "
+        f"{min(scores, default=0.0):.3g}, the best {max(scores, default=0.0):.3g}); {_describe_remedy(config)}",
     )
+
+
+def describe_limit(config: SuppressConfig) -> str:
+    """Describe in a few words how many detections a video may keep."""
+    minutes = f" (or {config.keep_per_minute:g} a minute)" if config.keep_per_minute else ""
+    return (
+        f"suppress.keep = {config.keep}{minutes}, {'of each class' if config.keep_per_class else 'of all classes'},"
+    )
+
+
+def _describe_classes(timelines: Mapping[str, Timeline], cuts: Mapping[str, Mapping[str, int]]) -> str:
+    """Name the classes of which most was left out, and those of which nothing is left in a video."""
+    counts = sum((Counter(cut) for cut in cuts.values()), Counter())
+    words = [f"{count:,} of {label!r}" for label, count in counts.most_common(NAMED)]
+    if len(counts) > NAMED:
+        words.append(
+            f"{counts.total() - sum(n for _, n in counts.most_common(NAMED)):,} of {len(counts) - NAMED} others"
+        )
+    starved = [(label, video) for video, cut in cuts.items() for label in cut if label not in timelines[video].labels]
+    if not starved:
+        return ", ".join(words)
+    named = [f"{label!r} in {video!r}" for label, video in starved[:NAMED]]
+    named += [f"{len(starved) - NAMED} more"] if len(starved) > NAMED else []
+    return f"{', '.join(words)} (nothing is left of {', '.join(named)})"
+
+
+def _describe_remedy(config: SuppressConfig) -> str:
+    setting = "suppress.keep or suppress.keep_per_minute higher"
+    if not config.keep_per_class:
+        setting = f"suppress.keep_per_class = true, or {setting}"
+    return f"to have more, set {setting}, without training again (overrides=..., --set suppress.keep=...)"

@@ -14,6 +14,7 @@ from untrimmed.features.listing import holds_feature_files, is_feature_file
 from untrimmed.features.streams import FeatureStreams, find_stream_folders
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.io import BadInput, Progress, missing, track
+from untrimmed.models.suppression import SuppressConfig
 from untrimmed.timeline import Timeline, Timelines
 from untrimmed.video.folders import VideoListing, list_videos
 from untrimmed.video.names import NamedValues
@@ -55,12 +56,12 @@ def open_source(
 
 
 def detect_each(
-    videos: FeatureStreams | Videos, detect: Callable[[str], Timeline], keep: int, progress: Progress | None
+    videos: FeatureStreams | Videos, detect: Callable[[str], Timeline], config: SuppressConfig, progress: Progress | None
 ) -> Timelines:
     """Detect in one video after the other; the timeline of a video, not of features alone, names its file.
 
-    One that cannot be used does not stop the others. What `detect` leaves out by its limit `keep` is noted. Raises
-    BadInput where none can be used.
+    One that cannot be used does not stop the others. What `detect` leaves out by the limits in `config` is noted.
+    Raises BadInput where none can be used.
     """
     files, notes = (videos.files, videos.notes) if isinstance(videos, Videos) else ({}, ())
     timelines: dict[str, Timeline] = {}
@@ -73,7 +74,7 @@ def detect_each(
     if failed and not timelines:
         first = next(iter(failed.values()))
         raise BadInput(first if len(failed) == 1 else f"none of {len(failed):,} videos can be used: {first}")
-    return Timelines(timelines, (*notes, *describe_cuts(timelines, keep)), failed)
+    return Timelines(timelines, (*notes, *describe_cuts(timelines, config)), failed)
 
 
 def holds_features(path: Path, streams: Sequence[str] = ()) -> bool:

@@ -21,10 +21,11 @@ _GAUSSIAN, _LINEAR = 0, 1
 # No overlap reaches this.
 _NEVER = 2.0
 _NEW = -1
+_MOST_STRETCHES = 10_000
 TELLING = 0.05
-"""Share of a video's best score from which a detection that `keep` leaves out is missed."""
+"""Share of a video's best score from which a detection that a limit leaves out is missed."""
 COUNTED = 1000
-"""Up to so many that are left out are counted: each takes time."""
+"""Up to so many that are left out are counted, and then one of each class that was not: each takes time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,44 +92,70 @@ class Suppressed(NamedTuple):
     """After suppression."""
     candidates: Int[np.ndarray, " detections"]
     """The index of the candidate that each detection was."""
-    cut: int = 0
-    """Detections that `keep` alone left out and that score `TELLING` times the best or more, up to `COUNTED`."""
+    cut: Int[np.ndarray, " classes"]
+    """Detections of each class that the limit alone left out and that score `TELLING` times the video's best or more,
+    as far as they are `COUNTED`."""
+
+
+class _Lanes(NamedTuple):
+    """A lane for each pair, those of a group and a stretch of time.
+
+    A stretch is longer than any segment, so that one overlaps others of its own and the two adjacent ones only.
+    """
+
+    numbers: Int[np.ndarray, " pairs"]
+    stretches: int
+    """Lanes of a group."""
+    total: int
+
+
+class _Rules(NamedTuple):
+    """The settings as kernels take them."""
+
+    apart: bool
+    """Whether each class is a group."""
+    shared: bool
+    """Whether `limit` is that of all classes together."""
+    limit: int
+    telling: float
+    nms: float
+    method: int
+    sigma: float
+    tiou: float
+    end_floor: float
 
 
 def suppress(
     segments: Float[np.ndarray, "candidates 2"],
     scores: Float[np.ndarray, "candidates classes"],
     config: SuppressConfig,
+    *,
+    seconds: float = 0.0,
 ) -> Suppressed:
-    """Suppress the candidates of one video: start and end in any unit, a score for every class.
+    """Suppress the candidates of one video of so many seconds: start and end in any unit, a score for every class.
 
     Soft-NMS is that of Bodla et al., ICCV 2017. The result is exactly that of running every class to its end
     and keeping the best. Raises ValueError when a number is not finite.
     """
     if not (np.isfinite(segments).all() and np.isfinite(scores).all()):
         raise ValueError("segments and scores must be finite numbers")
-    candidates, labels = _list_pairs(scores, config)
-    segments = np.ascontiguousarray(segments[candidates], np.float64)
-    first_scores = scores[candidates, labels].astype(np.float64)
-    last_scores = first_scores.copy()
-    groups = labels if config.per_class else np.zeros_like(labels)
-    picks, cut = _pick(
-        segments,
-        last_scores,
-        groups,
-        scores.shape[1] if config.per_class else 1,
-        config.keep,
-        _NEVER if config.nms is None else config.nms,
-        _METHODS[config.method],
-        config.sigma,
-        _NEVER if config.method == "none" else config.tiou,
-        config.end_floor,
-    )
-    if config.vote is None:
-        detections = segments[picks]
-    else:
-        detections = _vote(segments, first_scores, groups, picks, config.vote)
-    return Suppressed(detections, labels[picks], last_scores[picks], candidates[picks], int(cut))
+    limit, telling = compute_limit(config, seconds), TELLING * float(scores.max(initial=0.0))
+    if not (config.per_class and config.keep_per_class):
+        return _suppress_pairs(segments, scores, *_list_pairs(scores, config), config, limit, telling)
+    # Nothing that happens in one class matters to another: of hours of video, only one at a time is in memory.
+    cut, parts = np.zeros(scores.shape[1], np.int64), []
+    for label in range(scores.shape[1]):
+        candidates = np.flatnonzero(scores[:, label] >= config.floor)
+        if len(candidates):
+            labels = np.full(len(candidates), label)
+            part = _suppress_pairs(segments, scores, candidates, labels, config, limit, telling)
+            cut[label] = part.cut[label]
+            parts.append(part[:4])
+    if not parts:
+        return Suppressed(np.zeros((0, 2)), np.zeros(0, np.intp), np.zeros(0), np.zeros(0, np.intp), cut)
+    segments, labels, scores, candidates = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    order = np.lexsort((labels, candidates, -scores))
+    return Suppressed(segments[order], labels[order], scores[order], candidates[order], cut)
 
 
 def _list_pairs(
@@ -145,99 +172,192 @@ def _list_pairs(
     return candidates, best[candidates]
 
 
+def _suppress_pairs(
+    segments: Float[np.ndarray, "candidates 2"],
+    scores: Float[np.ndarray, "candidates classes"],
+    candidates: Indices,
+    labels: Indices,
+    config: SuppressConfig,
+    limit: int,
+    telling: float,
+) -> Suppressed:
+    """Suppress pairs of candidate and class, those of one class only where each class has a limit to itself."""
+    segments = np.ascontiguousarray(segments[candidates], np.float64)
+    first_scores = scores[candidates, labels].astype(np.float64)
+    last_scores, cut = first_scores.copy(), np.zeros(scores.shape[1], np.int64)
+    alone = config.per_class and config.keep_per_class
+    lanes = _assign_lanes(segments, labels if config.per_class and not alone else np.zeros_like(labels))
+    rules = _Rules(
+        config.per_class,
+        alone or not config.keep_per_class,
+        limit,
+        telling,
+        _NEVER if config.nms is None else config.nms,
+        _METHODS[config.method],
+        config.sigma,
+        _NEVER if config.method == "none" else config.tiou,
+        config.end_floor,
+    )
+    picks = _pick(segments, last_scores, labels, lanes, rules, cut)
+    voted = segments[picks] if config.vote is None else _vote(segments, first_scores, lanes, picks, config.vote)
+    return Suppressed(voted, labels[picks], last_scores[picks], candidates[picks], cut)
+
+
+def _assign_lanes(segments: Segments, groups: Indices) -> _Lanes:
+    """Assign lanes to pairs by their groups and starts."""
+    if not len(segments):
+        return _Lanes(np.zeros(0, np.int32), 1, 1)
+    starts, longest = segments[:, 0], float((segments[:, 1] - segments[:, 0]).max())
+    first, span = float(starts.min()), float(np.ptp(starts))
+    length = max(1.01 * longest, span / _MOST_STRETCHES)
+    stretches = int(span / length) + 1 if length > 0 else 1
+    numbers = groups * stretches + (((starts - first) / length).astype(np.int32) if stretches > 1 else 0)
+    return _Lanes(numbers.astype(np.int32), stretches, (int(groups.max()) + 1) * stretches)
+
+
 @njit(cache=True)
 @no_type_check
-def _pick(
-    segments: Segments,
-    scores: Scores,
-    groups: Indices,
-    group_count: int,
-    keep: int,
-    nms: float,
-    method: int,
-    sigma: float,
-    tiou: float,
-    end_floor: float,
-) -> tuple[Indices, int]:
-    """Pick the best `keep` pairs after suppression within each group, best first; `scores` is changed in place.
-
-    Also how many more would have come, down to `TELLING` times the best score, up to `COUNTED`.
+def _pick(segments: Segments, scores: Scores, labels: Indices, lanes: _Lanes, rules: _Rules, cut: Indices) -> Indices:
+    """Pick the best pairs after suppression within each group, best first; `scores` and `cut` are changed in place.
 
     Scores only fall, so the score that a pair had when last updated bounds what it has now. The pair of the highest
-    bound is updated with the picks of its group since then; if it is still on top it is the next pick. A pair that
+    bound is updated with the picks around it since then; if it is still on top it is the next pick. A pair that
     never comes to the top is never compared with anything.
     """
     size = scores.size
     # The highest bound on top; of equal ones the earlier pair.
     heap = [(-scores[pair], pair) for pair in range(size)]
     heapq.heapify(heap)
-    # The last survivor of hard NMS of each group; `previous` leads from one to the one before.
-    survivors = np.full(group_count, -1)
-    previous = np.full(size, -1)
-    # The last pick of each group, and how many picks of all groups there were when a pair was last updated.
-    latest = np.full(group_count, -1)
-    updated = np.full(size, _NEW)
-    # Picks beyond what is kept are counted alone.
-    picks = np.empty(min(keep + COUNTED, size), np.int64)
-    count, least = 0, end_floor
-    while len(heap) > 0 and count < picks.size and -heap[0][0] >= least:
+    # The last survivor of hard NMS of each lane; `previous` leads from one to the one before.
+    survivors, previous = np.full(lanes.total, -1, np.int32), np.empty(size, np.int32)
+    # The picks that may overlap the pairs of a lane, and how far along these chains each pair was compared.
+    chains, compared = _make_chains(lanes.total, size), np.full(size, _NEW, np.int32)
+    picks, taken = np.empty(size, np.int64), np.zeros(cut.size, np.int64)
+    entries, count, counted, least = lanes.total, 0, 0, rules.end_floor
+    while len(heap) > 0 and -heap[0][0] >= least:
         pair = heap[0][1]
-        group = groups[pair]
-        if updated[pair] == _NEW:
+        label, lane = labels[pair], lanes.numbers[pair]
+        if rules.apart and counted >= COUNTED and cut[label] > 0:
+            # Nothing more of its class is kept or counted.
+            heapq.heappop(heap)
+        elif compared[pair] == _NEW:
             # Pairs come here in the order of their first scores, which is the order of hard NMS.
-            if _overlaps_survivor(segments, pair, survivors[group], previous, nms):
+            if rules.nms <= 1 and _overlaps_survivor(segments, pair, lanes, survivors, previous, rules.nms):
                 heapq.heappop(heap)
             else:
-                previous[pair], survivors[group] = survivors[group], pair
-                updated[pair] = 0
-        elif updated[pair] <= latest[group]:
-            # Picks of its group came after the last update: its score may fall.
-            for pick in picks[updated[pair] : count]:
-                if groups[pick] == group:
-                    overlap = _compute_tiou(segments, pair, pick)
-                    scores[pair] = _decay(scores[pair], overlap, method, sigma, tiou)
-            updated[pair] = count
+                previous[pair], survivors[lane] = survivors[lane], pair
+                compared[pair] = lane
+        elif chains.following[compared[pair]] != -1:
+            # Picks around it came after the last update: its score may fall.
+            compared[pair] = _update(segments, scores, pair, compared[pair], chains, rules)
             heapq.heapreplace(heap, (-scores[pair], pair))
         else:
             # Its score is its bound, and no other pair can come above it.
-            picks[count], latest[group] = pair, count
-            count += 1
             heapq.heappop(heap)
-            if count == keep:
-                least = max(end_floor, TELLING * scores[picks[0]])
-    return picks[:keep][:count], max(0, count - keep)
+            if rules.tiou <= 1:
+                entries = _append(pair, lanes, chains, entries)
+            if (count if rules.shared else taken[label]) < rules.limit:
+                picks[count] = pair
+                count, taken[label] = count + 1, taken[label] + 1
+                if rules.shared and count == rules.limit:
+                    least = max(least, rules.telling)
+            elif scores[pair] >= rules.telling and (counted < COUNTED or cut[label] == 0):
+                counted, cut[label] = counted + 1, cut[label] + 1
+    return picks[:count].copy()
 
 
 @njit(cache=True)
 @no_type_check
-def _vote(segments: Segments, scores: Scores, groups: Indices, picks: Indices, least: float) -> Segments:
+def _vote(segments: Segments, scores: Scores, lanes: _Lanes, picks: Indices, least: float) -> Segments:
     """Move each picked segment to the weighted mean of those that overlap it; one without length stays."""
     means = segments[picks]
+    chains, entries = _make_chains(lanes.total, scores.size), lanes.total
+    for pair in range(scores.size):
+        entries = _append(pair, lanes, chains, entries)
     for n in range(picks.size):
         pick, weight, start, end = picks[n], 0.0, 0.0, 0.0
-        for pair in range(scores.size):
-            if groups[pair] != groups[pick]:
-                continue
+        entry = chains.following[lanes.numbers[pick]]
+        while entry != -1:
+            pair = chains.pairs[entry]
             overlap = _compute_tiou(segments, pick, pair)
             if overlap >= least:
                 share = scores[pair] * overlap
                 start += share * segments[pair, 0]
                 end += share * segments[pair, 1]
                 weight += share
+            entry = chains.following[entry]
         if weight > 0:
             means[n, 0], means[n, 1] = start / weight, end / weight
     return means
 
 
+class _Chains(NamedTuple):
+    """For each lane, the pairs that may overlap its own, oldest first; the first entries are heads, without a pair.
+
+    There is room for each pair in three chains; what is not reached is never touched, and takes no memory.
+    """
+
+    pairs: Indices
+    """Of each entry."""
+    following: Indices
+    """The next entry of the chain; -1 at its end."""
+    tails: Indices
+    """The last entry of each chain."""
+
+
 @njit(cache=True)
 @no_type_check
-def _overlaps_survivor(segments: Segments, pair: int, survivor: int, previous: Indices, nms: float) -> bool:
+def _make_chains(lanes: int, size: int) -> _Chains:
+    pairs, following = np.empty(lanes + 3 * size, np.int32), np.empty(lanes + 3 * size, np.int32)
+    following[:lanes] = -1
+    return _Chains(pairs, following, np.arange(lanes))
+
+
+@njit(cache=True)
+@no_type_check
+def _append(pair: int, lanes: _Lanes, chains: _Chains, entries: int) -> int:
+    """Append a pair to the chains of its lane and of the adjacent ones; the number of entries then."""
+    first, last = _find_nearby(lanes.numbers[pair], lanes.stretches)
+    for lane in range(first, last + 1):
+        chains.pairs[entries], chains.following[entries] = pair, -1
+        chains.following[chains.tails[lane]], chains.tails[lane] = entries, entries
+        entries += 1
+    return entries
+
+
+@njit(cache=True)
+@no_type_check
+def _find_nearby(lane: int, stretches: int) -> tuple[int, int]:
+    """Find the first and the last lane of a group in which something may overlap what is in a lane."""
+    start = lane - lane % stretches
+    return max(lane - 1, start), min(lane + 1, start + stretches - 1)
+
+
+@njit(cache=True)
+@no_type_check
+def _overlaps_survivor(
+    segments: Segments, pair: int, lanes: _Lanes, survivors: Indices, previous: Indices, nms: float
+) -> bool:
     """Check whether a survivor of hard NMS, among those chained by `previous`, overlaps a pair too much."""
-    while survivor != -1:
-        if _compute_tiou(segments, pair, survivor) >= nms:
-            return True
-        survivor = previous[survivor]
+    first, last = _find_nearby(lanes.numbers[pair], lanes.stretches)
+    for lane in range(first, last + 1):
+        survivor = survivors[lane]
+        while survivor != -1:
+            if _compute_tiou(segments, pair, survivor) >= nms:
+                return True
+            survivor = previous[survivor]
     return False
+
+
+@njit(cache=True)
+@no_type_check
+def _update(segments: Segments, scores: Scores, pair: int, entry: int, chains: _Chains, rules: _Rules) -> int:
+    """Lower the score of a pair by the picks that follow an entry of its chain; the last entry."""
+    while chains.following[entry] != -1:
+        entry = chains.following[entry]
+        overlap = _compute_tiou(segments, pair, chains.pairs[entry])
+        scores[pair] = _decay(scores[pair], overlap, rules.method, rules.sigma, rules.tiou)
+    return entry
 
 
 @njit(cache=True)

@@ -147,7 +147,7 @@ class Run:
             write_activitynet_results(self.folder / RESULTS, trained.results)
             if trained.scores:
                 write_json(self.folder / SCORES, trained.scores.to_json())
-            for note in describe_cuts(trained.results, recipe.suppress.keep):
+            for note in describe_cuts(trained.results, recipe.suppress):
                 logger.info("%s", note)
             trained.detector.save(self.folder / DETECTOR)
             trained = trained._replace(detector_path=self.folder / DETECTOR)
