@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from untrimmed.io import BadInput
@@ -14,6 +15,10 @@ EARLIEST = -0.05
 
 OVERRUN = 1.0
 """Seconds: an end this little after the video is clipped to it; durations are often whole seconds, rounded down."""
+
+
+Spans = tuple[tuple[float, float], ...]
+"""Stretches of one video: starts and ends in seconds, sorted, none of which overlap."""
 
 
 class Row(NamedTuple):
@@ -47,6 +52,8 @@ class Annotations:
     decides to refuse or to go on. `rows` has every row untouched and in the file's order, for evaluators whose
     official programs count what a timeline cannot hold. `classes` is the file's own list, empty where it has none.
     `ambiguous` are stretches (of THUMOS'14) that may or may not be an action, and that evaluators ignore.
+    `annotated` are the stretches of each video of which only a part was annotated: nothing is known outside them.
+    `parts` are the stretches of a video that is split in time, by subset; such a video is not in `subsets`.
     `notes` are sentences on what the reader guessed or skipped.
     """
 
@@ -57,6 +64,8 @@ class Annotations:
     classes: tuple[str, ...] = ()
     ambiguous: Mapping[str, tuple[Action, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    annotated: Mapping[str, Spans] = field(default_factory=dict)
+    parts: Mapping[str, Mapping[str, Spans]] = field(default_factory=dict)
 
 
 class Hints(NamedTuple):
@@ -65,6 +74,7 @@ class Hints(NamedTuple):
     `label` joins several columns by `+`, as in `verb+noun`. `durations` is used where a file states no length.
     `unit` is that of times which the file leaves open, one of `units.UNITS`. `tiers` are those to read of a file that
     has several, all when empty. `columns` are the names of a table's columns where it has no line of names.
+    `annotated` is a table of the stretches that were annotated, see `span_table`.
     """
 
     fps: float | None = None
@@ -73,6 +83,7 @@ class Hints(NamedTuple):
     unit: str | None = None
     tiers: Sequence[str] = ()
     columns: Sequence[str] = ()
+    annotated: Path | None = None
 
 
 class SplitRows(NamedTuple):

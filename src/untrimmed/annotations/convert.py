@@ -42,6 +42,7 @@ from untrimmed.annotations.formats.workbook import ENDINGS as WORKBOOKS
 from untrimmed.annotations.label_names import describe_alike_labels
 from untrimmed.annotations.renaming import rename_videos
 from untrimmed.annotations.sniff import TABLES, choose_written_format, sniff_format
+from untrimmed.annotations.span_table import add_span_table
 from untrimmed.annotations.units import CLOCK, check_rate, check_unit, refuse_other_unit
 from untrimmed.io import BadInput, missing
 from untrimmed.timeline import Timeline, classes_of
@@ -71,7 +72,8 @@ class Format:
 
     `fit` turns a label into one that the format can hold. `times` says how times are rounded, empty where they are
     not; where frames are optional, `by_rate` says how they are rounded if a rate is given. `unit` is that of the
-    times in every file of the format, empty where a file may be in any. One without `write` is only read.
+    times in every file of the format, empty where a file may be in any. `holds_spans` says that it has a place for
+    the stretches that were annotated. One without `write` is only read.
     """
 
     title: str
@@ -82,6 +84,7 @@ class Format:
     fit: Callable[[str], str] = tidy_label
     by_rate: str = ""
     unit: str = ""
+    holds_spans: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,7 @@ def convert(
     unit: str | None = None,
     tiers: str | Sequence[str] = (),
     columns: Sequence[str] = (),
+    annotated: str | Path | None = None,
 ) -> Conversion:
     """Read annotations in one format and write them in another.
 
@@ -153,7 +157,7 @@ def convert(
     name = from_ or sniff_format(source)
     options = {"durations": durations, "label": label, "unit": unit, "tiers": tiers, "columns": columns}
     rate = check_rate(fps)
-    annotations = read_annotations(source, name, rate, **options)
+    annotations = read_annotations(source, name, rate, **options, annotated=annotated)
     return Conversion(annotations, name, write_annotations(out, annotations, to, rate))
 
 
@@ -167,6 +171,7 @@ def read_annotations(
     unit: str | None = None,
     tiers: str | Sequence[str] = (),
     columns: Sequence[str] = (),
+    annotated: str | Path | None = None,
 ) -> Annotations:
     """Read a file or folder of annotations of any format, sniffed from ending and content unless `format` names it.
 
@@ -175,11 +180,14 @@ def read_annotations(
     in a table. `unit` is that of the times, one of `s`, `ms`, `us`, `frames`, `share` (of the video's length), where
     the file does not state it. `tiers` are those (or the one) to read of a file that has several. `columns` names the
     columns of a table that has no line of names, in their order, as in `("video", "start", "end", "label")`.
+    `annotated` is a table of the stretches that were annotated, with the columns `video`, `start`, `end`, and
+    `subset` where a stretch is of one: nothing outside them is learned or judged.
     Rows that cannot be used are in `dropped`, guesses in `notes`. Raises BadInput, also where the times cannot be
     seconds and no unit is given.
     """
     tiers = (tiers,) if isinstance(tiers, str) else tiers
-    hints = Hints(check_rate(fps), label, open_durations(durations), check_unit(unit), tiers, columns)
+    table = None if annotated is None else Path(annotated)
+    hints = Hints(check_rate(fps), label, open_durations(durations), check_unit(unit), tiers, columns, table)
     annotations, matches = _match_lengths(format or sniff_format(path), Path(path), hints)
     if hints.durations and not matches:
         raise _no_lengths(Path(path), list(annotations.timelines), list(hints.durations))
@@ -206,7 +214,7 @@ def read_as(format: str, path: Path, hints: Hints) -> Annotations:
     if source.unit:
         refuse_other_unit(path, hints.unit, source.unit, source.title)
         hints = hints._replace(unit="s")  # the reader has turned its own unit into seconds, and they are not doubted
-    return source.read(path, hints)
+    return add_span_table(source.read(path, hints), hints.annotated, hints.fps)
 
 
 def _match_lengths(format: str, path: Path, hints: Hints) -> tuple[Annotations, dict[str, str]]:
@@ -304,6 +312,11 @@ def _list_losses(target: Format, annotations: Annotations, rate: float | None) -
     for thing in target.lacks:
         if present.get(thing):
             yield f"{thing} are left out, as {target.title} has no place for them"
+    if (annotations.annotated or annotations.parts) and not target.holds_spans:
+        yield (
+            f"which stretches were annotated is left out, as {target.title} has no place for it; ActivityNet's JSON "
+            "has one, or write a table of them (annotated=..., --annotated)"
+        )
     if EMPTY in target.lacks and empty:
         yield f"{format_videos(empty)} without actions: left out, as {target.title} has no place for such"
     if times := target.by_rate if rate and target.by_rate else target.times:
@@ -334,8 +347,11 @@ FORMATS: dict[str, Format] = {
     "activitynet": Format(
         "ActivityNet's JSON",
         lambda path, hints: activitynet.read_activitynet(path, hints=hints),
-        lambda path, annotations, _: activitynet.write_activitynet(path, annotations.timelines, annotations.subsets),
+        lambda path, annotations, _: activitynet.write_activitynet(
+            path, annotations.timelines, annotations.subsets, annotations.annotated, annotations.parts
+        ),
         lacks=(SCORES, MARKS),
+        holds_spans=True,
         fit=str,
     ),
     "activitynet-results": Format(

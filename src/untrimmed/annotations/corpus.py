@@ -1,15 +1,17 @@
 """What a run is trained and tested on: a data set and its features, matched and checked."""
 
+import math
 import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from untrimmed.annotations.annotations import Hints
+from untrimmed.annotations.annotations import Hints, Spans
 from untrimmed.annotations.datasets.dataset import WHOLE, Dataset, count_dropped_rows, refuse_dropped_rows
 from untrimmed.annotations.datasets.table import DATASETS
+from untrimmed.annotations.spans import intersect_spans
 from untrimmed.annotations.subsets import describe_loose_subsets, describe_missing_subset, match_subsets
 from untrimmed.annotations.units import check_rate, doubt_units
 from untrimmed.features.archives import part_path
@@ -18,12 +20,14 @@ from untrimmed.features.shapes import Axes
 from untrimmed.features.streams import FeatureStreams
 from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.io import BadInput, Config, missing
-from untrimmed.timeline import Timeline
+from untrimmed.timeline import Action, Timeline
 from untrimmed.video.names import describe_loose_matches, normalize_name, suggest_name
 
 RATE_VIDEOS = 16
 RATE_LEEWAY = 0.1
 """Share of a video's length by which its features may end too soon or too late."""
+ROUND = 1e-6
+"""Snippets by which a span may miss a snippet's ends."""
 SECTIONS = (b"[data]", b"[data.source]", b"[windows]", b"[model]", b"[train]")
 """Lines of every recipe, and of no annotations."""
 DEFAULT_BACKBONE = "efficientnet-lite0"
@@ -47,6 +51,9 @@ class DataConfig(Config):
     """Frames a second of annotations that count frames."""
     tiers: tuple[str, ...] = ()
     """The tiers to read of annotations that have several, or the observations, channels, columns; all, when empty."""
+    annotated: str = ""
+    """A table of the stretches that were annotated: `video`, `start` and `end` in seconds, and `subset` where a
+    stretch is of one, as of a video that is split in time. Nothing outside them is learned or judged."""
     videos: str | tuple[str, ...] = ""
     """Folder of the videos themselves, or several: training does not open it, `untrimmed doctor` does."""
     features: str | tuple[str, ...] = ""
@@ -86,18 +93,72 @@ class DataConfig(Config):
 
 @dataclass(frozen=True)
 class Corpus:
-    """A data set with features, and its videos to train and to test on. `notes` say what was dropped."""
+    """A data set with features, and its videos to train and to test on. `notes` say what was dropped.
+
+    `train_spans` and `test_spans` are the stretches, in seconds, of videos of which only a part is used.
+    """
 
     dataset: Dataset
     features: Mapping[str, VideoFeatures]
     train: tuple[str, ...]
     test: tuple[str, ...]
     notes: tuple[str, ...] = field(default=())
+    train_spans: Mapping[str, Spans] = field(default_factory=dict)
+    test_spans: Mapping[str, Spans] = field(default_factory=dict)
 
     @property
     def source(self) -> FeatureSource:
         """The source of the features, which all share."""
         return self.features[self.train[0]].source
+
+    def list_train_recordings(self, video: str) -> list["Recording"]:
+        """List what is learned from of a video: each of its stretches, or all of it."""
+        return cut_recordings(self.features[video], self.train_spans.get(video))
+
+    def list_test_recordings(self, video: str) -> list["Recording"]:
+        """List what is tested on of a video, in the same way."""
+        return cut_recordings(self.features[video], self.test_spans.get(video))
+
+
+class Recording(NamedTuple):
+    """A stretch of a video that is used as if it were a recording of its own: its snippets from `first` to before
+    `last`, and its seconds."""
+
+    first: int
+    last: int
+    start: float
+    end: float
+
+    def cut(self, features: VideoFeatures) -> VideoFeatures:
+        """Cut the features of the whole video to the recording, with times from its start."""
+        if self.start == 0 and self.last == len(features):
+            return features
+        part = features[self.first : self.last]
+        grid = replace(part.grid, start=part.grid.start - self.start)
+        return replace(part, grid=grid, duration=self.end - self.start)
+
+    def restore(self, timeline: Timeline, duration: float) -> tuple[Action, ...]:
+        """Give actions that were found in the recording their times in the whole video of `duration` seconds."""
+        moved = (replace(a, start=a.start + self.start, end=min(a.end + self.start, self.end)) for a in timeline)
+        return timeline.actions if self.start == 0 and self.end == duration else tuple(moved)
+
+
+def cut_recordings(features: VideoFeatures, spans: Spans | None) -> list[Recording]:
+    """Cut a video into the recordings of its spans: the snippets that lie wholly in each; one where it has none.
+
+    A span that has no whole snippet gives no recording.
+    """
+    if spans is None:
+        return [Recording(0, len(features), 0.0, features.duration)]
+    grid, recordings = features.grid, []
+    for start, end in spans:
+        # What begins with the video has its first snippet, and what ends with it its last, however they lie.
+        first = 0 if start <= 0 else math.ceil((start - grid.start) / grid.step - ROUND)
+        last = math.floor((end - grid.span - grid.start) / grid.step + ROUND) + 1
+        last = len(features) if end >= features.duration else min(last, len(features))
+        if max(first, 0) < last:
+            recordings.append(Recording(max(first, 0), last, max(start, 0.0), min(end, features.duration)))
+    return recordings
 
 
 def open_corpus(config: DataConfig) -> Corpus:
@@ -108,7 +169,8 @@ def open_corpus(config: DataConfig) -> Corpus:
     dataset = open_dataset(config)
     matches = match_splits(config, dataset)
     train, test = dataset.split(*config.train), dataset.split(*config.test)
-    if shared := set(train) & set(test):
+    train_spans, test_spans = dataset.find_spans(*config.train), dataset.find_spans(*config.test)
+    if shared := find_shared_videos(train, test, train_spans, test_spans):
         raise BadInput(
             f"{config.annotations}: {min(shared)!r} and {len(shared) - 1} more videos are in both data.train = "
             f"{list(config.train)} and data.test = {list(config.test)}; train and test on different subsets"
@@ -119,7 +181,12 @@ def open_corpus(config: DataConfig) -> Corpus:
         notes += check_missing_features(config, features, (*train, *test))
         notes += note_loose_names(config, features, (*train, *test))
         train, test = (tuple(v for v in videos if v in features) for videos in (train, test))
-        if not any(dataset.ground_truth[video].actions for video in train):
+        train, test = (
+            _drop_empty(videos, features, spans, notes)
+            for videos, spans in ((train, train_spans), (test, test_spans))
+        )
+        learned = dataset.select(*config.train)
+        if not any(learned[video].actions for video in train):
             raise BadInput(
                 f"{config.annotations}: no action in any video of data.train = {list(config.train)} that has "
                 "features, so there is nothing to learn; annotate some, or name other subsets"
@@ -129,8 +196,32 @@ def open_corpus(config: DataConfig) -> Corpus:
             ends = {video: features[video].end for video in _sample(train)}
             actions = {video: dataset.ground_truth[video] for video in ends}
             notes += doubt_units(config.annotations, actions, ends, config.fps)
-        refuse_wrong_rate(features, dataset.ground_truth, train)
-    return Corpus(dataset, features, train, test, (*notes, *guesses))
+        refuse_wrong_rate(features, dataset.ground_truth, train, dataset.annotated)
+    spans = {"train_spans": train_spans, "test_spans": test_spans}
+    return Corpus(dataset, features, train, test, (*notes, *guesses), **spans)
+
+
+def find_shared_videos(
+    train: Sequence[str], test: Sequence[str], train_spans: Mapping[str, Spans], test_spans: Mapping[str, Spans]
+) -> set[str]:
+    """Find the videos of which some seconds are both to train and to test on."""
+    everything: Spans = ((-math.inf, math.inf),)
+    return {
+        video
+        for video in set(train) & set(test)
+        if intersect_spans(train_spans.get(video, everything), test_spans.get(video, everything))
+    }
+
+
+def _drop_empty(
+    videos: tuple[str, ...], features: Mapping[str, VideoFeatures], spans: Mapping[str, Spans], notes: list[str]
+) -> tuple[str, ...]:
+    """Drop the videos of whose stretches none has a whole snippet, and note them."""
+    empty = [video for video in videos if video in spans and not cut_recordings(features[video], spans[video])]
+    if empty:
+        are = "video has" if len(empty) == 1 else "videos have"
+        notes.append(f"{len(empty)} {are} no whole snippet in what is annotated, and left out, such as {empty[0]!r}")
+    return tuple(video for video in videos if video not in empty)
 
 
 def match_splits(config: DataConfig, dataset: Dataset) -> dict[str, str]:
@@ -217,7 +308,8 @@ def open_dataset(config: DataConfig) -> Dataset:
     path = _expand("annotations", config.annotations)
     if is_recipe(path):
         raise BadInput(f"data.annotations = {config.annotations}: is a recipe; set it to the file of annotations")
-    hints = Hints(check_rate(config.fps), unit=config.unit or None, tiers=config.tiers)
+    table = _expand("annotated", config.annotated) if config.annotated else None
+    hints = Hints(check_rate(config.fps), unit=config.unit or None, tiers=config.tiers, annotated=table)
     return DATASETS[config.dataset](path, hints)
 
 
@@ -255,13 +347,17 @@ def open_features(
 
 
 def refuse_wrong_rate(
-    features: Mapping[str, VideoFeatures], ground_truth: Mapping[str, Timeline], videos: Sequence[str]
+    features: Mapping[str, VideoFeatures],
+    ground_truth: Mapping[str, Timeline],
+    videos: Sequence[str],
+    annotated: Mapping[str, Spans] = {},
 ) -> None:
     """Raise BadInput for features that end, in most of some videos, long before or after the video: a wrong rate.
 
-    Single videos may well differ, as ActivityNet's with missing frames do.
+    Single videos may well differ, as ActivityNet's with missing frames do. The length of a video that is `annotated`
+    in part may be that of the part.
     """
-    sample = _sample(videos)
+    sample = [v for v in _sample(videos) if v not in annotated or features[v].end < ground_truth[v].duration]
     odd = [v for v in sample if not _do_fit(features[v], features[v].end, ground_truth[v].duration)]
     if len(odd) * 2 <= len(sample):
         return

@@ -25,6 +25,8 @@ def rename_videos(annotations: Annotations, names: Mapping[str, str]) -> Annotat
         dropped=tuple(map(rename_row, annotations.dropped)),
         rows=rename_all(annotations.rows),
         ambiguous=rename_all(annotations.ambiguous),
+        annotated=rename_all(annotations.annotated),
+        parts=rename_all(annotations.parts),
     )
 
 
@@ -38,4 +40,6 @@ def join_annotations(parts: Sequence[Annotations]) -> Annotations:
         tuple(dict.fromkeys(label for part in parts for label in part.classes)),
         {video: actions for part in parts for video, actions in part.ambiguous.items()},
         tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        {video: spans for part in parts for video, spans in part.annotated.items()},
+        {video: named for part in parts for video, named in part.parts.items()},
     )

@@ -67,9 +67,16 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="SETTING", help="Of suppression, over the detector's: suppress.keep=500."),
 ]
+RawScores = Annotated[
+    bool, typer.Option("--raw-scores", help="Scores as suppression leaves them, not calibrated.", show_default=False)
+]
 Unit = Annotated[
     str | None,
     typer.Option(help="Of times whose unit the file leaves open: s, ms, us, frames (with --fps) or share (0 to 1)."),
+]
+SpanTable = Annotated[
+    Path | None,
+    typer.Option("--annotated", help="A table of what was annotated, video,start,end in s: the rest does not count."),
 ]
 LabelColumns = Annotated[
     str | None,
@@ -93,9 +100,11 @@ Weights = Annotated[
 
 
 def command(
-    group: typer.Typer, *, hidden: bool = False, resumes: bool = False
+    group: typer.Typer, *, hidden: bool = False, resumes: bool | str = False
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a command of the group, with `--quiet` and `-h`; one that `resumes` goes on where it was stopped.
+
+    It may do so with an option only, which `resumes` then names.
 
     Bad input and what the system refuses become one sentence and exit code 2, an interruption, SIGTERM too, code 130.
     What the library logs is printed as notes, unless quiet.
@@ -109,7 +118,8 @@ def command(
         def guarded(*args: Any, quiet: bool = False, **kwargs: Any) -> None:
             if takes_quiet:
                 kwargs["quiet"] = quiet
-            with _end_in_a_sentence(resumes):
+            goes_on = kwargs.get(resumes) is not None if isinstance(resumes, str) else resumes
+            with _end_in_a_sentence(goes_on):
                 _try_outputs(kwargs)
                 with divert_tables(kwargs.get("json")), _print_notes(quiet):
                     function(*args, **kwargs)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from untrimmed.cli.app import JsonOut, LabelColumns, Tiers, Unit, app, command
+from untrimmed.cli.app import JsonOut, LabelColumns, SpanTable, Tiers, Unit, app, command
 from untrimmed.cli.printing import show_notes, write_numbers
 
 
@@ -27,6 +27,7 @@ def convert(
     columns: Annotated[
         str | None, typer.Option(help="Names of a table that has none, in order: video,start,end,label.")
     ] = None,
+    annotated: SpanTable = None,
     json: JsonOut = None,
 ) -> None:
     """Turn annotations of one tool into another's, and say what was guessed, dropped and lost on the way.
@@ -52,6 +53,7 @@ def convert(
         unit=unit,
         tiers=tier or (),
         columns=names,
+        annotated=annotated,
     )
     write_numbers(json, conversion.to_json())
     print(conversion)

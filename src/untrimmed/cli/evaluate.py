@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from untrimmed.cli.app import JsonOut, Subset, Tious, VideoList, app, command
+from untrimmed.cli.app import JsonOut, SpanTable, Subset, Tious, VideoList, app, command
 from untrimmed.cli.printing import show_notes, show_table, write_numbers
 
 ResultsUnit = Annotated[
@@ -30,6 +30,7 @@ def evaluate(
     unit: ResultsUnit = None,
     truth_unit: TruthUnit = None,
     fps: Rates = None,
+    annotated: SpanTable = None,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for 95 % intervals, say 1000.")] = 0,
     ties: Annotated[bool, typer.Option("--ties", help="Also the range over orders among equal scores.")] = False,
     json: JsonOut = None,
@@ -55,6 +56,7 @@ def evaluate(
         ties=ties,
         unit=unit,
         truth_unit=truth_unit,
+        annotated=annotated,
     )
     write_numbers(json, evaluation.to_json())
     for table in tables_of(evaluation.scores):
@@ -77,6 +79,7 @@ def compare(
     unit: ResultsUnit = None,
     truth_unit: TruthUnit = None,
     fps: Rates = None,
+    annotated: SpanTable = None,
     bootstrap: Annotated[int, typer.Option(min=10, help="Resamples of the videos.")] = 1000,
     json: JsonOut = None,
 ) -> None:
@@ -100,6 +103,7 @@ def compare(
         unit=unit,
         truth_unit=truth_unit,
         fps=fps or None,
+        annotated=annotated,
     )
     write_numbers(json, comparison.to_json())
     for table in (class_table(comparison), comparison_table(comparison)):

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from untrimmed.evaluation.instances import Instances, check_not_empty, index_all_videos
+from untrimmed.evaluation.judged import leave_out_parts
 from untrimmed.evaluation.notes import ToJson, count_ties, format_counts, list_names
 
 
@@ -83,6 +84,7 @@ def compute_classification_scores(
     a class that the ground truth lacks, where the official program stops with an error, are ignored and noted.
     Raises BadInput when the ground truth is empty.
     """
+    ground_truth, results, dropped = leave_out_parts(ground_truth, results)
     check_not_empty(ground_truth, "label")
     videos = len(ground_truth.videos) + len(results.videos)
     predictions = _rank(ground_truth, results, videos)
@@ -106,7 +108,7 @@ def compute_classification_scores(
             "predictions": len(counted.pair),
             "ignored": len(results) - len(counted.pair),
         },
-        notes=_write_notes(ground_truth, results, predictions, protocol),
+        notes=[*format_counts(dropped), *_write_notes(ground_truth, results, predictions, protocol)],
     )
 
 

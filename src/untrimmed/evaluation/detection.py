@@ -132,7 +132,7 @@ def _write_notes(matches: Matches) -> list[str]:
         ),
         "detected segments without length or reversed, counted": results.find_flat()[matches.row].sum(),
         "annotated segments that repeat another, counted": count_repeats(*columns),
-        "detections that touch an Ambiguous mark, no false positives": (~matches.counted).sum(),
+        "detections that touch an Ambiguous mark, no false positives": (matches.inside & ~matches.counted).sum(),
         f"detections that tie in score with the one before, ranked {_TIES[protocol.equal_scores]}": count_ties(
             matches.score, matches.label
         ),

@@ -172,6 +172,7 @@ def diagnose(
         raise ValueError(f"bins of {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     protocol = DetectionProtocol(name="diagnosis", tious=(tiou, *tious))
     matches = match_detections(ground_truth, results, protocol)
+    ground_truth, results = matches.ground_truth, matches.results
     kinds = classify_detections(matches, background)
     characteristics, notes = measure_characteristics(ground_truth, results)
     partition = _Partition(matches)

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from untrimmed.annotations.spans import merge_spans
 from untrimmed.evaluation.instances import Instances, index_videos
+from untrimmed.evaluation.judged import find_inside
 from untrimmed.evaluation.matches import Matches, match_detections
 from untrimmed.evaluation.matching import MISS
 from untrimmed.evaluation.notes import Interval
@@ -23,9 +25,6 @@ BLOCK = 600.0
 """Seconds: about how long the blocks are that are resampled where videos are few."""
 FEW = 20
 """Fewer videos than this say too little about each other to be resampled."""
-
-Spans = Mapping[str, Float[np.ndarray, "_ 2"]]
-"""The stretches of each video that were annotated, in seconds; nothing outside them is judged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,25 +141,27 @@ def measure_false_alarms(
     matches: Matches,
     tiou: float = 0.5,
     *,
-    annotated: Spans | None = None,
+    annotated: Mapping[str, Any] | None = None,
     resamples: int = 0,
     seed: int = 0,
     level: float = 0.95,
 ) -> FalseAlarms:
     """Measure recall and false alarms per hour at one tIoU, by the matches' own rules.
 
-    Hours are those of the videos of the ground truth, or of their `annotated` spans; a detection that hits nothing is
-    judged where its middle lies in one. With `resamples` there are intervals over so many resamples of the videos, or
-    of blocks of time where the videos are few. Raises BadInput where the length of a video is unknown.
+    Hours are those of the videos of the ground truth, or of their `annotated` spans (`[start, end]` in seconds by
+    video; those of the ground truth without); a detection that hits nothing is judged where its middle lies in one.
+    With `resamples` there are intervals over so many resamples of the videos, or of blocks of time where the videos
+    are few. Raises BadInput where the length of a video is unknown.
     """
+    annotated = matches.ground_truth.annotated if annotated is None else annotated
     judged = _list_judged(matches, annotated)
     if tiou not in matches.protocol.tious:
         protocol = replace(matches.protocol, tious=(tiou,))
         matches = match_detections(matches.ground_truth, matches.results, protocol)
     hit = matches.hit[matches.protocol.tious.index(tiou)]
     video = index_videos(matches.results, matches.ground_truth)[matches.row]
-    middle = (matches.results.start[matches.row] + matches.results.end[matches.row]) / 2
-    inside = _find_inside(matches, annotated, video, middle)
+    start, end = matches.results.start[matches.row], matches.results.end[matches.row]
+    middle, inside = (start + end) / 2, find_inside(annotated, matches.ground_truth.videos, video, start, end)
     alarms = _Alarms(matches.score, hit != MISS, (hit == MISS) & matches.counted & inside, matches.label)
     hours = sum(_measure(spans) for spans in judged) / 3600
     notes = _describe_outside(video, inside & (hit == MISS), hit == MISS)
@@ -183,8 +184,9 @@ def measure_false_alarms(
 
 def has_hours(ground_truth: Instances) -> bool:
     """Whether the length of every video is known, so that `measure_false_alarms` can be asked."""
-    durations = ground_truth.durations
-    return ground_truth.unit == "seconds" and all(durations.get(name, 0) > 0 for name in ground_truth.videos)
+    durations, annotated = ground_truth.durations, ground_truth.annotated
+    known = all(name in annotated or durations.get(name, 0) > 0 for name in ground_truth.videos)
+    return ground_truth.unit == "seconds" and known
 
 
 class _Alarms(NamedTuple):
@@ -270,12 +272,11 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _list_judged(matches: Matches, annotated: Spans | None) -> list[Float[np.ndarray, "_ 2"]]:
+def _list_judged(matches: Matches, spans: Mapping[str, Any]) -> list[Float[np.ndarray, "_ 2"]]:
     """List what is judged of each video of the ground truth, in seconds: its spans, or all of it."""
     truth = matches.ground_truth
     if truth.unit != "seconds":
         raise BadInput("the times are in frames, so there are no hours; give the frames a second (fps=25, --fps 25)")
-    spans = annotated or {}
     unknown = [name for name in truth.videos if name not in truth.durations and name not in spans]
     if unknown:
         raise BadInput(
@@ -283,42 +284,20 @@ def _list_judged(matches: Matches, annotated: Spans | None) -> list[Float[np.nda
             f"none in the annotations, such as {unknown[0]!r}; give them one"
         )
     judged = [
-        _merge(np.asarray(spans[name], np.float64).reshape(-1, 2))
-        if name in spans
-        else np.array([[0.0, truth.durations[name]]])
-        for name in truth.videos
+        _merge(spans[name]) if name in spans else np.array([[0.0, truth.durations[name]]]) for name in truth.videos
     ]
     if not sum(map(_measure, judged)) > 0:
         raise BadInput("nothing of the videos is annotated, so there are no hours to judge; widen the spans")
     return judged
 
 
-def _merge(spans: Float[np.ndarray, "spans 2"]) -> Float[np.ndarray, "merged 2"]:
-    """Merge spans that overlap or touch."""
-    merged: list[list[float]] = []
-    for start, end in sorted(spans.tolist()):
-        if merged and start <= merged[-1][1]:
-            merged[-1][1] = max(merged[-1][1], end)
-        elif end > start:
-            merged.append([start, end])
-    return np.array(merged, np.float64).reshape(-1, 2)
+def _merge(spans: Any) -> Float[np.ndarray, "merged 2"]:
+    pairs = np.asarray(spans, np.float64).reshape(-1, 2).tolist()
+    return np.array(merge_spans((start, end) for start, end in pairs), np.float64).reshape(-1, 2)
 
 
 def _measure(spans: Float[np.ndarray, "spans 2"]) -> float:
     return float((spans[:, 1] - spans[:, 0]).sum())
-
-
-def _find_inside(
-    matches: Matches, annotated: Spans | None, video: Int[np.ndarray, " rows"], time: Float[np.ndarray, " rows"]
-) -> Bool[np.ndarray, " rows"]:
-    """Find the times that are judged: all of a video that has no spans, also beyond its ends."""
-    inside = video >= 0
-    for name, spans in (annotated or {}).items():
-        if name in matches.ground_truth.videos:
-            rows = np.flatnonzero(video == matches.ground_truth.videos.index(name))
-            pairs = np.asarray(spans, np.float64).reshape(-1, 2)
-            inside[rows] = ((time[rows, None] >= pairs[:, 0]) & (time[rows, None] <= pairs[:, 1])).any(axis=1)
-    return inside
 
 
 def _describe_outside(

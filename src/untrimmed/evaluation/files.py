@@ -13,6 +13,7 @@ import numpy as np
 from untrimmed.annotations.annotations import Annotations
 from untrimmed.annotations.formats.json_parts import to_number
 from untrimmed.annotations.formats.thumos import read_rates
+from untrimmed.annotations.span_table import add_span_table
 from untrimmed.evaluation.agreement import (
     Sides,
     describe_differences,
@@ -31,6 +32,7 @@ from untrimmed.evaluation.detection import DetectionScores, summarize_matches
 from untrimmed.evaluation.false_alarms import measure_false_alarms
 from untrimmed.evaluation.instances import Instances, from_timelines
 from untrimmed.evaluation.matches import Matches, match_detections
+from untrimmed.evaluation.operating_points import measure_reliability
 from untrimmed.evaluation.proposals import (
     PROPOSAL_PROTOCOLS,
     FrameRates,
@@ -72,6 +74,8 @@ class Inputs:
     """Judge only the videos of this part, as the ground truth calls it."""
     videos: str | Path | None = None
     """Judge only the videos in this file, one a line."""
+    annotated: str | Path | None = None
+    """A table of the stretches that were annotated: nothing outside them is judged."""
     unit: str | None = None
     """The unit of the times in the results, one of `units.UNITS`; None is what the file states, or else seconds."""
     truth_unit: str | None = None
@@ -82,6 +86,7 @@ class Inputs:
     def describe(self) -> dict[str, Any]:
         """Describe the files and their content, so that a comparison finds them as they were; empty in memory."""
         files = {"truth": self.ground_truth, "results": self.results, "videos": self.videos, "fps": self.frame_rates}
+        files["annotated"] = self.annotated
         paths = {name: Path(file) for name, file in files.items() if isinstance(file, str | Path)}
         if not {"truth", "results"} <= paths.keys():
             return {}
@@ -100,7 +105,8 @@ class Inputs:
             _refuse_other_source(source, side)
         sides = Sides(_name(self.ground_truth, "the ground truth"), _name(self.results, "the results"))
         rates = self.read_rates()
-        ground_truth = _read_ground_truth(self.ground_truth, self.subset, Times(self.truth_unit, rates), sides)
+        table = None if self.annotated is None else Path(self.annotated)
+        ground_truth = _read_ground_truth(self.ground_truth, self.subset, Times(self.truth_unit, rates), sides, table)
         durations = {video: ground_truth.durations.get(video) for video in ground_truth.videos}
         results = _read_results(self.results, self.protocol, Times(self.unit, rates, durations), sides)
         ground_truth = _drop_scores(ground_truth, results, sides)
@@ -167,8 +173,13 @@ class Evaluation:
         return self.scores.notes
 
     def to_json(self) -> dict[str, Any]:
-        """Return the figures, for `write_json`; `question` names the files that were judged, for `compare`."""
-        return {**self.scores.to_json(), **self.inputs.describe()}
+        """Return the figures, for `write_json`; `question` names the files that were judged, for `compare`.
+
+        `calibration` says of detections how far scores are from the share of hits at tIoU .5, by bins.
+        """
+        calibration = measure_reliability(self.matches) if self.matches else None
+        calibrated = {"calibration": calibration.to_json()} if calibration else {}
+        return {**self.scores.to_json(), **calibrated, **self.inputs.describe()}
 
 
 def evaluate(
@@ -184,6 +195,7 @@ def evaluate(
     ties: bool = False,
     unit: str | None = None,
     truth_unit: str | None = None,
+    annotated: str | Path | None = None,
 ) -> Evaluation:
     """Judge detections, proposals, labels of videos or dense labels.
 
@@ -191,7 +203,8 @@ def evaluate(
     timelines by video; `protocol` is one of PROTOCOLS or a value of its own, at the thresholds `tious` in place of
     its own. `subset` selects a part of the ground truth, `videos` the videos in a file, one a line. `unit` and
     `truth_unit` are those of the times in the results and in the ground truth where they are not seconds (`ms`, `us`,
-    `frames`, `share`). `fps` serves frames: a number, or a table of videos. With `bootstrap`, detections get
+    `frames`, `share`). `fps` serves frames: a number, or a table of videos. `annotated` is a table of the stretches
+    that were annotated (video, start, end), outside of which nothing is judged. With `bootstrap`, detections get
     intervals over so many resamples of the videos; with `ties`, the range over orders among equal scores.
 
     Names of videos and labels that are spelled differently on the two sides are matched, and noted. Raises BadInput
@@ -208,6 +221,7 @@ def evaluate(
         unit=unit,
         truth_unit=truth_unit,
         frame_rates=_parse_rate(fps),
+        annotated=annotated,
     )
     if isinstance(protocol, DetectionProtocol):
         matches, notes = inputs.match()
@@ -219,15 +233,15 @@ def evaluate(
         return Evaluation(scores, inputs, matches.ground_truth, matches.results, matches)
     if bootstrap or ties:
         raise BadInput(f"protocol {protocol.name!r} has neither intervals nor ties; they are of detection protocols")
-    annotated, predicted, notes = inputs.read()
+    truth, predicted, notes = inputs.read()
     frame_rates = inputs.read_rates()
     if isinstance(protocol, ProposalProtocol):
-        scores = compute_proposal_scores(annotated, predicted, protocol, frame_rates)
+        scores = compute_proposal_scores(truth, predicted, protocol, frame_rates)
     elif isinstance(protocol, ClassificationProtocol):
-        scores = compute_classification_scores(annotated, predicted, protocol)
+        scores = compute_classification_scores(truth, predicted, protocol)
     else:
-        scores = compute_segmental_scores(annotated, predicted, protocol)
-    return Evaluation(_add_notes(scores, notes), inputs, annotated, predicted, frame_rates=frame_rates)
+        scores = compute_segmental_scores(truth, predicted, protocol)
+    return Evaluation(_add_notes(scores, notes), inputs, truth, predicted, frame_rates=frame_rates)
 
 
 def _add_intervals(scores: DetectionScores, matches: Matches, resamples: int) -> DetectionScores:
@@ -251,6 +265,7 @@ def compare(
     unit: str | None = None,
     truth_unit: str | None = None,
     fps: float | str | Path | None = None,
+    annotated: str | Path | None = None,
 ) -> Comparison:
     """Compare two detectors, the second less the first: both are judged on the same resampled videos.
 
@@ -269,6 +284,7 @@ def compare(
             unit=unit,
             truth_unit=truth_unit,
             frame_rates=_parse_rate(fps),
+            annotated=annotated,
         )
         inputs = _find_inputs(source, question, ground_truth is not None)
         matched, sentences = inputs.match()
@@ -330,7 +346,7 @@ def _find_inputs(source: Source, detections: Inputs, has_truth: bool) -> Inputs:
     file = Path(str(source))
     try:
         name, tious, subset = figures["protocol"], figures.get("tious"), question["subset"]
-        roles = ("truth", "results", "videos", "fps")
+        roles = ("truth", "results", "videos", "fps", "annotated")
         files = {role: _find_again(file, question[role]) for role in roles if role in question}
         return Inputs(
             ground_truth=files["truth"],
@@ -341,6 +357,7 @@ def _find_inputs(source: Source, detections: Inputs, has_truth: bool) -> Inputs:
             unit=question.get("unit"),
             truth_unit=question.get("truth_unit"),
             frame_rates=files.get("fps", question.get("rate")),
+            annotated=files.get("annotated"),
         )
     except (KeyError, TypeError):
         raise BadInput(
@@ -379,15 +396,18 @@ def _name(source: Source, otherwise: object) -> object:
     return source if isinstance(source, str | Path) else otherwise
 
 
-def _read_ground_truth(source: Source, subset: str | None, times: Times, sides: Sides) -> Instances:
+def _read_ground_truth(
+    source: Source, subset: str | None, times: Times, sides: Sides, annotated: Path | None
+) -> Instances:
     try:
         if isinstance(source, str | Path):
-            return read_ground_truth(source, subset, times)
-        if isinstance(source, Annotations):
-            return convert_times(sides.ground_truth, from_annotations(source, subset), times)
-        if subset is not None:
-            raise BadInput(f"timelines have no subsets such as {subset!r}; give only those that are to be judged")
-        return convert_times(sides.ground_truth, from_timelines(source), times)
+            return read_ground_truth(source, subset, times, annotated)
+        if not isinstance(source, Annotations):
+            source = Annotations(source)
+            if subset is not None and annotated is None:
+                raise BadInput(f"timelines have no subsets such as {subset!r}; give only those that are to be judged")
+        source = add_span_table(source, annotated)
+        return convert_times(sides.ground_truth, from_annotations(source, subset), times)
     except BadInput as error:
         raise BadInput(name_truth_unit(str(error))) from None
 

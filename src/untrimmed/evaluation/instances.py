@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from untrimmed.annotations.annotations import Spans
 from untrimmed.io import BadInput
 from untrimmed.timeline import Timeline
 
@@ -38,6 +39,8 @@ class Instances:
     """Seconds by video, where the file states them."""
     marks: Mapping[str, Float[np.ndarray, "marks 2"]] = field(default_factory=dict)
     """Stretches in seconds by video that may or may not be an action (THUMOS'14's Ambiguous)."""
+    annotated: Mapping[str, Spans] = field(default_factory=dict)
+    """Of each video that is judged in part, the stretches in seconds that are; nothing outside them is judged."""
     unit: Literal["seconds", "frames"] = "seconds"
     """The unit of starts and ends; tables of THUMOS'14 proposals count frames, the last one included."""
     other_subsets: Mapping[str, str] = field(default_factory=dict)
@@ -59,7 +62,8 @@ class Instances:
         index = index_names(self.videos, names)
         rows = self.select_rows(index[self.video] >= 0)
         marks = {video: marks for video, marks in self.marks.items() if video in videos}
-        return replace(rows, videos=names, video=index[rows.video], marks=marks)
+        annotated = {video: spans for video, spans in self.annotated.items() if video in videos}
+        return replace(rows, videos=names, video=index[rows.video], marks=marks, annotated=annotated)
 
     def rename(self, videos: Mapping[str, str], labels: Mapping[str, str]) -> "Instances":
         """Rename some videos and labels, no two to one name; rows keep their order."""
@@ -71,6 +75,7 @@ class Instances:
             labels=ordered,
             label=index_names(names, ordered)[self.label],
             durations={videos.get(video, video): seconds for video, seconds in self.durations.items()},
+            annotated={videos.get(video, video): spans for video, spans in self.annotated.items()},
         )
 
     def add_labels(self, labels: Collection[str]) -> "Instances":
@@ -120,11 +125,16 @@ def from_rows(rows: Mapping[str, Sequence[Any]]) -> Instances:
     )
 
 
-def from_timelines(timelines: Mapping[str, Timeline], subset: str | None = None) -> Instances:
-    """Build instances of the actions of timelines, annotated or detected, in their order."""
+def from_timelines(
+    timelines: Mapping[str, Timeline], subset: str | None = None, annotated: Mapping[str, Spans] | None = None
+) -> Instances:
+    """Build instances of the actions of timelines, annotated or detected, in their order.
+
+    `annotated` are the stretches of the videos that are judged in part.
+    """
     instances = from_rows({video: timeline.actions for video, timeline in timelines.items()})
     durations = {video: timeline.duration for video, timeline in timelines.items()}
-    return replace(instances, subset=subset, durations=durations)
+    return replace(instances, subset=subset, durations=durations, annotated=annotated or {})
 
 
 def index_names(names: Sequence[str], known: Sequence[str]) -> Int[np.ndarray, " names"]:

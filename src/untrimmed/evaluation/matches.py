@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 from untrimmed.evaluation.average_precision import RankedHits, compute_average_precisions
 from untrimmed.evaluation.instances import Instances, check_not_empty, index_all_videos, index_names, index_videos
+from untrimmed.evaluation.judged import find_inside, select_judged
 from untrimmed.evaluation.matching import (
     Rule,
     Segments,
@@ -62,14 +63,22 @@ class Matches:
     def counted(self) -> Bool[np.ndarray, " detections"]:
         """Whether each detection is a false positive where it hits nothing."""
         ground_truth, results = self.ground_truth, self.results
+        inside = self.inside
         marked = [video for video, marks in ground_truth.marks.items() if len(marks)]
         if self.protocol.marks == "not read" or not marked:
-            return np.ones(len(self.row), bool)
+            return inside
         marks = np.concatenate([ground_truth.marks[video] for video in marked])
         video = np.repeat(np.arange(len(marked)), [len(ground_truth.marks[video]) for video in marked])
         candidates = find_candidates(video, index_names(results.videos, marked)[results.video[self.row]])
         detections = Segments(results.start[self.row], results.end[self.row]).turn()
-        return ~find_touching(detections, Segments(marks[:, 0], marks[:, 1]).turn(), candidates)
+        return inside & ~find_touching(detections, Segments(marks[:, 0], marks[:, 1]).turn(), candidates)
+
+    @cached_property
+    def inside(self) -> Bool[np.ndarray, " detections"]:
+        """Whether the middle of each detection lies in what is annotated; True too in videos that are no one's."""
+        video = index_videos(self.results, self.ground_truth)[self.row]
+        start, end = self.results.start[self.row], self.results.end[self.row]
+        return (video < 0) | find_inside(self.ground_truth.annotated, self.ground_truth.videos, video, start, end)
 
     @cached_property
     def positives(self) -> Int[np.ndarray, " classes"]:
@@ -221,7 +230,7 @@ class Matches:
 def match_detections(
     ground_truth: Instances, results: Instances, protocol: DetectionProtocol = ACTIVITYNET
 ) -> Matches:
-    """Rank detections and match them to the ground truth at each threshold.
+    """Rank detections and match them to the ground truth at each threshold; nothing outside its `annotated` spans.
 
     Raises BadInput when the protocol counts no action of the ground truth, when the two differ in unit, and for
     classes that only the detections have where the protocol refuses them.
@@ -233,6 +242,7 @@ def match_detections(
     unknown = sorted(set(results.labels) - set(ground_truth.labels))
     if unknown and protocol.unknown_classes == "refused":
         raise BadInput(f"the detections hold class {unknown[0]!r}, which the annotations lack; rename or remove it")
+    ground_truth, results, outside = select_judged(ground_truth, results)
     ground_truth, dropped = drop_ground_truth(ground_truth, protocol)
     check_not_empty(ground_truth)
     label = index_names(results.labels, ground_truth.labels)[results.label]
@@ -242,7 +252,7 @@ def match_detections(
         by_name = index_names(results.videos, sorted(results.videos))[results.video[row]]
         row = row[np.argsort(by_name, kind="stable")]
     row = row[np.lexsort((-results.score[row], label[row]))]
-    return Matches(protocol, ground_truth, dropped, results, row, label[row])
+    return Matches(protocol, ground_truth, outside | dropped, results, row, label[row])
 
 
 def drop_ground_truth(ground_truth: Instances, protocol: DetectionProtocol) -> tuple[Instances, dict[str, int]]:

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from numba import njit
 
 from untrimmed.evaluation.instances import Instances, check_not_empty, index_videos
+from untrimmed.evaluation.judged import select_judged
 from untrimmed.evaluation.matching import Segments, compute_tiou
 from untrimmed.evaluation.notes import ToJson, count_repeats, count_ties, format_counts
 from untrimmed.evaluation.protocols import check_tious, space_tious
@@ -186,6 +187,7 @@ def _pair(
     ground_truth: Instances, results: Instances, protocol: ProposalProtocol, frame_rates: FrameRates | None
 ) -> _Pairing:
     """Select the judged videos, and rank their proposals."""
+    ground_truth, results, outside = select_judged(ground_truth, results)
     check_not_empty(ground_truth)
     everywhere = protocol.videos == "annotated"
     video = index_videos(results, ground_truth)
@@ -208,7 +210,8 @@ def _pair(
         "kept": int(within.sum()),
         "outside": len(results) - len(row),
     }
-    notes = _write_notes(actions, proposals, protocol, counts, len(silent), len(ground_truth) - len(actions))
+    notes = format_counts(outside)
+    notes += _write_notes(actions, proposals, protocol, counts, len(silent), len(ground_truth) - len(actions))
     if protocol.unit == "frames":
         notes += _write_frame_notes(actions, proposals, frame_rates)
     return _Pairing(

@@ -2,15 +2,16 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 import numpy as np
 
-from untrimmed.annotations.annotations import Annotations, Row
+from untrimmed.annotations.annotations import Annotations, Row, Spans
 from untrimmed.annotations.convert import read_as
 from untrimmed.annotations.datasets.thumos14 import CLASSES
 from untrimmed.annotations.formats.activitynet import PROPOSAL
@@ -24,6 +25,14 @@ from untrimmed.annotations.formats.thumos import (
     read_thumos_results,
 )
 from untrimmed.annotations.sniff import sniff_format
+from untrimmed.annotations.span_table import match_spans, read_span_table
+from untrimmed.annotations.spans import (
+    StatedSpans,
+    describe_annotated,
+    intersect_spans,
+    list_subsets,
+    read_stated_spans,
+)
 from untrimmed.annotations.subsets import describe_loose_subsets, describe_missing_subset, match_subsets
 from untrimmed.evaluation.instances import Instances, from_columns, from_rows
 from untrimmed.evaluation.times import Times, convert_times
@@ -72,15 +81,18 @@ class _Results(msgspec.Struct, Generic[_Result]):
     results: dict[str, list[_Result]]
 
 
-def read_ground_truth(path: str | Path, subset: str | None = None, times: Times = Times()) -> Instances:
+def read_ground_truth(
+    path: str | Path, subset: str | None = None, times: Times = Times(), annotated: Path | None = None
+) -> Instances:
     """Read the annotated actions of a file or folder, in its order and as they stand.
 
     Known are ActivityNet's JSON, `{"database": {video: {"subset", "duration", "annotations"}}}`; THUMOS'14's folder
     of text annotations, whose subsets are `validation` and `test`, and whose `Ambiguous` lines become `marks`, also
     of videos without an action; a `.csv` table of THUMOS'14's proposals (see `read_proposals`), where each row is
     labelled `proposal`; and every format that `untrimmed convert` reads. All but folders may end in `.gz`. With
-    `subset`, only its videos are read: without regard to case, and by the usual synonyms. Raises BadInput when the
-    file cannot be used, has no such subset, or annotates no action in it.
+    `subset`, only its videos are read: without regard to case, and by the usual synonyms; of a video that is split in
+    time, its part. `annotated` is a table of the stretches that were annotated, see `read_span_table`. Raises
+    BadInput when the file cannot be used, has no such subset, or annotates no action in it.
     """
     path = Path(path)
     if path.is_dir() and _is_thumos(path):
@@ -92,12 +104,14 @@ def read_ground_truth(path: str | Path, subset: str | None = None, times: Times 
     elif _ending(path) == ".txt" and Path(path.name.removesuffix(".gz")).stem.rpartition("_")[2] in SUBSETS:
         raise BadInput(f"{path}: is one file of text annotations; give the folder that has them all")
     elif _is_other(path):
-        return _refuse_empty(path, _read_other(path, times, subset))
+        return _refuse_empty(path, _read_other(path, times, subset, annotated))
     else:
         content = read_json(path)
         if not _is_activitynet(content):
-            return _refuse_empty(path, _read_other(path, times, subset))
-        ground_truth = _read_database(path, content, subset)
+            return _refuse_empty(path, _read_other(path, times, subset, annotated))
+        return _refuse_empty(path, convert_times(path, _read_database(path, content, subset, annotated), times))
+    if annotated is not None:
+        raise BadInput(f"{annotated}: spans beside {path.name} are not read; `untrimmed convert` adds them to a file")
     return _refuse_empty(path, convert_times(path, ground_truth, times))
 
 
@@ -107,11 +121,11 @@ def from_annotations(annotations: Annotations, subset: str | None = None, name: 
     With `subset`, only of its videos. Raises BadInput when there is none, and for a number that is not finite; `name`
     says where.
     """
-    subsets, notes = annotations.subsets, [*annotations.notes]
+    subsets, notes = list_subsets(annotations), [*annotations.notes]
     if subset is not None:
-        subset, loose = _find_subset(name, subset, subsets.values())
+        subset, loose = _find_subset(name, subset, chain.from_iterable(subsets.values()))
         notes += loose
-    videos = [video for video in annotations.timelines if subset in (None, subsets.get(video))]
+    videos = [video for video in annotations.timelines if subset is None or subset in subsets.get(video, ())]
     rows = {video: annotations.rows.get(video, annotations.timelines[video].actions) for video in videos}
     lost = [row for row in annotations.dropped if row.video not in annotations.rows]
     if lost:
@@ -122,12 +136,18 @@ def from_annotations(annotations: Annotations, subset: str | None = None, name: 
     marks = {
         video: np.array([(mark.start, mark.end) for mark in annotations.ambiguous[video]], np.float64)
         for video in annotations.ambiguous
-        if subset in (None, subsets.get(video))
+        if subset is None or subset in subsets.get(video, ())
     }
-    durations = {video: annotations.timelines[video].duration for video in videos}
-    other_subsets = {} if subset is None else {video: name for video, name in subsets.items() if name != subset}
+    spans = _select_spans(StatedSpans(annotations.annotated, annotations.parts), videos, subset)
+    notes += _describe_parts(name, annotations.parts, subset)
     return replace(
-        instances, subset=subset, durations=durations, marks=marks, other_subsets=other_subsets, notes=tuple(notes)
+        instances,
+        subset=subset,
+        durations={video: annotations.timelines[video].duration for video in videos},
+        marks=marks,
+        annotated=spans,
+        other_subsets=_list_other_subsets(subsets, subset),
+        notes=tuple(notes),
     )
 
 
@@ -195,10 +215,10 @@ _OPTIONS = {"--unit", "--fps"}
 """What a remedy may name that who judges a file can give."""
 
 
-def _read_other(path: Path, times: Times, subset: str | None = None) -> Instances:
+def _read_other(path: Path, times: Times, subset: str | None = None, annotated: Path | None = None) -> Instances:
     """Read any format of annotations or detections."""
     try:
-        annotations = read_as(sniff_format(path), path, times.to_hints())
+        annotations = read_as(sniff_format(path), path, times.to_hints()._replace(annotated=annotated))
     except BadInput as error:
         if set(re.findall(r"--[a-z-]+", str(error))) <= _OPTIONS:
             raise
@@ -292,7 +312,7 @@ def _read_entries(path: Path, form: type[_Entry], times: Times) -> Instances:
                 raise BadInput(f"{path}: has no segment of any form that is known; 'results' by video was expected")
             return results
         if isinstance(value, dict) and isinstance(value.get("database"), dict) and "results" not in value:
-            return _note_missing_scores(path, convert_times(path, _read_database(path, value, None), times))
+            return _note_missing_scores(path, convert_times(path, _read_database(path, value), times))
         section = _find_section(path, value, "results")
         results = from_rows({video: _parse_rows(path, video, entries, form) for video, entries in section.items()})
     return convert_times(path, results, times)
@@ -307,23 +327,83 @@ def _note_missing_scores(path: Path, results: Instances) -> Instances:
     )
 
 
-def _read_database(path: Path, content: Any, subset: str | None) -> Instances:
+def _select_spans(stated: StatedSpans, videos: Iterable[str], subset: str | None) -> dict[str, Spans]:
+    """Select the stretches that are judged of the videos of which a part is."""
+    spans: dict[str, Spans] = {}
+    for video in videos:
+        part = stated.parts[video].get(subset) if subset is not None and video in stated.parts else None
+        annotated = stated.annotated.get(video)
+        if part is not None:
+            spans[video] = part if annotated is None else intersect_spans(part, annotated)
+        elif annotated is not None:
+            spans[video] = annotated
+    return spans
+
+
+def _list_other_subsets(subsets: Mapping[str, tuple[str, ...]], subset: str | None) -> dict[str, str]:
+    """List the subsets of the videos that are not of the one that is read; none where all are read."""
+    return {} if subset is None else {v: " and ".join(names) for v, names in subsets.items() if subset not in names}
+
+
+def _describe_coverage(path: Path, spans: StatedSpans, lengths: Mapping[str, float]) -> list[str]:
+    return [f"{path}: {note}" for note in describe_annotated(spans.annotated, lengths)]
+
+
+def _describe_parts(name: object, parts: Mapping[str, Mapping[str, Spans]], subset: str | None) -> list[str]:
+    """Say that videos are split in time where no part of them is named, so that all of each is judged."""
+    if subset is not None or not parts:
+        return []
+    video = next(iter(parts))
+    return [
+        f"{name}: {len(parts)} of the videos, such as {video!r}, are split in time into {', '.join(parts[video])}; "
+        "all of each is judged, so name a part (subset=..., --subset) where results are of one"
+    ]
+
+
+def _read_spans(path: Path, database: Mapping[str, Any], table: Path | None) -> tuple[StatedSpans, tuple[str, ...]]:
+    """Read the spans that the videos' entries or a table beside the file state; the table goes first."""
+    annotated: dict[str, Spans] = {}
+    parts: dict[str, Mapping[str, Spans]] = {}
+    for video, entry in database.items():
+        stretches, named = read_stated_spans(f"{path}: video {video!r}", entry)
+        annotated |= {} if stretches is None else {video: stretches}
+        parts |= {video: named} if named else {}
+    notes: tuple[str, ...] = ()
+    if table is not None:
+        spans, notes = match_spans(table, read_span_table(table), database)
+        annotated, parts = {**annotated, **spans.annotated}, {**parts, **spans.parts}
+    lengths = {video: _parse_number(entry.get("duration")) for video, entry in database.items()}
+    known = {video: length for video, length in lengths.items() if 0 < length < math.inf}
+    settled, more = StatedSpans(annotated, parts).settle(table or path, known)
+    return settled, (*notes, *(f"{table or path}: {note}" for note in more))
+
+
+def _read_database(path: Path, content: Any, subset: str | None = None, annotated: Path | None = None) -> Instances:
     rows: dict[str, list[Row]] = {}
     durations: dict[str, float] = {}
     database = _find_section(path, content, "database")
-    subsets, notes = _read_subsets(path, database, subset is not None), []
+    _refuse_other_entries(path, database)
+    spans, notes = _read_spans(path, database, annotated)
+    subsets = _read_subsets(path, database, spans.parts) if subset is not None else {}
     if subset is not None:
-        subset, notes = _find_subset(path, subset, subsets.values())
+        subset, loose = _find_subset(path, subset, chain.from_iterable(subsets.values()))
+        notes += tuple(loose)
     for video, entry in database.items():
-        if subset is not None and subsets[video] != subset:
+        if subset is not None and subset not in subsets[video]:
             continue
         annotations = _require(f"{path}: video {video!r}", entry, "annotations")
         rows[video] = _parse_rows(path, video, annotations, None)
         duration = _parse_number(entry.get("duration"))
         if 0 < duration < math.inf:
             durations[video] = duration
-    outside = {video: name for video, name in subsets.items() if name != subset}
-    return replace(from_rows(rows), subset=subset, durations=durations, other_subsets=outside, notes=tuple(notes))
+    return replace(
+        from_rows(rows),
+        subset=subset,
+        durations=durations,
+        annotated=_select_spans(spans, rows, subset),
+        other_subsets=_list_other_subsets(subsets, subset),
+        notes=(*notes, *_describe_coverage(path, spans, durations), *_describe_parts(path, spans.parts, subset)),
+    )
 
 
 def _find_section(path: Path, content: Any, name: str) -> dict[str, Any]:
@@ -339,15 +419,22 @@ def _find_section(path: Path, content: Any, name: str) -> dict[str, Any]:
     raise BadInput(f"{path}: has no object {name!r}; a file in the form of ActivityNet was expected")
 
 
-def _read_subsets(path: Path, database: dict[str, Any], needed: bool) -> dict[str, str]:
-    """Read the subset of every video where they are needed. Raises BadInput for a video that has none then."""
-    subsets = {}
+def _refuse_other_entries(path: Path, database: dict[str, Any]) -> None:
     for video, entry in database.items():
         if not isinstance(entry, dict):
             raise BadInput(f"{path}: video {video!r} is {_shorten(entry)}, not an object; fix or remove it")
-        if needed:
-            subsets[video] = str(_require(f"{path}: video {video!r}", entry, "subset"))
-    return subsets
+
+
+def _read_subsets(
+    path: Path, database: dict[str, Any], parts: Mapping[str, Mapping[str, Spans]]
+) -> dict[str, tuple[str, ...]]:
+    """Read the subsets of every video: one, or those of its parts. Raises BadInput for a video that has none."""
+    return {
+        video: tuple(parts[video])
+        if video in parts
+        else (str(_require(f"{path}: video {video!r}", entry, "subset")),)
+        for video, entry in database.items()
+    }
 
 
 def _parse_rows(path: Path, video: str, entries: Any, form: type[_Entry] | None) -> list[Row]:

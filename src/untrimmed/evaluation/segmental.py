@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 from numba import njit
 
 from untrimmed.evaluation.instances import Instances, index_names
+from untrimmed.evaluation.judged import cut_to_spans
 from untrimmed.evaluation.matching import Segments, compute_tiou
 from untrimmed.evaluation.notes import ToJson, format_counts, list_names
 from untrimmed.evaluation.protocols import check_tious
@@ -116,11 +117,12 @@ def compute_segmental_scores(
     missed, its edit score is 0 (1 if it has no action either), and its frames without an action are right. Detections
     in videos outside the annotations are ignored, because nothing is known of their frames; those of a class that the
     ground truth lacks are false positives. Segments without length or reversed cover no frame. Raises BadInput when
-    no annotated action covers a frame.
+    no annotated action covers a frame. Each span of a video that is annotated in part is a video of its own here.
     """
     for rows, name in ((ground_truth, "annotations"), (results, "detections")):
         if rows.unit != "seconds":
             raise BadInput(f"the {name} are in {rows.unit}; dense labels are made of seconds")
+    ground_truth, results, outside = cut_to_spans(ground_truth, results)
     axis = _build_axis(ground_truth, protocol.rate)
     labels = tuple(dict.fromkeys((*ground_truth.labels, *results.labels)))
     annotated = _label_frames(ground_truth, axis, labels, protocol, None)
@@ -146,7 +148,7 @@ def compute_segmental_scores(
             "detections": int((~detected.empty).sum()),
             "segments": segments,
         },
-        notes=_write_notes(ground_truth, results, axis, annotated, detected, protocol),
+        notes=format_counts(outside) + _write_notes(ground_truth, results, axis, annotated, detected, protocol),
     )
 
 

@@ -8,13 +8,12 @@ from jaxtyping import Float, Int
 
 from untrimmed.annotations.corpus import Corpus
 from untrimmed.features.grid import Grid
-from untrimmed.features.video_features import VideoFeatures, check_finite, resample
+from untrimmed.features.video_features import VideoFeatures, check_finite, digest_features, resample
 from untrimmed.features.windows import Window, WindowConfig, pad_window, window_starts
 from untrimmed.models.base import Batch, Targets, stack_windows
 from untrimmed.recipe import AugmentConfig
 from untrimmed.timeline import Timeline
 from untrimmed.training.augment import Clip, augment
-from untrimmed.training.run_data import digest_features
 
 
 def annotate_clip(features: VideoFeatures, timeline: Timeline, classes: tuple[str, ...], coverage: float) -> Clip:
@@ -48,8 +47,9 @@ class Place(NamedTuple):
 class TrainingWindows(torch.utils.data.Dataset):
     """The windows of the training videos: `places`, which hold an action, and then `backgrounds`, which hold none.
 
-    A window that holds a part of an action only, too little to belong to it, is neither. Augmentation is drawn from
-    (seed, step, index). Randomness depends on nothing else, so a run that is resumed draws what it would have drawn.
+    Of a video that is used in part, each stretch has its own: none reaches out of it. A window that holds a part of
+    an action only, too little to belong to it, is neither. Augmentation is drawn from (seed, step, index). Randomness
+    depends on nothing else, so a run that is resumed draws what it would have drawn.
     """
 
     def __init__(
@@ -83,11 +83,14 @@ class TrainingWindows(torch.utils.data.Dataset):
         return pad_window(values, Grid(1, 1), self.length)
 
     def _list_places(self, video: str) -> list[Place]:
-        snippets = len(self.corpus.features[video])
+        recordings = self.corpus.list_train_recordings(video)
         if self.config.mode == "whole":
-            return [Place(video, 0, snippets)]
-        firsts = window_starts(snippets, self.length, self.config.train_overlap)
-        return [Place(video, first, min(snippets, first + self.length)) for first in firsts]
+            return [Place(video, recording.first, recording.last) for recording in recordings]
+        return [
+            Place(video, recording.first + first, min(recording.last, recording.first + first + self.length))
+            for recording in recordings
+            for first in window_starts(recording.last - recording.first, self.length, self.config.train_overlap)
+        ]
 
     def _annotate(self, place: Place) -> Clip:
         dataset = self.corpus.dataset
@@ -118,15 +121,19 @@ class ChannelStatistics(NamedTuple):
 
 
 def compute_channel_statistics(corpus: Corpus) -> ChannelStatistics:
-    """Compute mean and deviation of every channel over the training videos. Raises BadInput for NaN."""
+    """Compute mean and deviation of every channel over what is used of the training videos.
+
+    Raises BadInput for NaN.
+    """
     count, total, squares, digests = 0, np.float64(0), np.float64(0), {}
     for video in corpus.train:
         features = corpus.features[video]
         check_finite(video, features)
         digests[video] = digest_features(features)
-        values = np.asarray(features.values, np.float64)
-        count += len(values)
-        total = total + values.sum(0)
-        squares = squares + (values**2).sum(0)
+        for recording in corpus.list_train_recordings(video):
+            values = np.asarray(features.values[recording.first : recording.last], np.float64)
+            count += len(values)
+            total = total + values.sum(0)
+            squares = squares + (values**2).sum(0)
     mean = np.asarray(total / count)
     return ChannelStatistics(mean, np.sqrt(np.clip(squares / count - mean**2, 0, None)), digests)

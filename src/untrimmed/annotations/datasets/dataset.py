@@ -1,13 +1,22 @@
 """What a data set is: classes, the ground truth of each video, splits, and the protocol of its evaluation."""
 
+import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from untrimmed.annotations.annotations import Annotations, Dropped, Hints
+from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Spans
 from untrimmed.annotations.convert import read_as
 from untrimmed.annotations.formats.activitynet import read_activitynet
 from untrimmed.annotations.sniff import sniff_format
+from untrimmed.annotations.span_table import add_span_table
+from untrimmed.annotations.spans import (
+    intersect_spans,
+    join_spans,
+    list_subsets,
+    select_actions,
+    select_touching_actions,
+)
 from untrimmed.annotations.subsets import describe_missing_subset, match_subsets
 from untrimmed.io import BadInput, missing
 from untrimmed.timeline import Timeline, classes_of
@@ -20,10 +29,11 @@ WHOLE = "all"
 class Dataset:
     """Annotated videos. `classes` are in the order of the indices that a model gives them.
 
-    `protocol` names how it is usually evaluated: `activitynet` (tIoU .5:.05:.95), `thumos14` (.3:.1:.7) or `segments`
-    (.1, .3, .5, .7). `dropped` are annotations that `ground_truth` could not hold, see `refuse_dropped_rows`, and
-    `notes` sentences on what the reader guessed or skipped. Raises ValueError where a split names a video without
-    ground truth.
+    A video that is split in time, by `parts`, is in the split of each of its parts. `annotated` are the stretches of
+    each video of which only a part was annotated. `protocol` names how it is usually evaluated: `activitynet` (tIoU
+    .5:.05:.95), `thumos14` (.3:.1:.7) or `segments` (.1, .3, .5, .7). `dropped` are annotations that `ground_truth`
+    could not hold, see `refuse_dropped_rows`, and `notes` sentences on what the reader guessed or skipped. Raises
+    ValueError where a split names a video without ground truth.
     """
 
     classes: tuple[str, ...]
@@ -32,6 +42,8 @@ class Dataset:
     protocol: str
     dropped: tuple[Dropped, ...] = ()
     notes: tuple[str, ...] = ()
+    annotated: Mapping[str, Spans] = field(default_factory=dict)
+    parts: Mapping[str, Mapping[str, Spans]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, videos in self.splits.items():
@@ -53,6 +65,27 @@ class Dataset:
         # dict.fromkeys keeps the order, and a video of two splits once
         return tuple(dict.fromkeys(video for name in names for video in self.splits[matches[name]]))
 
+    def find_spans(self, *names: str) -> dict[str, Spans]:
+        """Find the stretches, in seconds, of the videos of some splits that count in part: nothing else is used.
+
+        Those annotated, of the parts that are of these splits. Raises BadInput for an unknown name.
+        """
+        matches = match_subsets(names, self.splits)
+        spans = {}
+        for video in self.split(*names):
+            everything: Spans = ((-math.inf, math.inf),)
+            part, annotated = self.parts.get(video), self.annotated.get(video, everything)
+            if part is not None:
+                spans[video] = intersect_spans(join_spans(part, [matches[name] for name in names]), annotated)
+            elif video in self.annotated:
+                spans[video] = self.annotated[video]
+        return spans
+
+    def select(self, *names: str) -> dict[str, Timeline]:
+        """Select the timelines of some splits, with the actions that lie in what is annotated and of these splits."""
+        spans = self.find_spans(*names)
+        return {video: select_actions(self.ground_truth[video], spans.get(video)) for video in self.split(*names)}
+
     def only(self, videos: Collection[str]) -> "Dataset":
         """Return the data set without any video outside `videos`; splits may become empty, classes stay."""
         return replace(
@@ -60,6 +93,8 @@ class Dataset:
             ground_truth={video: timeline for video, timeline in self.ground_truth.items() if video in videos},
             splits={name: tuple(v for v in members if v in videos) for name, members in self.splits.items()},
             dropped=tuple(row for row in self.dropped if row.video in videos),
+            annotated={video: spans for video, spans in self.annotated.items() if video in videos},
+            parts={video: parts for video, parts in self.parts.items() if video in videos},
         )
 
 
@@ -85,7 +120,8 @@ def read_json_dataset(
     Without `classes`, they are the file's own list, or else its labels, sorted. `hints` say what the times are.
     """
     path = find_annotation_file(path)
-    return build_dataset(path, read_activitynet(path, classes=classes, hints=hints), protocol, classes)
+    annotations = add_span_table(read_activitynet(path, classes=classes, hints=hints), hints.annotated, hints.fps)
+    return build_dataset(path, annotations, protocol, classes)
 
 
 def read_any_dataset(path: str | Path, protocol: str, hints: Hints = Hints()) -> Dataset:
@@ -102,20 +138,30 @@ def read_any_dataset(path: str | Path, protocol: str, hints: Hints = Hints()) ->
 def build_dataset(path: Path, annotations: Annotations, protocol: str, classes: tuple[str, ...] = ()) -> Dataset:
     """Build a data set from annotations; where no video has a subset, all are in the split `all`.
 
-    Videos of a split keep the file's order. Raises BadInput where only some videos have a subset.
+    Videos of a split keep the file's order. Actions that lie outside of what is annotated are left out. Raises
+    BadInput where only some videos have a subset.
     """
-    classes = classes or annotations.classes or classes_of(annotations.timelines.values())
+    timelines = {
+        video: select_touching_actions(timeline, annotations.annotated[video])
+        if video in annotations.annotated
+        else timeline
+        for video, timeline in annotations.timelines.items()
+    }
+    classes = classes or annotations.classes or classes_of(timelines.values())
     if not classes:
         raise BadInput(
             f"{path}: has no usable annotation in any of its {len(annotations.timelines)} videos; add some"
         )
-    members: dict[str, list[str]] = {} if annotations.subsets else {WHOLE: []}
-    for video in annotations.timelines:
-        if annotations.subsets and video not in annotations.subsets:
+    subsets = list_subsets(annotations)
+    members: dict[str, list[str]] = {} if subsets else {WHOLE: []}
+    for video in timelines:
+        if subsets and video not in subsets:
             raise BadInput(f"{path}: video {video!r} has no 'subset', but other videos have; give it one")
-        members.setdefault(annotations.subsets.get(video, WHOLE), []).append(video)
+        for subset in subsets.get(video, (WHOLE,)):
+            members.setdefault(subset, []).append(video)
     splits = {name: tuple(members[name]) for name in sorted(members)}
-    return Dataset(classes, annotations.timelines, splits, protocol, annotations.dropped, annotations.notes)
+    stretches = {"annotated": annotations.annotated, "parts": annotations.parts}
+    return Dataset(classes, timelines, splits, protocol, annotations.dropped, annotations.notes, **stretches)
 
 
 def find_annotation_file(path: str | Path) -> Path:

@@ -7,6 +7,7 @@ from untrimmed.annotations.annotations import Annotations, Hints
 from untrimmed.annotations.datasets.dataset import Dataset, build_dataset, find_annotation_file
 from untrimmed.annotations.formats.activitynet import read_activitynet
 from untrimmed.annotations.formats.thumos import read_durations, read_thumos
+from untrimmed.annotations.span_table import add_span_table
 from untrimmed.annotations.subsets import TESTING, TRAINING, VALIDATION, find_role
 from untrimmed.io import BadInput
 
@@ -46,11 +47,12 @@ def thumos14(annotations: str | Path, hints: Hints = Hints()) -> Dataset:
     """
     path = Path(annotations)
     if path.is_dir() and not (path / "annotations.json").exists():
-        return build_dataset(path, _read_official(path, hints), "thumos14", CLASSES)
+        return build_dataset(path, add_span_table(_read_official(path, hints), hints.annotated), "thumos14", CLASSES)
     path = find_annotation_file(path)
     content = read_activitynet(path, classes=CLASSES, hints=hints)
     subsets = {video: _SUBSETS.get(find_role(subset), subset.lower()) for video, subset in content.subsets.items()}
-    return build_dataset(path, replace(content, subsets=subsets), "thumos14", CLASSES)
+    content = add_span_table(replace(content, subsets=subsets), hints.annotated)
+    return build_dataset(path, content, "thumos14", CLASSES)
 
 
 def _read_official(path: Path, hints: Hints) -> Annotations:

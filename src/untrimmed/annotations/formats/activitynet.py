@@ -9,6 +9,7 @@ from untrimmed.annotations.annotations import (
     Annotations,
     Hints,
     Row,
+    Spans,
     build_timelines,
     describe_guessed_lengths,
     describe_repeats,
@@ -24,6 +25,7 @@ from untrimmed.annotations.formats.video_entries import (
     list_unread_keys,
     parse_length,
 )
+from untrimmed.annotations.spans import ANNOTATED, PARTS, StatedSpans, read_stated_spans, state_spans
 from untrimmed.annotations.units import read_in_seconds
 from untrimmed.io import BadInput, read_json, write_json
 from untrimmed.timeline import Timeline
@@ -39,13 +41,14 @@ PROPOSAL = "proposal"
 def read_activitynet(path: str | Path, *, classes: Collection[str] = (), hints: Hints = Hints()) -> Annotations:
     """Read the annotations in a JSON file, `.gz` too.
 
-    Three shapes are known: ActivityNet's `{"database": {video: entry}}`, the same without `database`, and one
-    video's `{"video": "name.mp4", "duration": ..., "annotations": [...]}`, whose name loses its ending. An entry
-    holds `annotations`, each a `label` and a `segment` of two seconds (numbers, or numbers as text), and may hold
-    a length under any usual key, see `find_length`, and `subset` or `split`. A video without a length takes the one
-    in `hints.durations`, or else ends with its last action, which is noted. Labels outside `classes`, or outside the
-    list that the file itself has under `classes`, are dropped.
-    Raises BadInput where the structure is broken; segments that cannot be used are listed in `dropped`.
+    Three shapes are known: ActivityNet's `{"database": {video: entry}}`, the same without `database`, and one video's
+    `{"video": "name.mp4", "duration": ..., "annotations": [...]}`, whose name loses its ending. An entry holds
+    `annotations`, each a `label` and a `segment` of two seconds (numbers, or numbers as text), and may hold a length
+    under any usual key, see `find_length`, and `subset` or `split`; `annotated`, where only some stretches were, and
+    `parts`, the stretches of each subset of a video that is split in time, in seconds. A video without a length takes
+    the one in `hints.durations`, or else ends with its last action, which is noted. Labels outside `classes`, or
+    outside the list that the file itself has under `classes`, are dropped. Raises BadInput where the structure is
+    broken; segments that cannot be used are listed in `dropped`.
     """
     path = Path(path)
     content = read_json(path)
@@ -53,6 +56,8 @@ def read_activitynet(path: str | Path, *, classes: Collection[str] = (), hints: 
     lengths: dict[str, float] = {}
     subsets: dict[str, str] = {}
     unused: dict[str, set[str]] = {}
+    annotated: dict[str, Spans] = {}
+    parts: dict[str, dict[str, Spans]] = {}
     entries = _find_entries(path, content)
     for video, entry in entries.items():
         place = _name_video(path, video)
@@ -64,6 +69,11 @@ def read_activitynet(path: str | Path, *, classes: Collection[str] = (), hints: 
         if key := find_subset(entry):
             subsets[video] = as_text(f"{place}: its {key}", entry[key], empty=False)
         unused[video] = list_unread_keys(entry, length)
+        stretches, named = read_stated_spans(place, entry)
+        if stretches is not None:
+            annotated[video] = stretches
+        if named:
+            parts[video] = named
     stated_classes = _read_classes(path, content)
     times = read_in_seconds(path, rows, lengths, hints)
     timelines, dropped = build_timelines(path, times.rows, times.durations, tuple(classes) or stated_classes)
@@ -75,18 +85,32 @@ def read_activitynet(path: str | Path, *, classes: Collection[str] = (), hints: 
         *describe_unread(entries, unused),
         *filter(None, [describe_twins(rows)]),
     )
-    return Annotations(timelines, subsets, dropped, times.rows, stated_classes, notes=notes)
+    annotations = Annotations(timelines, subsets, dropped, times.rows, stated_classes, notes=notes)
+    spans = StatedSpans(annotated, parts)
+    return state_spans(annotations, spans, path) if spans.videos else annotations
 
 
 def write_activitynet(
-    path: str | Path, timelines: Mapping[str, Timeline], subsets: Mapping[str, str] | None = None
+    path: str | Path,
+    timelines: Mapping[str, Timeline],
+    subsets: Mapping[str, str] | None = None,
+    annotated: Mapping[str, Spans] | None = None,
+    parts: Mapping[str, Mapping[str, Spans]] | None = None,
 ) -> None:
-    """Write annotations as ActivityNet does, with all digits and without scores, as an annotation is certain."""
+    """Write annotations as ActivityNet does, with all digits and without scores, as an annotation is certain.
+
+    `annotated` are the stretches of videos that were annotated in part, and `parts` those of each subset of a video
+    that is split in time.
+    """
     database = {}
     for video, timeline in timelines.items():
         annotations = [{"label": a.label, "segment": [float(a.start), float(a.end)]} for a in timeline.actions]
         subset = {"subset": subsets[video]} if subsets and video in subsets else {}
-        database[video] = {**subset, "duration": float(timeline.duration), "annotations": annotations}
+        spans = {ANNOTATED: list(map(list, annotated[video]))} if annotated and video in annotated else {}
+        if parts and video in parts:
+            subset = {PARTS: {name: list(map(list, stretches)) for name, stretches in parts[video].items()}}
+        length = {"duration": float(timeline.duration)}
+        database[video] = {**subset, **length, **spans, "annotations": annotations}
     write_json(Path(path), {"version": VERSION, "database": database})
 
 

@@ -211,6 +211,17 @@ def find_durations(path: Path, names: Sequence[str]) -> tuple[Column, Column]:
     return video, length
 
 
+def find_span_columns(path: Path, names: Sequence[str]) -> tuple[Column | None, Column, Column, Column | None]:
+    """Find the columns of the video, start, end and subset of spans. Raises BadInput without a start and an end."""
+    start, end = _find_time(names, STARTS), _find_time(names, ENDS)
+    if start is None or end is None or PERCENT in (start.unit, end.unit):
+        raise BadInput(
+            f"{path}: has no columns for start and end in a unit of time, of {', '.join(names)}; a table of what was "
+            "annotated has a line a span, video,start,end in seconds, and a subset where it is of one"
+        )
+    return _find_column(names, VIDEOS), start, end, _find_column(names, SUBSETS)
+
+
 def find_rates(path: Path, names: Sequence[str]) -> tuple[Column, Column]:
     """Find the columns of the video and of its frames a second. Raises BadInput where one of them is missing."""
     video, rate = _find_column(names, VIDEOS), _find_column(names, RATES)

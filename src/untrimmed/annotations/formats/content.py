@@ -11,6 +11,7 @@ from untrimmed.annotations.annotations import (
     Dropped,
     Hints,
     Row,
+    Spans,
     build_timelines,
     describe_guessed_lengths,
     describe_repeats,
@@ -19,6 +20,7 @@ from untrimmed.annotations.annotations import (
     split_usable,
 )
 from untrimmed.annotations.formats.text import describe_encoding
+from untrimmed.annotations.spans import StatedSpans, state_spans
 from untrimmed.annotations.units import read_in_seconds
 from untrimmed.io import BadInput, missing
 from untrimmed.video.names import describe_twins, name_files, name_locations
@@ -30,6 +32,7 @@ class FileContent:
 
     `dropped` never became a row, such as an event without an end; `notes` say what was guessed or skipped. `unit` is
     what the file says of its times, which are in seconds then; empty where it says nothing, and they are as they are.
+    `annotated` are the stretches that were annotated, in seconds, of videos of which only a part was.
     """
 
     rows: Mapping[str, Sequence[Row]]
@@ -38,6 +41,7 @@ class FileContent:
     dropped: tuple[Dropped, ...] = ()
     notes: tuple[str, ...] = ()
     unit: str = ""
+    annotated: Mapping[str, Spans] = field(default_factory=dict)
 
 
 def read_files(
@@ -71,18 +75,19 @@ def read_files(
         tuple(row for content in contents.values() for row in content.dropped),
         tuple(_merge_notes(notes)),
         next(iter(contents.values())).unit if all(content.unit for content in contents.values()) else "",
+        {video: spans for content in contents.values() for video, spans in content.annotated.items()},
     )
     return build_annotations(path, merged, hints)
 
 
 def _rename_video(content: FileContent, video: str, name: str) -> FileContent:
     """Rename one video of a file."""
-    rows, durations, subsets = (
+    rows, durations, subsets, annotated = (
         {name if key == video else key: value for key, value in values.items()}
-        for values in (content.rows, content.durations, content.subsets)
+        for values in (content.rows, content.durations, content.subsets, content.annotated)
     )
     dropped = tuple(replace(row, video=name) if row.video == video else row for row in content.dropped)
-    return replace(content, rows=rows, durations=durations, subsets=subsets, dropped=dropped)
+    return replace(content, rows=rows, durations=durations, subsets=subsets, dropped=dropped, annotated=annotated)
 
 
 def _merge_notes(notes: Sequence[str]) -> Iterator[str]:
@@ -142,7 +147,9 @@ def build_annotations(path: Path, content: FileContent, hints: Hints) -> Annotat
         notes.append(f"{format_videos(empty)} of unknown length and without any action: left out")
     notes += filter(None, [describe_twins(rows)])
     subsets = {video: subset for video, subset in content.subsets.items() if video in timelines}
-    return Annotations(timelines, subsets, (*dropped, *unusable), rows, notes=tuple(notes))
+    annotations = Annotations(timelines, subsets, (*dropped, *unusable), rows, notes=tuple(notes))
+    spans = StatedSpans({video: spans for video, spans in content.annotated.items() if video in timelines}, {})
+    return state_spans(annotations, spans, path) if spans.videos else annotations
 
 
 def _refuse_all(path: Path, dropped: Sequence[Dropped], rows: Mapping[str, Sequence[Row]]) -> BadInput:

@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import quoteattr
 
-from untrimmed.annotations.annotations import Hints, Row, format_count
+from untrimmed.annotations.annotations import Hints, Row, Spans, format_count
 from untrimmed.annotations.formats.content import FileContent
 from untrimmed.annotations.formats.json_parts import to_number, to_positive
 from untrimmed.annotations.formats.labels import round_to_ticks, tidy_label
@@ -44,7 +44,8 @@ def read_cvat(path: Path, hints: Hints) -> FileContent:
     # A job may end long before the video does.
     stated = frames and not (root.find("meta/job") is not None and video in hints.durations)
     durations = {video: frames / rate} if frames and stated else {}
-    return FileContent({video: rows}, durations, notes=(f"frames at {rate:g} a second", *_list_notes(root, step)))
+    notes = (f"frames at {rate:g} a second", *_list_notes(root, step))
+    return FileContent({video: rows}, durations, notes=notes, annotated=_find_annotated(root, video, rate))
 
 
 def _refuse_other_exports(path: Path, root: Element) -> None:
@@ -91,12 +92,25 @@ def _list_notes(root: Element, step: int) -> Iterator[str]:
         yield f"{format_count(attributes, 'attribute is', 'attributes are')} left aside"
     if step > 1:
         yield f"the task has every {step}th frame: ends of actions are exact to {step} frames"
-    start, stop = (to_number(root.findtext(f"meta//{name}_frame")) for name in ("start", "stop"))
+    start, stop = _find_frames(root)
     if start:
         until = f" to {stop:g}" if stop else ""
         yield f"annotated in frames {start:g}{until} alone; nothing is known of the rest of the video"
     if root.find("meta/job") is not None:
         yield "a job is a part of a task: the video is taken to end with it, unless its length is given"
+
+
+def _find_frames(root: Element) -> tuple[float | None, float | None]:
+    """Find the first and the last frame of the task; None where it does not say."""
+    return to_number(root.findtext("meta//start_frame")), to_number(root.findtext("meta//stop_frame"))
+
+
+def _find_annotated(root: Element, video: str, rate: float) -> dict[str, Spans]:
+    """Find the stretch that was annotated, in seconds, of a task that begins later than its video; of a job any."""
+    start, stop = _find_frames(root)
+    if stop is None or not (start or root.find("meta/job") is not None):
+        return {}
+    return {video: (((start or 0) / rate, (stop + 1) / rate),)}
 
 
 def write_cvat(path: Path, video: str, timeline: Timeline, fps: float | None) -> None:

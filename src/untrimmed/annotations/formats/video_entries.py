@@ -81,7 +81,7 @@ def describe_unread(entries: Mapping[str, Any], unused: Mapping[str, set[str]]) 
 
 def list_unread_keys(entry: Mapping[str, Any], length: StatedLength | None) -> set[str]:
     """List the keys of an entry that are not read; where its `length` is known, frames and their rate may go."""
-    read = {"annotations", find_subset(entry), *(length.keys if length else ())}
+    read = {"annotations", "annotated", "parts", find_subset(entry), *(length.keys if length else ())}
     sizes = {*FRAMES, *RATES, "feature_frame", "feature_frames"} if length else set()
     items = (item for item in entry.get("annotations") or () if isinstance(item, dict))
     inner = {f"annotations: {key}" for item in items for key in item if key not in ("segment", "label")}
