@@ -108,3 +108,34 @@ def test_memory_does_not_grow_with_the_video(config):
         suppression.emit(number * STRIDE + LENGTH, (number + 1) * STRIDE)
         sizes.append(len(suppression))
     assert max(sizes[20:]) <= 1.5 * max(sizes[:20])
+
+
+def test_no_minute_of_a_stream_has_more_of_a_class_than_its_limit_and_the_best_of_what_is_due_come_first():
+    config = SuppressConfig(method="hard", keep=3, keep_per_minute=4)
+    starts = np.arange(0, 300, 2.0)
+    segments = np.stack([starts, starts + 1], 1)
+    scores = np.stack([np.linspace(0.4, 0.9, len(starts)), np.where(starts % 60 == 0, 0.5, 0.0)], 1)
+    suppression = StreamSuppression(config, CLASSES, 0.3, 0.0, LENGTH)
+    rows = []
+    for first in range(0, 300, 10):
+        due = (starts >= first) & (starts < first + 10)
+        suppression.add(segments[due], scores[due])
+        rows.append(rows_of(suppression.emit(first + 20.0, first + 10.0)))
+    rows = np.concatenate(rows)
+    busy = rows[rows[:, 2] == 0]
+    assert busy[:4, 1].tolist() == [3, 5, 7, 9]
+    ends = np.sort(busy[:, 1])
+    assert len(ends) == 20 and (ends[4:] - ends[:-4] >= 60).all()
+    assert (rows[:, 2] == 1).sum() == 5
+    assert suppression.cut.tolist() == [130, 0]
+
+
+def test_a_stream_in_which_all_classes_share_a_limit_counts_of_each_what_is_left_out():
+    config = SuppressConfig(method="hard", keep=2, keep_per_minute=0, keep_per_class=False)
+    starts = np.arange(0, 10.0)
+    scores = np.stack([np.full(10, 0.9), np.where(starts == 4, 0.5, 0.0)], 1)
+    suppression = StreamSuppression(config, CLASSES, 0.3, 0.0, LENGTH)
+    suppression.add(np.stack([starts, starts + 0.9], 1), scores)
+    emitted = suppression.emit(np.inf, np.inf)
+    assert emitted.labels.tolist() == [0, 0]
+    assert emitted.cut.tolist() == suppression.cut.tolist() == [8, 1]

@@ -277,6 +277,20 @@ def test_lines_go_into_a_file(file, clip, wanted, tmp_path):
     alike(rows_in(out.read_text()), [row for row in wanted if row[3] >= 0.35])
 
 
+def test_a_stream_takes_settings_of_suppression_and_says_which_classes_have_more_than_its_limit(file, clip, wanted):
+    arguments = ["stream", str(clip), "--detector", str(file), "--latency", "1000", "--set", "suppress.keep=2"]
+    done = CliRunner().invoke(app, [*arguments, "--set", "suppress.keep_per_minute=0"])
+    assert done.exit_code == 0, done.stderr
+    labels = [row[2] for row in rows_in(done.stdout)]
+    assert max(labels.count(label) for label in labels) == 2
+    most = max({row[2] for row in wanted}, key=lambda label: sum(row[2] == label for row in wanted))
+    assert "suppress.keep allows 2 actions a minute of each class, and of" in done.stderr
+    count = sum(row[2] == most for row in wanted) - 2
+    assert f"left out were {count} of '{most}'" in done.stderr
+    done = CliRunner().invoke(app, ["stream", str(clip), "--detector", str(file), "--set", "model.levels=3"])
+    assert (done.exit_code, "only suppression can be set" in done.stderr) == (2, True)
+
+
 def test_a_file_that_ends_early_gives_what_it_has_and_a_sentence(sighted, clip, tmp_path):
     whole = tmp_path / "whole.mp4"
     with av.open(str(clip)) as source, av.open(str(whole), "w", options={"movflags": "+faststart"}) as target:

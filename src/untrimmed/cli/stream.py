@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from untrimmed.cli.app import Device, Weights, app, command
+from untrimmed.cli.app import Device, Settings, Weights, app, command
 from untrimmed.io import name_disk_faults
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def stream(
     reconnect: Annotated[
         int, typer.Option(min=0, help="How often in a row to call a network source again that is gone.")
     ] = 0,
+    settings: Settings = None,
     weights: Weights = None,
     device: Device = "auto",
 ) -> None:
@@ -49,7 +50,7 @@ def stream(
     from untrimmed.models.device import pick_device
 
     device = pick_device(device)
-    opened = load(detector, device)
+    opened = load(detector, device, overrides=settings or ())
     watch = Watch(opened, source, score, latency, reconnect, weights or (), device, _tell)
     # Below Python's text, where a reader who left is noticed: nobody would end the stream else.
     file = out.open("wb") if out else sys.stdout.buffer
@@ -66,6 +67,8 @@ def stream(
 
 def _write(watch: "Watch", file: Any) -> None:
     """One line an action, at once, and a summary however it ends."""
+    from untrimmed.detection.limits import describe_counts
+
     count = 0
     try:
         for action, latency, lag in watch.actions():
@@ -82,7 +85,8 @@ def _write(watch: "Watch", file: Any) -> None:
         lost = sum(end - start for start, end in watch.gaps)
         gaps = f", {len(watch.gaps)} gaps of {lost:.1f} s in all" if watch.gaps else ""
         late = f"; {watch.late} better candidates arrived too late" if watch.late else ""
-        _tell(f"{count} actions in {watch.seconds:.1f} s{gaps}{late}")
+        cut = f"; left out were {describe_counts(watch.cut)} (suppress.keep)" if watch.cut else ""
+        _tell(f"{count} actions in {watch.seconds:.1f} s{gaps}{late}{cut}")
 
 
 def _tell(sentence: str) -> None:

@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
-from untrimmed.models.suppression import SuppressConfig, Suppressed, suppress
+from untrimmed.models.suppression import SuppressConfig, Suppressed, compute_limit, suppress
 from untrimmed.timeline import tiou
 
 SAME_ACTION = 0.5
 """tIoU from which a candidate is an emitted action seen again."""
+MINUTE = 60.0
+"""Seconds; of no stretch so long is more emitted than a video of that length may keep."""
 _UNLIMITED = 2**31
 
 
@@ -18,13 +20,17 @@ class StreamSuppression:
 
     A detection is emitted once candidates to come begin after its end, or at the latest `latency` seconds after its
     end. With a latency of a window's length or more, emitted are the detections that `suppress` leaves of the whole
-    video with a score of `least` or more (docs/video.md has the figures), without the limit `keep`. What was emitted
-    stays: a candidate that arrives later, of the same label and place, is dropped, and counted in `late` where it
-    scores higher. Candidates that ended `memory` seconds before what may still be emitted are forgotten.
+    video with a score of `least` or more (docs/video.md has the figures), as far as no minute has more of them than a
+    video of a minute may keep; others are counted by class in `cut`. What was emitted stays: a candidate that arrives
+    later, of the same label and place, is dropped, and counted in `late` where it scores higher. Candidates that
+    ended `memory` seconds before what may still be emitted are forgotten.
     """
 
     def __init__(self, config: SuppressConfig, classes: int, least: float, latency: float, memory: float) -> None:
         self.config, self.least = replace(config, keep=_UNLIMITED), max(least, config.end_floor)
+        self.limit, self.cut = compute_limit(config, MINUTE), np.zeros(classes, np.int64)
+        # The ends of what was emitted lately, of each class that has a limit to itself.
+        self._ends: dict[int, np.ndarray] = {}
         self.latency, self.memory, self.late = latency, memory, 0
         self.segments, self.scores = np.zeros((0, 2)), np.zeros((0, classes))
         self.emitted = np.zeros((0, classes), bool)
@@ -65,5 +71,28 @@ class StreamSuppression:
         remembered = ends > min(future, now - self.latency) - self.memory
         self.segments, self.scores = self.segments[remembered], self.scores[remembered]
         self.emitted, self.pending = self.emitted[remembered], self.pending[remembered]
+        has_room = self._find_room(*(array[emitted] for array in picks[:3]))
+        left_out = np.bincount(picks.labels[emitted][~has_room], minlength=len(self.cut))
+        self.cut += left_out
+        emitted[emitted] = has_room
+        self._ends = {label: ends[ends > cut - self.memory - MINUTE] for label, ends in self._ends.items()}
         order = np.flatnonzero(emitted)[np.argsort(picks.segments[emitted, 0], kind="stable")]
-        return Suppressed(picks.segments[order], picks.labels[order], picks.scores[order], picks.candidates[order])
+        segments, labels, scores, candidates = (array[order] for array in picks[:4])
+        return Suppressed(segments, labels, scores, candidates, left_out)
+
+    def _find_room(
+        self,
+        segments: Float[np.ndarray, "detections 2"],
+        labels: Int[np.ndarray, " detections"],
+        scores: Float[np.ndarray, " detections"],
+    ) -> Bool[np.ndarray, " detections"]:
+        """Find which detections may be emitted, best first, so that no minute has more ends than the limit."""
+        has_room = np.zeros(len(labels), bool)
+        for place in np.argsort(-scores, kind="stable"):
+            group, end = int(labels[place]) if self.config.keep_per_class else 0, segments[place, 1]
+            ends = np.append(self._ends.get(group, ()), end)
+            nearby = np.sort(ends[np.abs(ends - end) < MINUTE])
+            has_room[place] = (nearby[self.limit :] - nearby[: -self.limit] >= MINUTE).all()
+            if has_room[place]:
+                self._ends[group] = ends
+        return has_room

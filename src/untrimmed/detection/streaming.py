@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from untrimmed.detection.detector import Detector
+from untrimmed.detection.limits import describe_stream_limit
 from untrimmed.detection.stream_suppression import StreamSuppression
 from untrimmed.extraction.extractors import Extractor, create_extractor
 from untrimmed.extraction.settings import restore_config
@@ -47,10 +49,10 @@ class Stretch:
     """Detects actions in one stretch of video while its features arrive.
 
     Every window of `Detector.detect` is run as soon as it is whole, the last one when the stretch is over. Emitted
-    are the actions that `detect` finds with `score` or more, without the limit `suppress.keep`, each at the latest
-    `latency` seconds after its end (see StreamSuppression, which says how nearly). Candidates are expected to begin
-    at most an eighth of a window before their window. In memory are the features of one window and the candidates
-    of some, whatever the length.
+    are the actions that `detect` finds with `score` or more, in any minute at most as many as it keeps of a minute of
+    video, each at the latest `latency` seconds after its end (see StreamSuppression, which says how nearly).
+    Candidates are expected to begin at most an eighth of a window before their window. In memory are the features of
+    one window and the candidates of some, whatever the length.
 
     Raises BadInput for a detector of whole videos.
     """
@@ -81,6 +83,12 @@ class Stretch:
     def late(self) -> int:
         """The number of candidates that score higher than an action which was emitted before they arrived."""
         return self.suppression.late
+
+    @property
+    def cut(self) -> Counter[str]:
+        """By label, the number of actions that were left out, because a minute had too many."""
+        counts = self.suppression.cut
+        return Counter({self.detector.classes[label]: int(counts[label]) for label in np.flatnonzero(counts)})
 
     def add(self, values: Float[np.ndarray, "time channels"]) -> list[StreamedAction]:
         """Add the next snippets; the actions that are emitted by them, by start."""
@@ -136,6 +144,7 @@ class Watch:
     tell: Callable[[str], object] = print
     seconds: float = 0.0
     late: int = 0
+    cut: Counter[str] = field(default_factory=Counter)
     gaps: list[tuple[float, float]] = field(default_factory=list)
 
     def actions(self) -> Iterator[StreamedAction]:
@@ -177,10 +186,11 @@ class Watch:
     ) -> Iterator[StreamedAction]:
         """Emit the actions of one connection; a fault is raised after all that was detected before it."""
         stretch, fault = Stretch(self.detector, self.score, self.latency), None
-        start, late, at = self.seconds, self.late, connection.received_at
+        start, late, cut, at = self.seconds, self.late, self.cut, connection.received_at
 
         def shift(actions: list[StreamedAction]) -> Iterator[StreamedAction]:
             self.seconds, self.late = start + stretch.seconds, late + stretch.late
+            self._count_cuts(cut + stretch.cut)
             for action, latency, _ in actions:
                 shifted = replace(action, start=action.start + start, end=action.end + start)
                 yield StreamedAction(shifted, latency, time.monotonic() - at)
@@ -202,6 +212,14 @@ class Watch:
             yield from shift(stretch.finish(connection.duration))
         if fault:
             raise fault
+
+    def _count_cuts(self, cut: Counter[str]) -> None:
+        """Take over how many actions were left out, and say of which labels for the first time."""
+        if labels := sorted(cut.keys() - self.cut.keys()):
+            limit = describe_stream_limit(self.detector.recipe.suppress)
+            named = ", ".join(map(repr, labels))
+            self.tell(f"{limit}, and of {named} there are more (at {self.seconds:.1f} s); they are left out")
+        self.cut = cut
 
     def _gap(self, previous: Connection, connection: Connection) -> float:
         """Measure and note the seconds between two connections."""
