@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -11,12 +12,15 @@ from untrimmed.annotations.corpus import open_corpus
 from untrimmed.cli import app
 from untrimmed.detection import tune as module
 from untrimmed.detection.detector import Detector
-from untrimmed.detection.tune import search_settings, tune
+from untrimmed.detection.starvation import describe_starvation
+from untrimmed.detection.tune import Measured, describe_refusals, search_settings, tune
 from untrimmed.evaluation.detection import compute_detection_scores
 from untrimmed.evaluation.instances import from_timelines
+from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS
 from untrimmed.io import BadInput
 from untrimmed.models.suppression import SuppressConfig
 from untrimmed.recipe import write_recipe
+from untrimmed.timeline import Action, Timeline
 from untrimmed.training.checkpoint import score_detections
 from untrimmed.training.loop import train
 
@@ -78,15 +82,98 @@ def test_candidates_on_disk_are_those_in_memory(tuned, detector, recipe, monkeyp
 
 def test_the_search_ends_at_the_best_of_what_it_tried():
     def reached(config):
-        return -abs(config.sigma - 0.3) - (config.vote != 0.7) - (config.keep != 500) - (config.method != "gaussian")
+        return Measured(-abs(config.sigma - 0.3) - (config.vote != 0.7) - (config.method != "gaussian"))
 
-    trials = list(search_settings(SuppressConfig(sigma=0.9), reached))
+    trials = list(search_settings(SuppressConfig(sigma=0.9), reached, SuppressConfig()))
     best = [trial for trial in trials if trial.kept][-1]
     assert best.average_map == max(trial.average_map for trial in trials) == 0
-    assert (best.settings["sigma"], best.settings["vote"], best.settings["keep"]) == (0.3, 0.7, 500)
+    assert (best.settings["sigma"], best.settings["vote"]) == (0.3, 0.7)
     assert len({str(trial.settings) for trial in trials}) == len(trials)
     # Nothing is better: the given settings stay, whatever is as good.
-    assert [trial.kept for trial in search_settings(SuppressConfig(), lambda _: 0.5)].count(True) == 1
+    assert [
+        trial.kept for trial in search_settings(SuppressConfig(), lambda _: Measured(0.5), SuppressConfig())
+    ].count(True) == 1
+
+
+def test_a_trial_that_starves_a_class_is_never_picked_however_good_and_that_is_said():
+    def measure(config):
+        return Measured(1 - config.sigma, "none of it" if config.sigma in (0.1, 0.2) else "")
+
+    trials = list(search_settings(SuppressConfig(sigma=0.9), measure, SuppressConfig()))
+    best = [trial for trial in trials if trial.kept][-1]
+    assert best.settings["sigma"] == 0.3
+    refused = [trial for trial in trials if trial.refusal]
+    assert {trial.settings["sigma"] for trial in refused} == {0.1, 0.2} and not any(trial.kept for trial in refused)
+    (note,) = describe_refusals(trials)
+    assert note.startswith(
+        f"{len(refused)} of {len(trials)} trials starve a class and are not picked, 2 of them of a"
+    )
+    assert "method gaussian, sigma 0.1, tiou 0.0 leaves none of it" in note
+    assert describe_refusals([best]) == []
+
+
+def test_limits_that_starve_a_class_are_raised_first_and_the_search_goes_on_from_there():
+    roomy = SuppressConfig(keep=300)
+    measured = {True: Measured(0.9, "nothing of a class"), False: Measured(0.5)}
+    trials = list(search_settings(SuppressConfig(keep=1), lambda config: measured[config.keep == 1], roomy))
+    assert [(trial.kept, bool(trial.refusal)) for trial in trials[:2]] == [(False, True), (True, False)]
+    assert all(trial.settings["keep"] == 300 for trial in trials[1:])
+    assert trials[1].change == "suppress.keep = 300 (or 60 a minute), of each class"
+
+
+@pytest.fixture
+def starving(tmp_path):
+    """Candidates of which a limit of 100 leaves no rare action of a video, at a higher mAP than 200 has.
+
+    The busy class has many wrong candidates in that video, which rank above the right ones of another.
+    """
+    busy, rare = (
+        np.stack([starts, starts + 1], 1) for starts in (np.arange(0, 400, 2.0), np.arange(1000, 1040, 2.0))
+    )
+    actions = {
+        "x": [Action(a, b, "busy") for a, b in busy[:40]] + [Action(1500, 1501.0, "rare")],
+        "y": [Action(a, b, "busy") for a, b in busy[:40]] + [Action(a, b, "rare") for a, b in rare],
+    }
+    truth = from_timelines({video: Timeline(2000, tuple(rows)) for video, rows in actions.items()})
+    store = module.CandidateStore(tmp_path, ("rare", "busy"), 0.001)
+    scores = [[0, 0.9]] * 40 + [[0, 0.8]] * 160 + [[0.4, 0]]
+    store.add("x", np.vstack([busy, [[1500, 1501.0]]]), np.array(scores), 2000.0)
+    store.add("y", np.vstack([busy[:40], rare]), np.array([[0, 0.6]] * 40 + [[0.7, 0]] * 20), 2000.0)
+    return store, truth
+
+
+def test_a_small_limit_that_starves_a_rare_class_is_refused_though_its_map_is_higher(starving):
+    store, truth = starving
+    few, many = (SuppressConfig(keep=keep, keep_per_minute=0, keep_per_class=False) for keep in (100, 201))
+    judge = module._Judge(store, truth, DETECTION_PROTOCOLS["activitynet"], many)
+    starved, whole = judge.measure(few), judge.measure(many)
+    assert starved.average_map > whole.average_map + 0.03
+    assert starved.refusal == "0 detections of 'rare' in 'x', which has 1 such action (and 1 candidate)"
+    assert not whole.refusal
+    best = [trial for trial in search_settings(few, judge.measure, judge.roomy) if trial.kept][-1]
+    assert best.settings["keep_per_class"] and best.settings["keep"] == 201
+    floor = SuppressConfig(floor=0.65, end_floor=0.65)
+    assert (
+        judge.measure(floor).refusal == "0 detections of 'busy' in 'y', which has 40 such actions (and 40 candidates)"
+    )
+
+
+def test_a_class_whose_precision_falls_to_nothing_is_starved(starving):
+    store, truth = starving
+    config = SuppressConfig()
+    whole = module._Judge(store, truth, DETECTION_PROTOCOLS["activitynet"], config)._suppress(config)
+    scores = replace(whole.scores, per_class={**whole.scores.per_class, "rare": [0.0] * 10})
+    assert describe_starvation(truth, whole._replace(scores=scores), whole) == "no average precision of 'rare'"
+    assert describe_starvation(truth, whole, whole) == ""
+
+
+def test_limits_of_a_longer_or_busier_video_make_room_for_twice_its_actions():
+    actions = {"x": [Action(n / 2, n / 2 + 0.4, "busy") for n in range(240)], "y": [Action(5, 6, "rare")]}
+    truth = from_timelines({video: Timeline(3600, tuple(rows)) for video, rows in actions.items()})
+    few = SuppressConfig(keep=7, keep_per_minute=0, keep_per_class=False)
+    roomy = module.make_room(few, truth, [120.0, 3600.0])
+    assert (roomy.keep, roomy.keep_per_minute, roomy.keep_per_class) == (480, 240, True)
+    assert replace(roomy, keep=7, keep_per_minute=0, keep_per_class=False) == few
 
 
 def test_notes_say_what_the_figures_are_worth(detector, recipe):

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from untrimmed.annotations.annotations import format_count
-from untrimmed.models.suppression import COUNTED, TELLING, SuppressConfig
+from untrimmed.models.suppression import COUNTED, TELLING, SuppressConfig, compute_limit
 from untrimmed.timeline import Timeline
 
 NAMED = 3
@@ -31,25 +31,36 @@ def describe_cuts(timelines: Mapping[str, Timeline], config: SuppressConfig) -> 
 def describe_limit(config: SuppressConfig) -> str:
     """Describe in a few words how many detections a video may keep."""
     minutes = f" (or {config.keep_per_minute:g} a minute)" if config.keep_per_minute else ""
-    return (
-        f"suppress.keep = {config.keep}{minutes}, {'of each class' if config.keep_per_class else 'of all classes'},"
-    )
+    return f"suppress.keep = {config.keep}{minutes}, {_name_scope(config)},"
 
 
-def _describe_classes(timelines: Mapping[str, Timeline], cuts: Mapping[str, Mapping[str, int]]) -> str:
+def describe_stream_limit(config: SuppressConfig) -> str:
+    """Describe in a few words how many detections a stream may emit."""
+    return f"suppress.keep allows {compute_limit(config, 60):,} actions a minute {_name_scope(config)}"
+
+
+def describe_counts(counts: Mapping[str, int]) -> str:
+    """Name the labels that most were counted of, with their numbers."""
+    ranked = Counter(counts).most_common()
+    words = [f"{count:,} of {label!r}" for label, count in ranked[:NAMED]]
+    if more := ranked[NAMED:]:
+        words.append(f"{sum(count for _, count in more):,} of {format_count(len(more), 'other')}")
+    return ", ".join(words)
+
+
+def _name_scope(config: SuppressConfig) -> str:
+    return "of each class" if config.keep_per_class else "of all classes"
+
+
+def _describe_classes(timelines: Mapping[str, Timeline], cuts: Mapping[str, Counter[str]]) -> str:
     """Name the classes of which most was left out, and those of which nothing is left in a video."""
-    counts = sum((Counter(cut) for cut in cuts.values()), Counter())
-    words = [f"{count:,} of {label!r}" for label, count in counts.most_common(NAMED)]
-    if len(counts) > NAMED:
-        words.append(
-            f"{counts.total() - sum(n for _, n in counts.most_common(NAMED)):,} of {len(counts) - NAMED} others"
-        )
+    words = describe_counts(sum(cuts.values(), Counter()))
     starved = [(label, video) for video, cut in cuts.items() for label in cut if label not in timelines[video].labels]
     if not starved:
-        return ", ".join(words)
+        return words
     named = [f"{label!r} in {video!r}" for label, video in starved[:NAMED]]
     named += [f"{len(starved) - NAMED} more"] if len(starved) > NAMED else []
-    return f"{', '.join(words)} (nothing is left of {', '.join(named)})"
+    return f"{words} (nothing is left of {', '.join(named)})"
 
 
 def _describe_remedy(config: SuppressConfig) -> str:

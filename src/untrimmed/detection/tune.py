@@ -15,12 +15,15 @@ from untrimmed.annotations.label_names import describe_loose_labels, match_label
 from untrimmed.annotations.subsets import match_subsets
 from untrimmed.detection.card import Card, Threshold, Tuning, count_videos, hash_ground_truth, select_figures
 from untrimmed.detection.detector import Detector
+from untrimmed.detection.limits import NAMED, describe_cuts, describe_limit
+from untrimmed.detection.starvation import Outcome, count_actions, describe_starvation, make_room
 from untrimmed.evaluation.detection import DetectionScores, compute_detection_scores
 from untrimmed.evaluation.instances import Instances, from_timelines
 from untrimmed.evaluation.operating_points import find_operating_points
-from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS
+from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS, DetectionProtocol
 from untrimmed.io import BadInput, Progress, track
 from untrimmed.models.suppression import SuppressConfig, suppress
+from untrimmed.timeline import Action, Timeline
 
 ROUNDS = 3
 """Passes over the settings, unless one changes nothing."""
@@ -28,7 +31,8 @@ HELD = 2**29
 """Bytes of candidates that are held in memory; the rest goes to a temporary folder."""
 TIOU = 0.5
 """tIoU at which the score threshold is chosen."""
-# Each setting with those that mean nothing without it, in the order of the papers.
+# Each setting with those that mean nothing without it, in the order of the papers. Limits are not tried: they cost
+# detections, never precision.
 TRIED: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "method": (
         *({"method": "gaussian", "sigma": s, "tiou": 0.0} for s in (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)),
@@ -39,7 +43,6 @@ TRIED: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "nms": tuple({"nms": t} for t in (None, 0.7, 0.8, 0.9)),
     "vote": tuple({"vote": t} for t in (None, 0.5, 0.6, 0.7, 0.8, 0.9)),
     "floor": tuple({"floor": f, "end_floor": f} for f in (0.0001, 0.001, 0.005, 0.01)),
-    "keep": tuple({"keep": k} for k in (100, 200, 500, 1000)),
 }
 
 
@@ -52,6 +55,15 @@ class Trial(NamedTuple):
     """Whether it was better than all before."""
     change: str
     """The setting that was changed, in words."""
+    refusal: str = ""
+    """Which class it starves, for which it is not picked however good; empty where none."""
+
+
+class Measured(NamedTuple):
+    """How good a suppression is, and which class it starves; empty where none."""
+
+    average_map: float
+    refusal: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,8 +102,10 @@ class CandidateStore:
         self._folder, self._least, self._room = folder, least, HELD
         self._arrays: dict[str, tuple[np.ndarray, np.ndarray] | Path] = {}
         order = sorted(range(len(classes)), key=lambda label: classes[label])
-        self.cut = 0
-        """Videos of which `keep` left something out, at the last suppression."""
+        self.durations: dict[str, float] = {}
+        """Seconds of each video."""
+        self.cut: dict[str, dict[str, int]] = {}
+        """By video and label, what the limits left out at the last suppression."""
         self.labels, self._places = tuple(classes[label] for label in order), np.argsort(order)
 
     def add(
@@ -102,6 +116,7 @@ class CandidateStore:
         duration: float,
     ) -> None:
         """Add the candidates of one video of `duration` seconds."""
+        self.durations[video] = duration
         reaching = (scores >= self._least).any(1)
         # The network computes in single precision, so nothing is lost.
         arrays = np.vstack([segments[reaching], [[0.0, duration]]]), scores[reaching].astype(np.float32)
@@ -116,15 +131,17 @@ class CandidateStore:
 
     def suppress(self, config: SuppressConfig) -> Instances:
         """Suppress the candidates of all videos; the detections, ordered as in timelines."""
-        self.cut = 0
+        self.cut = {}
         columns = [self._suppress_video(number, video, config) for number, video in enumerate(self._arrays)]
         video, label, start, end, score = (np.concatenate(parts) for parts in zip(*columns, strict=True))
         return Instances(tuple(self._arrays), self.labels, video, label, start, end, score)
 
     def _suppress_video(self, number: int, video: str, config: SuppressConfig) -> tuple[np.ndarray, ...]:
         segments, scores = self._read(video)
-        survivors = suppress(segments[:-1], scores.astype(np.float64), config)
-        self.cut += survivors.cut > 0
+        survivors = suppress(segments[:-1], scores.astype(np.float64), config, seconds=self.durations[video])
+        if survivors.cut.any():
+            labels = np.flatnonzero(survivors.cut)
+            self.cut[video] = {self.labels[self._places[label]]: int(survivors.cut[label]) for label in labels}
         start, end = survivors.segments.clip(0, segments[-1, 1]).T
         label = self._places[survivors.labels]
         # In the order of a timeline: it decides between equal scores.
@@ -140,13 +157,37 @@ class CandidateStore:
         return arrays
 
 
+class _Judge:
+    """Measures suppressions on the candidates of videos, beside one whose limits have room for all their actions."""
+
+    def __init__(
+        self, candidates: CandidateStore, ground_truth: Instances, protocol: DetectionProtocol, config: SuppressConfig
+    ) -> None:
+        self._candidates, self._ground_truth, self._protocol = candidates, ground_truth, protocol
+        self.roomy = make_room(config, ground_truth, [candidates.durations[video] for video in ground_truth.videos])
+        self._roomy_outcome = self._suppress(self.roomy)
+
+    def measure(self, config: SuppressConfig) -> Measured:
+        """Measure a suppression."""
+        outcome = self._suppress(config)
+        refusal = describe_starvation(self._ground_truth, outcome, self._roomy_outcome)
+        return Measured(outcome.scores.average_map, refusal)
+
+    def _suppress(self, config: SuppressConfig) -> Outcome:
+        results = self._candidates.suppress(config)
+        scores = compute_detection_scores(self._ground_truth, results, self._protocol)
+        return Outcome(scores, count_actions(results, self._ground_truth))
+
+
 def tune(
     detector: Detector, data: DataConfig, subset: Sequence[str] = (), *, progress: Progress | None = None
 ) -> Tuned:
     """Try suppressions on the videos of some splits, those that `data` tests on where none is named.
 
     One setting after another takes the best of its values, by the average mAP of the data set's protocol, until
-    none is better. Raises BadInput where data cannot be used or have classes that the detector does not know.
+    none is better. None is picked that starves a class, see `describe_starvation`; where the limits of the detector
+    itself do, they are raised. Raises BadInput where data cannot be used or have classes that the detector does not
+    know.
     """
     splits = tuple(subset) or data.test
     if subset:
@@ -169,14 +210,12 @@ def tune(
             features = corpus.features[video]
             detector.check(features, video)
             candidates.add(video, *detector.candidates(features, least), features.duration)
-
-        def measure(settings: SuppressConfig) -> float:
-            return compute_detection_scores(ground_truth, candidates.suppress(settings), protocol).average_map
-
-        trials = tuple(track(search_settings(config, measure), "trying settings", progress))
+        judge = _Judge(candidates, ground_truth, protocol, config)
+        trials = tuple(track(search_settings(config, judge.measure, judge.roomy), "trying settings", progress))
         best = replace(config, **[trial for trial in trials if trial.kept][-1].settings)
         results = candidates.suppress(best)
-        notes = [*_describe_caveats(detector, corpus, splits), *_describe_limit(best.keep, candidates.cut, corpus)]
+        notes = [*_describe_caveats(detector, corpus, splits), *describe_refusals(trials)]
+        notes += _describe_limit(best, results, candidates)
         notes += filter(None, [describe_loose_labels(labels)])
         before = compute_detection_scores(ground_truth, candidates.suppress(config), protocol)
     after = compute_detection_scores(ground_truth, results, protocol)
@@ -194,11 +233,21 @@ def tune(
     return Tuned(tuned, before, after, trials, tuple(notes))
 
 
-def search_settings(config: SuppressConfig, measure: Callable[[SuppressConfig], float]) -> Iterator[Trial]:
-    """Try suppressions one setting after another, from `config` on; the last trial that is `kept` is the best."""
-    best, highest = config, measure(config)
+def search_settings(
+    config: SuppressConfig, measure: Callable[[SuppressConfig], Measured], roomy: SuppressConfig
+) -> Iterator[Trial]:
+    """Try suppressions one setting after another, from `config` on; the last trial that is `kept` is the best.
+
+    One that starves a class is never kept. Where `config` does, the search begins with `roomy`, which has its limits
+    raised.
+    """
+    best, (highest, refusal) = config, measure(config)
     tried_configs = {config}
-    yield Trial(msgspec.to_builtins(config), highest, True, "as it was")
+    yield Trial(msgspec.to_builtins(config), highest, not refusal, "as it was", refusal)
+    if refusal:
+        best, (highest, _) = roomy, measure(roomy)
+        tried_configs.add(roomy)
+        yield Trial(msgspec.to_builtins(roomy), highest, True, f"{describe_limit(roomy).rstrip(',')}")
     for _ in range(ROUNDS):
         start = best
         for options in TRIED.values():
@@ -207,25 +256,40 @@ def search_settings(config: SuppressConfig, measure: Callable[[SuppressConfig], 
                 if tried in tried_configs:
                     continue
                 tried_configs.add(tried)
-                average = measure(tried)
-                better = average > highest
+                average, refusal = measure(tried)
+                better = average > highest and not refusal
                 words = ", ".join(f"{key} {value}" for key, value in option.items())
-                yield Trial(msgspec.to_builtins(tried), average, better, words)
+                yield Trial(msgspec.to_builtins(tried), average, better, words, refusal)
                 if better:
                     best, highest = tried, average
         if best == start:
             return
 
 
-def _describe_limit(keep: int, cut: int, corpus: Corpus) -> list[str]:
-    """Say in how many videos the limit `keep` leaves something out, and how many actions the densest has."""
-    if not cut:
+def _describe_limit(config: SuppressConfig, results: Instances, candidates: CandidateStore) -> tuple[str, ...]:
+    """Say what the limits leave out of the results, which are those of the last suppression."""
+    timelines = {}
+    for number, (video, duration) in enumerate(candidates.durations.items()):
+        rows = np.flatnonzero(results.video == number) if video in candidates.cut else ()
+        columns = (results.start, results.end, results.label, results.score)
+        numbers = ([float(column[row]) for column in columns] for row in rows)
+        actions = (Action(start, end, results.labels[int(label)], score) for start, end, label, score in numbers)
+        timelines[video] = Timeline(duration, tuple(actions), cut=candidates.cut.get(video, {}))
+    return describe_cuts(timelines, config)
+
+
+def describe_refusals(trials: Sequence[Trial]) -> list[str]:
+    """Say how many trials were refused because they starve a class, and what the best of them would have left."""
+    refused = sorted((trial for trial in trials if trial.refusal), key=lambda trial: -trial.average_map)
+    if not refused:
         return []
-    densest = max(corpus.train, key=lambda video: len(corpus.dataset.ground_truth[video]))
-    actions = len(corpus.dataset.ground_truth[densest])
+    best = max(trial.average_map for trial in trials if trial.kept)
+    better = sum(trial.average_map > best for trial in refused)
+    named = "; ".join(f"{trial.change} leaves {trial.refusal}" for trial in refused[:NAMED])
+    more = f"; and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
     return [
-        f"suppress.keep = {keep} leaves candidates out of {cut} of {len(corpus.train)} videos; "
-        f"the most actions in one are {actions}, in {densest!r}"
+        f"{len(refused)} of {len(trials)} trials starve a class and are not picked, {better} of them of a higher "
+        f"mAP: {named}{more}"
     ]
 
 
