@@ -98,7 +98,7 @@ def log_starts(parts: Mapping[Path, Path], config: ExtractConfig) -> None:
     """Log where extraction goes on in videos that it was at, and where it begins anew in one, and why."""
     for path, part in parts.items():
         try:
-            note = describe_start(part, path, config)
+            note = describe_start(part, path, resolve_config(config, [path]))
         except (BadInput, OSError):  # extraction meets the same fault, and reports it
             continue
         if note:

@@ -12,6 +12,8 @@ from filelock import FileLock, Timeout
 
 from untrimmed.io import BadInput, name_disk_faults
 
+PATIENCE = 6.0
+"""Seconds: processes that belonged to one which was killed notice that only after some."""
 _LENGTH = 8
 """Bytes before each record that hold its length."""
 
@@ -120,13 +122,12 @@ def unpack_arrays(record: bytes) -> Iterator[np.ndarray]:
 
 
 @contextmanager
-def hold_path(path: Path, sentence: str, patience: float = 6.0) -> Iterator[None]:
+def hold_path(path: Path, sentence: str) -> Iterator[None]:
     """Keep others that ask for the same path out; nothing else of it is touched, and its folder is made.
 
-    Raises BadInput with `sentence` where another process, or another call, has it for more than `patience` seconds:
-    processes that belonged to one which was killed notice that only after some.
+    Raises BadInput with `sentence` where another process, or another call, has it for longer than `PATIENCE`.
     """
-    lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=patience, poll_interval=0.1)
+    lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=PATIENCE, poll_interval=0.1)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()

@@ -47,13 +47,22 @@ class Interrupts:
     """Whether the process was told to stop, by Ctrl-C or SIGTERM; a second time stops it at once."""
 
     def __init__(self) -> None:
-        self.pending = False
+        self.pending, self._admitted = False, False
 
     def receive(self, *_: Any) -> None:
-        """Remember a signal; raise KeyboardInterrupt for another one."""
-        if self.pending:
+        """Remember a signal; raise KeyboardInterrupt for another one, and for one that is admitted."""
+        if self.pending or self._admitted:
             raise KeyboardInterrupt
         self.pending = True
+
+    @contextmanager
+    def admit(self) -> Iterator[None]:
+        """Let signals stop what is done meanwhile at once, as it may take long and nothing is lost by it."""
+        self._admitted = True
+        try:
+            yield
+        finally:
+            self._admitted = False
 
 
 @contextmanager
