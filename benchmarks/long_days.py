@@ -118,7 +118,7 @@ def cut_recording(name: str, timeline: Timeline, snippets: int, fps: float) -> l
         owned[first - before : last + after] = True
         pieces.append(Stretch(name, first - before, last + after, action.label, before, after))
     owned[snippets] = True
-    return pieces + _cut_content(name, owned, fps)
+    return pieces + cut_content(name, owned, fps)
 
 
 def compose_day(
@@ -132,7 +132,7 @@ def compose_day(
     total = round(hours * 3600 * footage.fps)
     actions = _draw_actions(footage.sides[side].actions, share * total, random)
     rest = total - sum(piece.length for piece in actions)
-    content = _draw_content(footage.sides[side].content, rest, footage.fps, random)
+    content = draw_content(footage.sides[side].content, rest, footage.fps, random)
     if len(actions) >= len(content):
         raise ValueError(f"{len(actions)} actions do not fit between {len(content)} stretches; ask for a lower share")
     gaps = set(random.choice(np.arange(1, len(content)), len(actions), replace=False).tolist())
@@ -167,7 +167,8 @@ def _count_free(taken: np.ndarray, fps: float) -> int:
     return int(min(free, round(CONTEXT * fps)))
 
 
-def _cut_content(name: str, owned: np.ndarray, fps: float) -> list[Stretch]:
+def cut_content(name: str, owned: np.ndarray, fps: float) -> list[Stretch]:
+    """Cut what is not `owned` [snippets + 1, the last one is] into stretches of `SHORTEST` to `LONGEST` seconds."""
     borders = np.flatnonzero(np.diff(np.concatenate([[True], owned]).astype(np.int8)))
     pieces = []
     for first, last in borders.reshape(-1, 2).tolist():
@@ -190,7 +191,7 @@ def _draw_actions(actions: Sequence[Stretch], wanted: float, random: np.random.G
             total += length
 
 
-def _draw_content(content: Sequence[Stretch], wanted: int, fps: float, random: np.random.Generator) -> list[Stretch]:
+def draw_content(content: Sequence[Stretch], wanted: int, fps: float, random: np.random.Generator) -> list[Stretch]:
     """Draw stretches that last `wanted` snippets; those drawn again are cut at another place."""
     drawn, total, turn = [], 0, 0
     while total < wanted:
