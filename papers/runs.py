@@ -119,7 +119,8 @@ class Runs:
         folder = self.place(table, row, seed)
         if not (folder / DETECTOR).exists():
             train(self.recipe(row, seed), folder, device=self.device, progress=self.progress)
-        return Detector.load(folder / DETECTOR, pick_device(self.device))
+        # Detections of several detectors are pooled before they are judged: on one scale, the networks' own.
+        return Detector.load(folder / DETECTOR, pick_device(self.device)).drop_calibration()
 
 
 def _check_tests(corpora: Sequence[Corpus], names: Sequence[str]) -> None:

@@ -95,6 +95,11 @@ class TrainConfig(Config):
     """Minutes from one checkpoint to the next, at most; nothing else depends on the clock."""
     loaders: int = 0
     """Processes that prepare windows; 0 prepares them in the training process."""
+    calibrate: bool = True
+    """Calibrate the scores of the detector on the test videos, at the end; `tune` does it again on its own."""
+    action_share: float | None = None
+    """Share of the time that is action where the detector will be used, which it is calibrated for, as 0.01; None is
+    as in the videos it is calibrated on."""
 
     def __post_init__(self) -> None:
         for least, names in enumerate((("warmup", "evaluate_every", "loaders"), ("steps", "batch", "save_every"))):
@@ -103,6 +108,8 @@ class TrainConfig(Config):
                     raise ValueError(f"train.{name} = {getattr(self, name)}: must be at least {least}")
         if not self.save_minutes > 0:
             raise ValueError(f"train.save_minutes = {self.save_minutes}: must be above 0")
+        if self.action_share is not None and not 0 < self.action_share < 1:
+            raise ValueError(f"train.action_share = {self.action_share}: must lie above 0 and below 1")
         if not 0 <= self.average < 1:
             raise ValueError(f"train.average = {self.average}: must lie in [0, 1)")
         if not self.rate > 0:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from untrimmed.cli.app import Device, JsonOut, Precision, Quiet, Runtime, Settings, Weights, app, command
+from untrimmed.cli.app import Device, JsonOut, Precision, Quiet, RawScores, Runtime, Settings, Weights, app, command
 from untrimmed.cli.printing import fail_for, progress_bar, show_notes, show_table, write_numbers
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def detect(
     runtime: Runtime = None,
     precision: Precision = "float32",
     settings: Settings = None,
+    raw_scores: RawScores = False,
     weights: Weights = None,
     device: Device = "auto",
     json: JsonOut = None,
@@ -57,7 +58,8 @@ def detect(
     if out:
         check_output(out)
     scores = read_video_scores(video_scores, top_labels) if video_scores else None
-    load_one = partial(load, device=device, runtime=runtime, precision=precision, overrides=settings or ())
+    load_one = partial(load, device=device, runtime=runtime, precision=precision, calibrated=not raw_scores)
+    load_one = partial(load_one, overrides=settings or ())
     first, second = load_one(detector), load_one(also[0]) if also else None
     if out:
         check_output(out, len(open_source(source, first.source, first.recipe.data, weights or ())))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from untrimmed.cli.app import Device, Settings, Weights, app, command
+from untrimmed.cli.app import Device, RawScores, Settings, Weights, app, command
 from untrimmed.io import name_disk_faults
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def stream(
     reconnect: Annotated[
         int, typer.Option(min=0, help="How often in a row to call a network source again that is gone.")
     ] = 0,
+    raw_scores: RawScores = False,
     settings: Settings = None,
     weights: Weights = None,
     device: Device = "auto",
@@ -50,7 +51,7 @@ def stream(
     from untrimmed.models.device import pick_device
 
     device = pick_device(device)
-    opened = load(detector, device, overrides=settings or ())
+    opened = load(detector, device, calibrated=not raw_scores, overrides=settings or ())
     watch = Watch(opened, source, score, latency, reconnect, weights or (), device, _tell)
     # Below Python's text, where a reader who left is noticed: nobody would end the stream else.
     file = out.open("wb") if out else sys.stdout.buffer

@@ -25,9 +25,11 @@ def tune(
 ) -> None:
     """Find the suppression and the score threshold that suit a detector, on videos that it was not trained on.
 
+    Scores are calibrated again, with `train.action_share=0.01` for a use of which so much of the time is action.
+
     Example: `untrimmed tune runs/demo/detector.safetensors runs/demo/recipe.toml --subset validation`
     """
-    from untrimmed.detection.card import describe_threshold
+    from untrimmed.detection.card import describe_calibration, describe_threshold
     from untrimmed.detection.detector import Detector
     from untrimmed.detection.loading import override_suppression
     from untrimmed.detection.tune import tune as tune_detector
@@ -35,11 +37,19 @@ def tune(
     from untrimmed.models.device import pick_device
     from untrimmed.recipe import read_recipe
 
-    data = read_recipe(recipe, overrides or []).data
+    tuning_recipe = read_recipe(recipe, overrides or [])
     suppression = [word for word in overrides or [] if word.strip().startswith("suppress.")]
     start = override_suppression(Detector.load(detector, pick_device(device)), [*suppression, *(settings or [])])
     with progress_bar(quiet) as progress:
-        tuned = tune_detector(start, data, subset or (), progress=progress)
+        training = tuning_recipe.train
+        tuned = tune_detector(
+            start,
+            tuning_recipe.data,
+            subset or (),
+            calibrate=training.calibrate,
+            action_share=training.action_share,
+            progress=progress,
+        )
     file = out or detector.with_name(f"{detector.stem}-tuned{detector.suffix}")
     tuned.detector.save(file)
     write_numbers(json, tuned.to_json())
@@ -53,5 +63,8 @@ def tune(
             show_table(f"{table.caption}, {name}", table.header, table.rows)
     if tuned.threshold:
         print(f"best F1 from score {describe_threshold(tuned.threshold)}")
+    if tuned.calibration:
+        for name, value in describe_calibration(tuned.calibration):
+            print(f"{name}: {value}")
     show_notes(tuned.notes)
     print(f"detector: {file}")

@@ -1,4 +1,4 @@
-"""The card of a detector: the data it was trained on, how it was tested, what was tuned since."""
+"""The card of a detector: the data it was trained on, how it was tested, what was tuned and calibrated since."""
 
 import hashlib
 import json
@@ -10,6 +10,7 @@ import msgspec
 
 from untrimmed.annotations.corpus import Corpus, DataConfig
 from untrimmed.annotations.datasets.dataset import Dataset
+from untrimmed.annotations.spans import measure_spans
 from untrimmed.evaluation.detection import DetectionScores
 
 
@@ -73,6 +74,42 @@ class Threshold:
     precision: float
     recall: float
     f1: float
+    raw_score: float | None = None
+    """The same before calibration; None where scores are not calibrated."""
+
+
+@dataclass(frozen=True)
+class CalibrationError:
+    """How far scores are from the share of hits, over bins of equal width of the score."""
+
+    expected: float
+    """Mean over the detections of the gap of their bin."""
+    largest: float | None
+    """Of the bins of 30 detections or more; None where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationFit:
+    """What scores were calibrated on, and what it changed there."""
+
+    on: VideoCount
+    annotations: str
+    """As of the training."""
+    tiou: float
+    """From which a detection is a hit."""
+    detections: int
+    hits: int
+    action_share: float | None = None
+    """Share of the time in use that is action, for which scores are meant; None is as in the videos."""
+    judged_share: float | None = None
+    """The same in the videos."""
+    before: CalibrationError | None = None
+    """None where scores could not be calibrated, for the reason in `notes`."""
+    after: CalibrationError | None = None
+    """On the videos of the fit, and so too good."""
+    unseen: CalibrationError | None = None
+    """Cross-validated: each part of the videos by a fit to the others; None where there is one part."""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,6 +132,8 @@ class Card:
 
     training: Training | None = None
     tuning: Tuning | None = None
+    calibration: CalibrationFit | None = None
+    """The last one: of training or, since then, of tuning."""
 
 
 def build_card(config: DataConfig, corpus: Corpus, scores: DetectionScores | None, annotations: str) -> Card:
@@ -115,10 +154,11 @@ def build_card(config: DataConfig, corpus: Corpus, scores: DetectionScores | Non
 
 
 def count_videos(dataset: Dataset, splits: Sequence[str], videos: Sequence[str]) -> VideoCount:
-    """Count the actions and hours of some videos of a data set."""
-    timelines = [dataset.ground_truth[video] for video in videos]
-    hours = sum(timeline.duration for timeline in timelines) / 3600
-    return VideoCount(tuple(splits), len(videos), sum(len(timeline.actions) for timeline in timelines), hours)
+    """Count the actions and hours of some videos of these splits, of what is annotated of them."""
+    timelines, spans = dataset.select(*splits), dataset.find_spans(*splits)
+    seconds = (measure_spans(spans[video]) if video in spans else timelines[video].duration for video in videos)
+    actions = sum(len(timelines[video].actions) for video in videos)
+    return VideoCount(tuple(splits), len(videos), actions, sum(seconds) / 3600)
 
 
 def select_figures(scores: DetectionScores) -> Figures:
@@ -142,6 +182,8 @@ def hash_ground_truth(dataset: Dataset, videos: Sequence[str]) -> str:
             video,
             dataset.ground_truth[video].duration,
             [[a.start, a.end, a.label] for a in dataset.ground_truth[video].actions],
+            *([dataset.annotated[video]] if video in dataset.annotated else []),
+            *([sorted(dataset.parts[video].items())] if video in dataset.parts else []),
         ]
         for video in sorted(videos)
     ]
@@ -166,6 +208,7 @@ def describe_card(card: Card) -> list[tuple[str, str]]:
     return [
         *(_training_rows(card.training) if card.training else ()),
         *(_tuning_rows(card.tuning) if card.tuning else ()),
+        *(_calibration_rows(card.calibration) if card.calibration else ()),
     ]
 
 
@@ -192,11 +235,34 @@ def _tuning_rows(tuning: Tuning) -> list[tuple[str, str]]:
     return rows + [("note", note) for note in tuning.notes]
 
 
+def describe_calibration(fit: CalibrationFit) -> list[tuple[str, str]]:
+    """Format what scores were calibrated on as rows of a name and a value, without notes."""
+    counts = f"{fit.detections:,} detections, {fit.hits:,} hits at tIoU {fit.tiou:g}"
+    rows = [("calibrated on", f"{_format_part(fit.on)}; {counts}")]
+    if fit.action_share is not None and fit.judged_share is not None:
+        shares = f"{100 * fit.action_share:.3g} % of the time is action (there {100 * fit.judged_share:.3g} %)"
+        rows.append(("calibrated for", f"use in which {shares}"))
+    names = {"before": fit.before, "after, on the same": fit.after, "after, cross-validated": fit.unseen}
+    errors = [f"{_format_error(error)} {name}" for name, error in names.items() if error]
+    if errors:
+        rows.append(("calibration error", f"{'; '.join(errors)} (largest of bins of 30 detections or more)"))
+    return rows
+
+
+def _calibration_rows(fit: CalibrationFit) -> list[tuple[str, str]]:
+    return describe_calibration(fit) + [("note", note) for note in fit.notes]
+
+
+def _format_error(error: CalibrationError) -> str:
+    return f"{error.expected:.3f} (largest {'-' if error.largest is None else f'{error.largest:.3f}'})"
+
+
 def describe_threshold(threshold: Threshold) -> str:
     """Format a threshold with its precision, recall and F1."""
+    raw = "" if threshold.raw_score is None else f"before calibration {threshold.raw_score:.3f}; "
     return (
-        f"{threshold.score:.3f} (precision {100 * threshold.precision:.1f} %, recall {100 * threshold.recall:.1f} %, "
-        f"F1 {100 * threshold.f1:.1f} % at tIoU {threshold.tiou:g})"
+        f"{threshold.score:.3f} ({raw}precision {100 * threshold.precision:.1f} %, "
+        f"recall {100 * threshold.recall:.1f} %, F1 {100 * threshold.f1:.1f} % at tIoU {threshold.tiou:g})"
     )
 
 

@@ -6,7 +6,7 @@ import math
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from untrimmed import __version__
+from untrimmed.detection.calibration import ScoreMap, parse_score_map
 from untrimmed.detection.card import Card, card_to_json, parse_card
 from untrimmed.detection.sources import detect_each, open_source
 from untrimmed.detection.video_scores import VideoScores
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 HEADER = "untrimmed"
 BATCH = 8
+WEIGHED = "scores are weighed by those of the videos, so they are not calibrated"
 
 
 class Header(NamedTuple):
@@ -49,6 +51,8 @@ class Header(NamedTuple):
     source: FeatureSource
     card: Card | None
     """None in files of before there were cards."""
+    calibration: ScoreMap | None
+    """None in files of before there was any, and where it could not be fitted."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Detector:
     source: FeatureSource
     card: Card | None = None
     precision: Precision = "float32"
+    calibration: ScoreMap | None = None
+    """By which scores become shares of detections that are right, after suppression; None leaves them as they are."""
 
     def __repr__(self) -> str:
         model, classes = self.recipe.model, reprlib.repr(list(self.classes))
@@ -121,7 +127,8 @@ class Detector:
             segments, scores = self.candidates(features)
             return self.suppress(segments, scores, features.duration, video_scores, video)
 
-        return detect_each(videos, detect, self.recipe.suppress, progress)
+        timelines = detect_each(videos, detect, self.recipe.suppress, progress)
+        return note_raw_scores(timelines) if video_scores and self.calibration else timelines
 
     def suppress(
         self,
@@ -131,11 +138,16 @@ class Detector:
         video_scores: VideoScores | None = None,
         video: str = "",
     ) -> Timeline:
-        """Suppress the candidates of a video of `duration` seconds, weighed by the scores of `video` where given."""
+        """Suppress the candidates of a video of `duration` seconds, and calibrate the scores of what remains.
+
+        Where candidates are weighed by the scores of `video`, which is another scale, they are not calibrated.
+        """
         classes = self.classes
         if video_scores:
             classes, scores = video_scores.weigh(video, classes, scores)
         survivors = suppress(segments, scores, self.recipe.suppress, seconds=duration)
+        if self.calibration and not video_scores:
+            survivors = survivors._replace(scores=self.calibration.apply(survivors.scores))
         # Only here are segments cut to the video: where they reach beyond it, overlaps count all the same.
         bounds = survivors.segments.clip(0, duration)
         actions = tuple(
@@ -197,7 +209,8 @@ class Detector:
             "classes": self.classes,
             "source": asdict(self.source),
         }
-        return json.dumps(tree | ({"card": card_to_json(self.card)} if self.card else {}))
+        tree |= {"card": card_to_json(self.card)} if self.card else {}
+        return json.dumps(tree | ({"calibration": asdict(self.calibration)} if self.calibration else {}))
 
     def save(self, path: str | Path) -> None:
         """Write weights and everything else to one file, whole or not at all."""
@@ -214,8 +227,21 @@ class Detector:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             model = to_device(header.recipe.model.build(header.channels, len(header.classes)), device)
             model.load_state_dict(weights)
-        _, recipe, channels, classes, source, card = header
-        return cls(model.eval(), recipe, channels, classes, source, card)
+        _, recipe, channels, classes, source, card, calibration = header
+        return cls(model.eval(), recipe, channels, classes, source, card, calibration=calibration)
+
+    def drop_calibration(self) -> "Detector":
+        """Return the detector with scores as suppression leaves them, and the threshold on its card in the same."""
+        card = self.card
+        if card and card.tuning and (threshold := card.tuning.threshold) and threshold.raw_score is not None:
+            threshold = replace(threshold, score=threshold.raw_score, raw_score=None)
+            card = replace(card, tuning=replace(card.tuning, threshold=threshold))
+        return replace(self, card=card, calibration=None)
+
+
+def note_raw_scores(timelines: Timelines) -> Timelines:
+    """Note that scores were weighed by those of videos, and are not calibrated."""
+    return Timelines(timelines, (*timelines.notes, WEIGHED), timelines.failed)
 
 
 def read_header(path: str | Path) -> Header:
@@ -235,6 +261,7 @@ def parse_header(metadata: Mapping[str, str] | None, path: Path) -> Header:
         tuple(map(str, tree["classes"])),
         FeatureSource.from_json(tree["source"]),
         parse_card(tree["card"]) if "card" in tree else None,
+        parse_score_map(tree["calibration"]) if "calibration" in tree else None,
     )
 
 

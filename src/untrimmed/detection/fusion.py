@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from untrimmed.detection.detector import Detector
+from untrimmed.detection.calibration import ScoreMap, blend_maps
+from untrimmed.detection.detector import WEIGHED, Detector
 from untrimmed.detection.sources import detect_each, open_source
 from untrimmed.detection.video_scores import VideoScores
 from untrimmed.features.streams import LEEWAY
@@ -72,7 +74,9 @@ class Fusion:
             features, name = [videos[video] for videos in streams], f"{sources[0]}: {video}"
             return self.detect(features, name, video_scores, video)
 
-        return detect_each(first, detect, self.detectors[0].recipe.suppress, progress)
+        timelines = detect_each(first, detect, self.detectors[0].recipe.suppress, progress)
+        note = self._describe_scores(video_scores is not None)
+        return Timelines(timelines, (*timelines.notes, note), timelines.failed) if note else timelines
 
     def detect(
         self,
@@ -87,7 +91,23 @@ class Fusion:
         Raises BadInput for features of another kind, and for such as do not show the same stretch of time.
         """
         segments, scores = self.candidates(features, name)
-        return self.detectors[0].suppress(segments, scores, features[0].duration, video_scores, video)
+        fused = replace(self.detectors[0], calibration=self.calibration)
+        return fused.suppress(segments, scores, features[0].duration, video_scores, video)
+
+    @cached_property
+    def calibration(self) -> ScoreMap | None:
+        """The mean of the detectors' own maps, by `weights`; None where one has none."""
+        return blend_maps([detector.calibration for detector in self.detectors], self.weights)
+
+    def _describe_scores(self, weighed: bool) -> str:
+        """Say how scores are calibrated; empty where no detector is."""
+        if not any(detector.calibration for detector in self.detectors):
+            return ""
+        if weighed:
+            return WEIGHED
+        if self.calibration is None:
+            return "scores are not calibrated, because not all of the detectors are"
+        return "scores are calibrated by the mean of the detectors' maps, which were fitted to each of them alone"
 
     def candidates(
         self, features: Sequence[VideoFeatures], name: str = "the video"

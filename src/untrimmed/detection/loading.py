@@ -20,15 +20,18 @@ def load(
     runtime: Literal["torch", "onnx"] | None = None,
     precision: Precision = "float32",
     overrides: Sequence[str] = (),
+    calibrated: bool = True,
 ) -> Detector:
     """Load the detector in a file that `train`, `tune` or `export` wrote.
 
     `runtime` is what runs the network: by default onnxruntime for an `.onnx` file, else torch; a detector that torch
     saved is exported first where onnxruntime is to run it. `overrides` are settings of suppression over those of the
-    detector's recipe, as in `("suppress.keep=500",)`. Raises BadInput for a file that is no detector, for a device
+    detector's recipe, as in `("suppress.keep=500",)`. Where scores are not to be
+    `calibrated`, they are as suppression leaves them. Raises BadInput for a file that is no detector, for a device
     that is not on this machine, for what a runtime cannot do, and for another setting.
     """
-    return override_suppression(_load(path, device, runtime, precision), overrides)
+    detector = _load(path, device, runtime, precision)
+    return override_suppression(detector if calibrated else detector.drop_calibration(), overrides)
 
 
 def override_suppression(detector: Detector, overrides: Sequence[str]) -> Detector:

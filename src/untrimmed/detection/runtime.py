@@ -66,7 +66,8 @@ def load_onnx(path: Path, device: str = "auto") -> Detector:
     """
     session, header = _open(path, device)
     model = OnnxModel(session, header).eval()
-    return Detector(model, header.recipe, header.channels, header.classes, header.source, card=header.card)
+    _, recipe, channels, classes, source, card, calibration = header
+    return Detector(model, recipe, channels, classes, source, card, calibration=calibration)
 
 
 def read_onnx_header(path: Path) -> Header:

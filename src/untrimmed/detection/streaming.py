@@ -68,8 +68,10 @@ class Stretch:
         self.stride = window_starts(self.length + 1, self.length, config.test_overlap).step
         window = self.length * self.grid.step
         latency = WINDOWS * window if latency is None else latency
+        # Candidates are suppressed by raw scores; what is asked for is the score that is emitted.
+        least = detector.calibration.invert(score) if detector.calibration else score
         self.suppression = StreamSuppression(
-            detector.recipe.suppress, len(detector.classes), score, latency, memory=window
+            detector.recipe.suppress, len(detector.classes), least, latency, memory=window
         )
         self.values = np.zeros((0, detector.channels), np.float32)
         self.first = 0
@@ -116,6 +118,8 @@ class Stretch:
         self.suppression.add(*self.detector.candidates(window, self.detector.recipe.suppress.floor))
 
     def _collect(self, emitted: Suppressed, now: float) -> list[StreamedAction]:
+        if self.detector.calibration:
+            emitted = emitted._replace(scores=self.detector.calibration.apply(emitted.scores))
         bounds = emitted.segments.clip(0, now)
         return [
             StreamedAction(

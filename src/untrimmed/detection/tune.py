@@ -13,7 +13,16 @@ from jaxtyping import Float
 from untrimmed.annotations.corpus import Corpus, DataConfig, open_corpus, open_dataset
 from untrimmed.annotations.label_names import describe_loose_labels, match_labels
 from untrimmed.annotations.subsets import match_subsets
-from untrimmed.detection.card import Card, Threshold, Tuning, count_videos, hash_ground_truth, select_figures
+from untrimmed.detection.calibration import calibrate as calibrate_scores
+from untrimmed.detection.card import (
+    CalibrationFit,
+    Card,
+    Threshold,
+    Tuning,
+    count_videos,
+    hash_ground_truth,
+    select_figures,
+)
 from untrimmed.detection.detector import Detector
 from untrimmed.detection.limits import NAMED, describe_cuts, describe_limit
 from untrimmed.detection.starvation import Outcome, count_actions, describe_starvation, make_room
@@ -82,6 +91,11 @@ class Tuned:
         card = self.detector.card
         return card.tuning.threshold if card and card.tuning else None
 
+    @property
+    def calibration(self) -> CalibrationFit | None:
+        """What scores were calibrated on; None where they were not to be."""
+        return self.detector.card.calibration if self.detector.card else None
+
     def to_json(self) -> dict[str, Any]:
         """Convert everything to plain values for JSON."""
         return {
@@ -89,6 +103,7 @@ class Tuned:
             "after": self.after.to_json(),
             "settings": msgspec.to_builtins(self.detector.recipe.suppress),
             "threshold": msgspec.to_builtins(self.threshold),
+            "calibration": msgspec.to_builtins(self.calibration),
             "trials": [trial._asdict() for trial in self.trials],
             "notes": list(self.notes),
         }
@@ -180,14 +195,21 @@ class _Judge:
 
 
 def tune(
-    detector: Detector, data: DataConfig, subset: Sequence[str] = (), *, progress: Progress | None = None
+    detector: Detector,
+    data: DataConfig,
+    subset: Sequence[str] = (),
+    *,
+    calibrate: bool = True,
+    action_share: float | None = None,
+    progress: Progress | None = None,
 ) -> Tuned:
     """Try suppressions on the videos of some splits, those that `data` tests on where none is named.
 
     One setting after another takes the best of its values, by the average mAP of the data set's protocol, until
     none is better. None is picked that starves a class, see `describe_starvation`; where the limits of the detector
-    itself do, they are raised. Raises BadInput where data cannot be used or have classes that the detector does not
-    know.
+    itself do, they are raised. Then scores are calibrated on what the best leaves, for a use of which an
+    `action_share` of the time is action (None: as in these videos), unless not to `calibrate`. Raises BadInput where
+    data cannot be used or have classes that the detector does not know.
     """
     splits = tuple(subset) or data.test
     if subset:
@@ -219,17 +241,19 @@ def tune(
         notes += filter(None, [describe_loose_labels(labels)])
         before = compute_detection_scores(ground_truth, candidates.suppress(config), protocol)
     after = compute_detection_scores(ground_truth, results, protocol)
-    point = find_operating_points(ground_truth, results, TIOU).pooled.find_best()
     tuning = Tuning(
         on=count_videos(corpus.dataset, splits, corpus.train),
         annotations=hash_ground_truth(corpus.dataset, corpus.train),
         before=select_figures(before),
         after=select_figures(after),
-        threshold=Threshold(point.score, TIOU, point.precision, point.recall, point.f1) if point else None,
+        threshold=_find_threshold(ground_truth, results),
         notes=tuple(notes),
     )
-    card = replace(detector.card or Card(), tuning=tuning)
-    tuned = replace(detector, recipe=replace(detector.recipe, suppress=best), card=card)
+    card = replace(detector.card or Card(), tuning=tuning, calibration=None)
+    tuned = replace(detector, recipe=replace(detector.recipe, suppress=best), card=card, calibration=None)
+    if calibrate:
+        tuned, fit = _calibrate(tuned, tuning, ground_truth, results, action_share)
+        notes += fit.notes
     return Tuned(tuned, before, after, trials, tuple(notes))
 
 
@@ -264,6 +288,26 @@ def search_settings(
                     best, highest = tried, average
         if best == start:
             return
+
+
+def _find_threshold(ground_truth: Instances, results: Instances) -> Threshold | None:
+    """Find the score of the best F1; None where no detection is a hit."""
+    point = find_operating_points(ground_truth, results, TIOU).pooled.find_best()
+    return Threshold(point.score, TIOU, point.precision, point.recall, point.f1) if point else None
+
+
+def _calibrate(
+    detector: Detector, tuning: Tuning, ground_truth: Instances, results: Instances, action_share: float | None
+) -> tuple[Detector, CalibrationFit]:
+    """Calibrate a tuned detector, and its threshold with it."""
+    score_map, fit = calibrate_scores(
+        ground_truth, results, detector.classes, tuning.on, tuning.annotations, action_share
+    )
+    if score_map and (threshold := tuning.threshold):
+        calibrated = float(score_map.apply(np.array([threshold.score]))[0])
+        tuning = replace(tuning, threshold=replace(threshold, score=calibrated, raw_score=threshold.score))
+    card = replace(detector.card or Card(), tuning=tuning, calibration=fit)
+    return replace(detector, card=card, calibration=score_map), fit
 
 
 def _describe_limit(config: SuppressConfig, results: Instances, candidates: CandidateStore) -> tuple[str, ...]:

@@ -1,15 +1,17 @@
 """Where to set the score threshold, what precision and recall follow, and whether scores serve as confidence."""
 
-from dataclasses import dataclass
-from typing import no_type_check
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any, no_type_check
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numba import njit
 
 from untrimmed.evaluation.instances import Instances
-from untrimmed.evaluation.matches import match_detections
+from untrimmed.evaluation.matches import Matches, match_detections
 from untrimmed.evaluation.matching import MISS
+from untrimmed.evaluation.notes import Interval
 from untrimmed.evaluation.protocols import DetectionProtocol
 
 PRECISIONS = (0.5, 0.7, 0.8, 0.9, 0.95)
@@ -76,6 +78,16 @@ class Reliability:
     precision: float | None
     """Share of hits; None without detections."""
 
+    @property
+    def gap(self) -> float:
+        """Mean score and share of hits differ by so much; 0 without detections."""
+        return abs((self.score or 0.0) - (self.precision or 0.0))
+
+    @property
+    def interval(self) -> Interval:
+        """The 95 % interval of the share of hits (Wilson, 1927); from 0 to 1 without detections."""
+        return find_share_interval((self.precision or 0.0) * self.count, self.count)
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -86,6 +98,21 @@ class Calibration:
     """Mean over the detections of the difference between mean score and precision of their bin (ECE)."""
     largest_error: float
     """The largest such difference (MCE)."""
+
+    def find_largest(self, least: int = 30) -> Reliability | None:
+        """Find the bin of the largest difference among those of `least` detections or more; None without any."""
+        return max((part for part in self.bins if part.count >= least), key=lambda part: part.gap, default=None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields under their names, with the interval of each bin, for `write_json`."""
+        bins = [{**asdict(part), "interval": list(part.interval)} for part in self.bins]
+        largest = self.find_largest()
+        return {
+            "bins": bins,
+            "expected_error": self.expected_error,
+            "largest_error": self.largest_error,
+            "largest_error_of_30_or_more": largest.gap if largest else None,
+        }
 
 
 @dataclass(frozen=True)
@@ -126,10 +153,11 @@ def find_operating_points(
     Raises BadInput when the ground truth is empty, ValueError when the tIoU is not in (0, 1].
     """
     matches = match_detections(ground_truth, results, DetectionProtocol(name="one tIoU", tious=(tiou,)))
-    score, hits, bounds = matches.score, matches.hit[0] != MISS, matches.bounds
+    ground_truth, judged = matches.ground_truth, (matches.hit[0] != MISS) | matches.inside
+    score, hits, of_label = matches.score[judged], matches.hit[0, judged] != MISS, matches.label[judged]
     classes = {}
     for label in matches.classes:
-        rows = slice(bounds[label], bounds[label + 1])
+        rows = of_label == label
         classes[ground_truth.labels[label]] = build_curve(score[rows], hits[rows], int(matches.positives[label]))
     obstacle = _find_obstacle(score)
     return OperatingPoints(
@@ -140,6 +168,31 @@ def find_operating_points(
         equal_mass=None if obstacle else measure_calibration(score, hits, bins, equal_mass=True),
         notes=(obstacle,) if obstacle else (),
     )
+
+
+def measure_reliability(matches: Matches, tiou: float = 0.5, bins: int = 10) -> Calibration | None:
+    """Measure how far scores are from the share of hits at one tIoU, by the matches' own rules and bins of one width.
+
+    None without detections, and for scores outside [0, 1].
+    """
+    if tiou not in matches.protocol.tious:
+        protocol = replace(matches.protocol, tious=(tiou,))
+        matches = match_detections(matches.ground_truth, matches.results, protocol)
+    hit = matches.hit[matches.protocol.tious.index(tiou)] != MISS
+    judged = hit | matches.counted
+    score = matches.score[judged]
+    return None if _find_obstacle(score) else measure_calibration(score, hit[judged], bins)
+
+
+def find_share_interval(hits: float, count: int) -> Interval:
+    """Find the 95 % interval of a share of `hits` among `count` (Wilson, JASA 1927)."""
+    if not count:
+        return Interval(0.0, 1.0)
+    z, share = 1.96, hits / count
+    middle = share + z * z / (2 * count)
+    width = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    scale = 1 + z * z / count
+    return Interval(max(0.0, (middle - width) / scale), min(1.0, (middle + width) / scale))
 
 
 def build_curve(
@@ -187,7 +240,8 @@ def count_confusions(ground_truth: Instances, results: Instances, floor: float, 
     had hit it. Raises BadInput when the ground truth is empty.
     """
     matches = match_detections(ground_truth, results, DetectionProtocol(name="one tIoU", tious=(tiou,)))
-    hit, enough = matches.hit[0].copy(), matches.score >= floor
+    ground_truth, hit = matches.ground_truth, matches.hit[0].copy()
+    enough = (matches.score >= floor) & ((hit != MISS) | matches.inside)
     free = np.ones(len(ground_truth), bool)
     free[hit[enough & (hit != MISS)]] = False
     unmatched = np.flatnonzero(enough & (hit == MISS))

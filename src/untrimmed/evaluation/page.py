@@ -172,7 +172,10 @@ def _row(name: str, point: Point | None) -> tuple[str, ...]:
 def _confidence(points: OperatingPoints) -> Section:
     calibrations = {"bins of equal width": points.equal_width, "bins of equal numbers": points.equal_mass}
     figures = [_calibration(name, calibration) for name, calibration in calibrations.items() if calibration]
-    text = "On the dashed line a score says how many of its detections are right; below it scores promise too much."
+    text = (
+        "On the dashed line a score says how many of its detections are right; below it scores promise too much. "
+        "Upright lines are the 95 % intervals of the shares."
+    )
     return Section("Scores as confidence", "\n\n".join([text, *points.notes]), figures)
 
 
@@ -184,8 +187,15 @@ def _calibration(name: str, calibration: Calibration) -> Figure:
         [part.score or 0.0 for part in bins],
         [part.precision or 0.0 for part in bins],
         [part.count for part in bins],
+        [part.interval for part in bins],
     )
     errors = f"expected error {calibration.expected_error:.3f}, largest {calibration.largest_error:.3f}"
+    if worst := calibration.find_largest():
+        low, high = worst.interval
+        errors += (
+            f"; of bins of 30 detections or more {worst.gap:.3f}, at a score of {worst.score:.2f}, where "
+            f"{worst.precision:.2f} ({low:.2f} to {high:.2f}) of {worst.count:,} are right"
+        )
     return Figure(f"observed precision over score, {name}", picture, f"{errors}.")
 
 

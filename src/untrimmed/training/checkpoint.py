@@ -18,7 +18,8 @@ from torch import Tensor
 
 from untrimmed.annotations.corpus import Corpus
 from untrimmed.annotations.formats.activitynet import write_activitynet_results
-from untrimmed.detection.card import build_card
+from untrimmed.detection.calibration import calibrate
+from untrimmed.detection.card import Card, build_card, count_videos, hash_ground_truth
 from untrimmed.detection.detector import Detector
 from untrimmed.detection.limits import describe_cuts
 from untrimmed.evaluation.detection import DetectionScores, compute_detection_scores
@@ -43,8 +44,12 @@ SCORES = "scores.json"
 HARDNESS = "background.hardness"
 STATE = "run"
 """The one key of a checkpoint's metadata (several come in any order): steps done, and what was learned from."""
-FREE = ("data.annotations", "data.features", "data.videos", "train.save_every", "train.save_minutes", "train.loaders")
-"""Settings that may differ when a run goes on: where data lies, as its content is compared, and how it is saved."""
+FREE = (
+    *("data.annotations", "data.features", "data.videos", "train.save_every", "train.save_minutes", "train.loaders"),
+    *("train.calibrate", "train.action_share"),
+)
+"""Settings that may differ when a run goes on: where data lies, as its content is compared, how it is saved, and what
+follows the last step."""
 
 
 class Process(NamedTuple):
@@ -56,7 +61,7 @@ class Process(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What a run gives: the detector, its detections on the test videos, and their scores."""
+    """What a run gives: the detector, its detections on the test videos before calibration, and their scores."""
 
     detector: Detector
     results: dict[str, Timeline]
@@ -142,7 +147,10 @@ class Run:
         self.save(recipe.train.steps)
         trained = self.test(recipe, corpus)
         card = build_card(recipe.data, corpus, trained.scores, self.data.annotations)
-        trained = trained._replace(detector=replace(trained.detector, card=card))
+        detector = replace(trained.detector, card=card)
+        if recipe.train.calibrate and self.process.rank == 0:
+            detector = calibrate_detector(detector, corpus, trained.results)
+        trained = trained._replace(detector=detector)
         if self.process.rank == 0:
             write_activitynet_results(self.folder / RESULTS, trained.results)
             if trained.scores:
@@ -235,6 +243,22 @@ def score_detections(corpus: Corpus, results: dict[str, Timeline]) -> DetectionS
         return None
     protocol = DETECTION_PROTOCOLS[corpus.dataset.protocol]
     return compute_detection_scores(from_timelines(ground_truth), from_timelines(results), protocol)
+
+
+def calibrate_detector(detector: Detector, corpus: Corpus, results: dict[str, Timeline]) -> Detector:
+    """Calibrate a detector on its detections on the test videos, and say where that cannot be done."""
+    if not results:
+        return detector
+    dataset, config = corpus.dataset, detector.recipe
+    ground_truth = from_timelines({video: dataset.ground_truth[video] for video in results})
+    on, annotations = count_videos(dataset, config.data.test, corpus.test), hash_ground_truth(dataset, corpus.test)
+    score_map, fit = calibrate(
+        ground_truth, from_timelines(results), detector.classes, on, annotations, config.train.action_share
+    )
+    for note in fit.notes:
+        logger.info("%s", note)
+    card = replace(detector.card or Card(), calibration=fit)
+    return replace(detector, calibration=score_map, card=card)
 
 
 def refuse_other_recipe(path: Path, recipe: Recipe) -> None:

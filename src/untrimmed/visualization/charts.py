@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, PercentFormatter
 
 from untrimmed.visualization.page import Chart
 from untrimmed.visualization.sheet import COLOURS, DASHED, TEXT, Axis, LegendKey, Sheet, draw_chart, format_digits
@@ -184,24 +184,35 @@ def draw_groups(
     return draw_chart(max(_LEFT + room + _RIGHT, 300), _ABOVE + height + _BELOW, alt, draw, legend, _LEFT)
 
 
-def draw_reliability(name: str, edges: Numbers, scores: Numbers, precisions: Numbers, counts: Numbers) -> Chart:
+def draw_reliability(
+    name: str,
+    edges: Numbers,
+    scores: Numbers,
+    precisions: Numbers,
+    counts: Numbers,
+    intervals: Pairs | None = None,
+) -> Chart:
     """Draw calibration: the observed precision over the mean score of each bin, and below its number of detections.
 
-    Bin i reaches from `edges[i]` to `edges[i + 1]`; one without detections has any score and precision, NaN too.
-    On the dashed diagonal scores mean what they say. Raises ValueError for unequal lengths, edges that do not
-    rise, negative counts, and scores or precisions of a bin with detections outside [0, 1].
+    `intervals` are the ends of a line through each point. Bin i reaches from `edges[i]` to `edges[i + 1]`; one
+    without detections has any score and precision, NaN too. On the dashed diagonal scores mean what they say. Raises
+    ValueError for unequal lengths, edges that do not rise, negative counts, and scores or precisions of a bin with
+    detections outside [0, 1].
     """
     numbers = check_numbers(counts, "counts", check_count(counts, 1000, "bins"))
     borders = check_numbers(edges, "edges", len(numbers) + 1)
     if (np.diff(borders) <= 0).any() or (numbers < 0).any():
         raise ValueError(f"edges {borders.tolist()} must rise and counts {numbers.tolist()} must not be negative")
     score, precision = check_shares(scores, "scores", numbers), check_shares(precisions, "precisions", numbers)
+    spans = None if intervals is None else check_pairs(intervals, len(numbers))[numbers > 0]
     height, low = 300, 80
 
     def draw(sheet: Sheet) -> None:
         axes = sheet.add_axes(_LEFT, _ABOVE, _ACROSS, height)
         axes.plot([0, 1], [0, 1], color=sheet.theme.ink, alpha=0.5, linestyle=DASHED, linewidth=1.4)
         axes.plot(score, precision, color=COLOURS[0], linewidth=1.6)
+        if spans is not None:
+            axes.vlines(score, spans[:, 0], spans[:, 1], color=COLOURS[0], alpha=0.6, linewidth=1.4)
         below = sheet.add_axes(_LEFT, _ABOVE + height + 46, _ACROSS, low)
         for i, x, y in zip(np.flatnonzero(numbers), score, precision, strict=True):
             hint = f"{format_digits(numbers[i])} detections from {borders[i]:g} to {borders[i + 1]:g}"
@@ -216,6 +227,81 @@ def draw_reliability(name: str, edges: Numbers, scores: Numbers, precisions: Num
 
     alt = f"{name}: observed precision over score, {format_digits(numbers.sum())} detections"
     return draw_chart(_WIDTH, _ABOVE + height + 46 + low + _BELOW, alt, draw)
+
+
+class ReliabilityLine(NamedTuple):
+    """One of several scorers: for each bin the mean score, the observed precision with its interval, the count."""
+
+    name: str
+    scores: Numbers
+    precisions: Numbers
+    intervals: Pairs
+    counts: Numbers
+
+
+def draw_reliabilities(name: str, edges: Numbers, lines: Sequence[ReliabilityLine]) -> Chart:
+    """Draw the calibration of up to four scorers over the same bins, such as one before and after calibration.
+
+    As `draw_reliability`, with a line and an interval at each point for every one; counts are drawn by their
+    logarithm, side by side. Raises ValueError as that does, and for no lines or more than four.
+    """
+    check_count(lines, 4, "lines")
+    width = check_count(edges, 101, "edges") - 1
+    borders = check_numbers(edges, "edges", width + 1)
+    counts = [check_numbers(line.counts, f"counts of {line.name!r}", width) for line in lines]
+    if (np.diff(borders) <= 0).any() or min(count.min() for count in counts) < 0:
+        raise ValueError(f"edges {borders.tolist()} must rise and counts must not be negative")
+    keys = [LegendKey(line.name, colour, "-") for line, colour in zip(lines, COLOURS, strict=False)]
+    points = [_check_reliability(line, count) for line, count in zip(lines, counts, strict=True)]
+    height, low, highest = 300, 80, max(2.0, *(float(count.max()) for count in counts))
+
+    def draw(sheet: Sheet) -> None:
+        axes = sheet.add_axes(_LEFT, _ABOVE, _ACROSS, height)
+        axes.plot([0, 1], [0, 1], color=sheet.theme.ink, alpha=0.5, linestyle=DASHED, linewidth=1.4)
+        bottom = sheet.add_axes(_LEFT, _ABOVE + height + 46, _ACROSS, low)
+        for key, point, count in zip(keys, points, counts, strict=True):
+            _draw_reliability_points(sheet, axes, key, point, count)
+        for i, edge in enumerate(borders[:-1]):
+            room = (borders[i + 1] - edge) / len(lines)
+            for n, (key, count) in enumerate(zip(keys, counts, strict=True)):
+                column = Rectangle((edge + n * room, 0.5), room, max(count[i] - 0.5, 0))
+                sheet.draw_bar(bottom, column, key.colour, f"{key.name}: {format_digits(count[i])} detections")
+        sheet.label_axes(axes, Axis("", 0, 1), Axis("observed precision", 0, 1))
+        axes.tick_params(labelbottom=False)
+        sheet.label_axes(bottom, Axis("score", 0, 1), Axis("detections", 0.5, highest * 1.2))
+        bottom.set_yscale("log")
+        bottom.yaxis.set_major_locator(LogLocator(numticks=4))
+        bottom.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_digits(value)))
+        bottom.minorticks_off()
+
+    alt = f"{name}: observed precision over score, {summarize_names([line.name for line in lines])}"
+    return draw_chart(_WIDTH, _ABOVE + height + 46 + low + _BELOW, alt, draw, keys, _LEFT)
+
+
+class _ReliabilityPoints(NamedTuple):
+    score: Float[np.ndarray, " full"]
+    precision: Float[np.ndarray, " full"]
+    spans: Float[np.ndarray, "full 2"]
+
+
+def _check_reliability(line: ReliabilityLine, counts: Float[np.ndarray, " bins"]) -> _ReliabilityPoints:
+    return _ReliabilityPoints(
+        check_shares(line.scores, f"scores of {line.name!r}", counts),
+        check_shares(line.precisions, f"precisions of {line.name!r}", counts),
+        check_pairs(line.intervals, len(counts))[counts > 0],
+    )
+
+
+def _draw_reliability_points(
+    sheet: Sheet, axes: Axes, key: LegendKey, points: _ReliabilityPoints, counts: Float[np.ndarray, " bins"]
+) -> None:
+    axes.plot(points.score, points.precision, color=key.colour, linewidth=1.6)
+    axes.vlines(points.score, points.spans[:, 0], points.spans[:, 1], color=key.colour, alpha=0.6, linewidth=1.4)
+    for x, y, count in zip(points.score, points.precision, counts[counts > 0], strict=True):
+        hint = (
+            f"{key.name}: score {format_digits(x)}, precision {format_digits(y)}, {format_digits(count)} detections"
+        )
+        sheet.draw_mark(axes, x, y, key.colour, hint)
 
 
 def check_count(items: Collection[Any] | np.ndarray, most: int, what: str) -> int:
