@@ -1,7 +1,7 @@
 """The stretches of a video that were annotated, and those that train or test: read, checked, intersected."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from reprlib import repr as short
 from typing import Any
@@ -13,6 +13,7 @@ from untrimmed.timeline import Timeline
 
 ANNOTATED, PARTS = "annotated", "parts"
 """Keys of a video in JSON: the stretches that were annotated, and those of each subset, in seconds always."""
+ELSEWHERE = "outside of what is annotated"
 ROUNDING = 0.05
 """Seconds by which a span may reach beyond its video without a word: a frame's rounding."""
 
@@ -134,6 +135,17 @@ def select_actions(timeline: Timeline, spans: Spans | None) -> Timeline:
     return replace(timeline, actions=tuple(a for a in timeline.actions if is_inside(spans, (a.start + a.end) / 2)))
 
 
+def cut_timeline(timeline: Timeline, span: tuple[float, float]) -> Timeline:
+    """Cut a timeline to a span as if that were a recording of its own: its actions, see `select_actions`, from there.
+
+    What reaches out of it is cut off.
+    """
+    start, end = max(span[0], 0.0), min(span[1], timeline.duration)
+    inside = select_actions(timeline, ((start, end),))
+    actions = (replace(a, start=max(a.start - start, 0.0), end=min(a.end, end) - start) for a in inside)
+    return Timeline(end - start, tuple(actions))
+
+
 def select_touching_actions(timeline: Timeline, spans: Spans) -> Timeline:
     """Select the actions of which at least a part lies in one of the spans."""
     touching = (a for a in timeline.actions if any(a.start < end and start < a.end for start, end in spans))
@@ -154,21 +166,20 @@ def describe_actions_outside(timelines: Mapping[str, Timeline], annotated: Mappi
     video, action = outside[0]
     count = format_count(len(outside), "action lies", "actions lie")
     return (
-        f"{count} outside of what is annotated, where nothing is learned or judged: the first is {action.label!r} at "
+        f"{count} {ELSEWHERE}, where nothing is learned or judged: the first is {action.label!r} at "
         f"[{action.start:g}, {action.end:g}] s of video {video!r}",
     )
 
 
-def describe_annotated(annotated: Mapping[str, Spans], lengths: Mapping[str, float]) -> tuple[str, ...]:
-    """Say how many videos are annotated in part, and how much of them; `lengths` are seconds by video."""
-    videos = [video for video in annotated if video in lengths]
-    if not videos:
+def describe_annotated(annotated: Mapping[str, Spans], videos: Collection[str]) -> tuple[str, ...]:
+    """Say how many of these videos are annotated in part, and how much of them."""
+    known = [video for video in annotated if video in videos]
+    if not known:
         return ()
-    minutes = sum(measure_spans(annotated[video]) for video in videos) / 60
-    total = sum(lengths[video] for video in videos) / 60
+    minutes = sum(measure_spans(annotated[video]) for video in known) / 60
     return (
-        f"{format_count(len(videos), 'video is', 'videos are')} annotated in part, {minutes:.3g} of {total:.3g} "
-        f"minutes, such as {videos[0]!r}: nothing is learned or judged outside",
+        f"{format_count(len(known), 'video is', 'videos are')} annotated in part, {minutes:.3g} minutes in all, such "
+        f"as {known[0]!r}: nothing is learned or judged outside",
     )
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from untrimmed.cli.app import JsonOut, LabelColumns, Tiers, Unit, app, command
+from untrimmed.cli.app import JsonOut, LabelColumns, SpanTable, Tiers, Unit, app, command
 from untrimmed.cli.printing import show_notes, show_table, write_numbers
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def init(
     label: LabelColumns = None,
     unit: Unit = None,
     tier: Tiers = None,
+    annotated: SpanTable = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a recipe that is there.")] = False,
     json: JsonOut = None,
 ) -> None:
@@ -47,7 +48,7 @@ def init(
     """
     from untrimmed.project.init import init_recipe
 
-    options = {"format": from_, "fps": fps, "label": label, "unit": unit, "tiers": tier or []}
+    options = {"format": from_, "fps": fps, "label": label, "unit": unit, "tiers": tier or [], "annotated": annotated}
     result = init_recipe(folder, out, annotations, features=features, **options, force=force)
     numbers = result.numbers
     proposal = {"fps": numbers.fps, "length": numbers.length, "levels": numbers.levels, "steps": numbers.steps}

@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from untrimmed.annotations.corpus import Corpus, Recording
-from untrimmed.annotations.spans import select_actions
+from untrimmed.annotations.spans import cut_timeline
 from untrimmed.detection.detector import Detector
 from untrimmed.features.video_features import VideoFeatures
 from untrimmed.timeline import Timeline
@@ -54,9 +53,6 @@ def cut_ground_truth(corpus: Corpus, parts: Mapping[str, VideoPart]) -> dict[str
     for name, (video, recording) in parts.items():
         timeline = corpus.dataset.ground_truth[video]
         if video in corpus.train_spans:
-            start, end = recording.start, recording.end
-            inside = select_actions(timeline, ((start, end),))
-            actions = (replace(a, start=max(a.start - start, 0.0), end=min(a.end, end) - start) for a in inside)
-            timeline = Timeline(end - start, tuple(actions))
+            timeline = cut_timeline(timeline, (recording.start, recording.end))
         timelines[name] = timeline
     return timelines

@@ -12,7 +12,7 @@ from untrimmed.evaluation.instances import Instances, index_videos
 from untrimmed.evaluation.matching import Segments, find_candidates, find_touching
 from untrimmed.io import BadInput
 
-OUTSIDE = "outside what is annotated, not judged"
+OUTSIDE = "outside the stretches that are judged"
 
 
 class Judged(NamedTuple):

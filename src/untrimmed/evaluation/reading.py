@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -345,8 +345,8 @@ def _list_other_subsets(subsets: Mapping[str, tuple[str, ...]], subset: str | No
     return {} if subset is None else {v: " and ".join(names) for v, names in subsets.items() if subset not in names}
 
 
-def _describe_coverage(path: Path, spans: StatedSpans, lengths: Mapping[str, float]) -> list[str]:
-    return [f"{path}: {note}" for note in describe_annotated(spans.annotated, lengths)]
+def _describe_coverage(path: Path, spans: StatedSpans, videos: Collection[str]) -> list[str]:
+    return [f"{path}: {note}" for note in describe_annotated(spans.annotated, videos)]
 
 
 def _describe_parts(name: object, parts: Mapping[str, Mapping[str, Spans]], subset: str | None) -> list[str]:
@@ -402,7 +402,7 @@ def _read_database(path: Path, content: Any, subset: str | None = None, annotate
         durations=durations,
         annotated=_select_spans(spans, rows, subset),
         other_subsets=_list_other_subsets(subsets, subset),
-        notes=(*notes, *_describe_coverage(path, spans, durations), *_describe_parts(path, spans.parts, subset)),
+        notes=(*notes, *_describe_coverage(path, spans, rows), *_describe_parts(path, spans.parts, subset)),
     )
 
 

@@ -65,7 +65,7 @@ def check_duplicates(ground_truth: Mapping[str, Timeline]) -> Iterator[Finding]:
 
 def check_labels(dataset: Dataset) -> Iterator[Finding]:
     """Find labels that are the same but for case, blanks or a letter."""
-    counts = _count_labels(dataset, list(dataset.ground_truth))
+    counts = _count_labels(dataset.ground_truth)
     spellings: dict[str, list[str]] = {}
     for label in counts:
         spellings.setdefault(normalize_label(label), []).append(label)
@@ -81,17 +81,19 @@ def check_labels(dataset: Dataset) -> Iterator[Finding]:
             yield Finding("note", "labels that differ by one letter", names, "if one is a slip of the pen, fix it")
 
 
-def check_balance(dataset: Dataset, train: Sequence[str], test: Sequence[str]) -> Iterator[Finding]:
+def check_balance(
+    classes: Sequence[str], train: Mapping[str, Timeline], test: Mapping[str, Timeline]
+) -> Iterator[Finding]:
     """Find classes that are not learned, hardly learned, or not tested; and videos without action."""
-    learned, tested = _count_labels(dataset, train), _count_labels(dataset, test)
-    for label in dataset.classes:
+    learned, tested = _count_labels(train), _count_labels(test)
+    for label in classes:
         yield from _check_class(label, learned[label], tested[label])
     ranked = [(label, count) for label, count in learned.most_common() if count]
     if len(ranked) > 1 and ranked[0][1] > UNBALANCED * ranked[-1][1]:
         most, least = ranked[0], ranked[-1]
         sentence = f"{most[0]!r} has {most[1]:,} training actions, {least[0]!r} has {least[1]:,}"
         yield Finding("note", "classes of very different size", sentence, "annotate more of the rare ones")
-    empty = [video for video in (*train, *test) if not dataset.ground_truth[video].actions]
+    empty = [video for side in (train, test) for video, timeline in side.items() if not timeline.actions]
     if empty:
         sentence = f"{len(empty)} of {len(train) + len(test)} videos, the first is {empty[0]}"
         yield Finding("note", "videos without any action", sentence, "fine, if nothing happens in them")
@@ -154,8 +156,8 @@ def _name_fault(row: Dropped) -> str:
     return "annotation before the video's start" if "before" in row.reason else "annotation that cannot be used"
 
 
-def _count_labels(dataset: Dataset, videos: Sequence[str]) -> Counter[str]:
-    return Counter(action.label for video in videos for action in dataset.ground_truth[video])
+def _count_labels(timelines: Mapping[str, Timeline]) -> Counter[str]:
+    return Counter(action.label for timeline in timelines.values() for action in timeline)
 
 
 def _describe(action: Action) -> str:

@@ -1,6 +1,7 @@
 """Statistics of a data set for people: lengths of actions as bars of text, and the actions of each class."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -54,10 +55,11 @@ def count_classes(timelines: Mapping[str, Timeline], split: Split) -> list[Class
     for video, timeline in timelines.items():
         for action in timeline:
             actions.setdefault(action.label, []).append((video, action.length))
+    sides = [split.select(timelines, names).values() for names in (split.train, split.test)]
+    counts = [Counter(action.label for timeline in side for action in timeline) for side in sides]
     rows = []
     for label, members in actions.items():
-        subsets = [split.subsets[video] for video, _ in members]
-        train, test = (sum(subset in names for subset in subsets) for names in (split.train, split.test))
+        train, test = (side[label] for side in counts)
         median = float(np.median([length for _, length in members]))
         rows.append(ClassRow(label, len(members), len({video for video, _ in members}), train, test, median))
     return sorted(rows, key=lambda row: (-row.actions, row.label))

@@ -1,6 +1,6 @@
 """Checks a recipe's data set from end to end: annotations, videos, features, splits, windows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,11 +20,13 @@ from untrimmed.project.annotation_checks import (
 from untrimmed.project.feature_checks import check_features, check_origins
 from untrimmed.project.findings import Finding, FindingGroup, group_findings, replace_path
 from untrimmed.project.init import init_recipe
+from untrimmed.project.span_checks import check_spans
 from untrimmed.project.suppress_checks import check_keep
 from untrimmed.project.video_checks import check_copies, check_decoding, check_files, check_lengths, check_rates
 from untrimmed.project.video_files import match_annotations, probe_videos
 from untrimmed.project.window_checks import check_windows
 from untrimmed.recipe import Recipe, read_recipe
+from untrimmed.timeline import Timeline
 from untrimmed.video.folders import list_videos
 
 
@@ -49,21 +51,25 @@ def check_dataset(recipe: Recipe, folder: str | Path = ".", *, decode: bool = Fa
         hint = f"paths are relative to the folder in which the command runs: run it in {folder}" if beside else ""
         return group_findings([Finding("error", "annotations that cannot be read", str(error), hint)])
     matches = match_subsets((*data.train, *data.test), dataset.splits)
-    train, test = (
-        dataset.split(*(matches[name] for name in names if name in matches)) for names in (data.train, data.test)
-    )
+    subsets = [[matches[name] for name in names if name in matches] for names in (data.train, data.test)]
+    train, test = (dataset.split(*names) for names in subsets)
+    learned, tested = (dataset.select(*names) for names in subsets)
+    recordings = dataset.cut(*subsets[0]) | dataset.cut(*subsets[1])
     videos = tuple(dict.fromkeys((*train, *test)))
     checks = (
-        _check_splits(dataset, data, train, test),
+        _check_splits(dataset, data, learned, tested),
+        check_spans(dataset, *subsets),
         check_times(data, dataset),
         _check_videos(data, dataset, train, test, decode),
         check_features(data, dataset.ground_truth, videos),
         check_duplicates(dataset.ground_truth),
         check_labels(dataset),
         # Nothing is known of the classes of subsets that are not there.
-        check_balance(dataset, train, test) if videos and {*data.train, *data.test} <= matches.keys() else (),
-        check_windows(recipe, dataset.ground_truth, videos),
-        check_keep(recipe.suppress, dataset.ground_truth, videos),
+        check_balance(dataset.classes, learned, tested)
+        if videos and {*data.train, *data.test} <= matches.keys()
+        else (),
+        check_windows(recipe, recordings, tuple(recordings)),
+        check_keep(recipe.suppress, recordings, tuple(recordings)),
     )
     return group_findings(chain.from_iterable(checks))
 
@@ -88,7 +94,7 @@ def check_folder(folder: str | Path, overrides: Sequence[str] = (), *, decode: b
 
 
 def _check_splits(
-    dataset: Dataset, data: DataConfig, train: tuple[str, ...], test: tuple[str, ...]
+    dataset: Dataset, data: DataConfig, train: Mapping[str, Timeline], test: Mapping[str, Timeline]
 ) -> Iterator[Finding]:
     for key, names in {"train": data.train, "test": data.test}.items():
         matches = match_subsets(names, dataset.splits)
@@ -98,12 +104,12 @@ def _check_splits(
                 yield Finding("error", "subset that does not exist", sentence)
         for sentence in describe_loose_subsets(matches):
             yield Finding("note", "subset in another spelling", f"data.{key}: {sentence}", "fine, if it is meant")
-    for video in sorted(set(train) & set(test)):
+    for video in sorted((train.keys() & test.keys()) - dataset.parts.keys()):
         yield Finding("error", "video in both training and test", video, "fix data.train or data.test")
-    if train and not any(dataset.ground_truth[video].actions for video in train):
+    if train and not any(timeline.actions for timeline in train.values()):
         sentence, remedy = f"{len(train)} training videos have no action", "nothing can be learned: annotate some"
         yield Finding("error", "no action in any training video", sentence, remedy)
-    if test and not any(dataset.ground_truth[video].actions for video in test):
+    if test and not any(timeline.actions for timeline in test.values()):
         sentence, remedy = f"{len(test)} test videos have no action", "nothing can be measured: annotate some"
         yield Finding("warning", "no action in any test video", sentence, remedy)
 

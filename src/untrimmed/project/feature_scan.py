@@ -7,6 +7,7 @@ from untrimmed.annotations.annotations import Annotations, Hints, find_last_end,
 from untrimmed.annotations.convert import read_as
 from untrimmed.annotations.formats.content import format_videos
 from untrimmed.annotations.sniff import sniff_format
+from untrimmed.annotations.spans import StatedSpans
 from untrimmed.features.folder import MANIFEST, read_source
 from untrimmed.features.listing import explain_no_features, holds_feature_files, is_archive, is_feature_file
 from untrimmed.features.streams import FeatureStreams, read_features
@@ -29,6 +30,7 @@ from untrimmed.project.folder_scan import (
     describe_dropped_rows,
     find_annotations,
     refuse_no_action,
+    settle_spans,
 )
 from untrimmed.timeline import Timeline
 from untrimmed.video.containers import VIDEO_ENDINGS
@@ -110,7 +112,7 @@ def _find_source(
         return stated, f"stated by {path / MANIFEST}"
     lengths = {video: annotations.timelines[video].duration for video in counts}
     # A recording goes on after its last action: an end of that is no length.
-    known = {video: length for video, length in lengths.items() if length != find_last_end(annotations.rows[video])}
+    known = {video: length for video, length in lengths.items() if length != _find_last_time(annotations, video)}
     guess = guess_snippet_rate({video: counts[video] for video in known}, known, fps) if known else None
     if guess is None and fps is None:
         raise BadInput(f"{path}: {describe_disagreement(counts, known) if known else UNKNOWN_RATE}")
@@ -119,6 +121,12 @@ def _find_source(
         guess = SnippetRate(fps, "as given")
     assert guess
     return build_rate_source(_name_backbone(path), guess.rate, fps), guess.reason
+
+
+def _find_last_time(annotations: Annotations, video: str) -> float | None:
+    """Find the end of the last action or of the last annotated stretch: a length that is this is a guess."""
+    spans = StatedSpans(annotations.annotated, annotations.parts).find_last(video)
+    return max(filter(None, (find_last_end(annotations.rows[video]), spans)), default=None)
 
 
 def _name_backbone(path: Path) -> str:
@@ -136,7 +144,7 @@ def _build_scan(
     for video in sorted(counts):
         length, end = annotations.timelines[video].duration, origin.source.grid.end(counts[video])
         rows = annotations.rows[video]
-        if length == find_last_end(rows) and end > length + max(LEEWAY * length, LEAST_LEEWAY):
+        if length == _find_last_time(annotations, video) and end > length + max(LEEWAY * length, LEAST_LEEWAY):
             longer.append(video)
             length = end
         timelines[video] = Timeline(length, split_usable(video, rows, length, annotations.classes).actions)
@@ -165,4 +173,16 @@ def _build_scan(
     rate = origin.source.fps / origin.source.stride
     subsets = {video: subset for video, subset in annotations.subsets.items() if video in counts}
     rates = dict.fromkeys(timelines, rate)
-    return FolderScan((), file.path, file.format, timelines, rates, subsets, tuple(notes), origin)
+    stated, more = settle_spans(file, timelines, {video: video for video in timelines})
+    return FolderScan(
+        (),
+        file.path,
+        file.format,
+        timelines,
+        rates,
+        subsets,
+        (*notes, *more),
+        origin,
+        annotated=stated.annotated,
+        parts=stated.parts,
+    )

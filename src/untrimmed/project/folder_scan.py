@@ -1,15 +1,16 @@
 """What lies in a folder: its videos, the actions in each, and everything that was left out, with the reason."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from untrimmed.annotations.annotations import Annotations, Dropped, Hints, split_usable
+from untrimmed.annotations.annotations import Annotations, Dropped, Hints, Spans, split_usable
 from untrimmed.annotations.convert import read_as
 from untrimmed.annotations.formats.content import format_videos
 from untrimmed.annotations.renaming import join_annotations, rename_videos
 from untrimmed.annotations.sniff import BY_CONTENT, BY_ENDING, sniff_format
+from untrimmed.annotations.spans import StatedSpans
 from untrimmed.features.folder import MANIFEST
 from untrimmed.features.video_features import FeatureSource
 from untrimmed.io import BadInput
@@ -63,6 +64,10 @@ class FolderScan:
     notes: tuple[str, ...]
     features: KnownFeatures | None = None
     """None where `untrimmed extract` is yet to make them, of the videos."""
+    annotated: Mapping[str, Spans] = field(default_factory=dict)
+    """The stretches of each video of which only a part was annotated, in seconds."""
+    parts: Mapping[str, Mapping[str, Spans]] = field(default_factory=dict)
+    """The stretches of each subset of a video that the annotations split in time."""
 
     @property
     def actions(self) -> list[Action]:
@@ -132,6 +137,7 @@ def _combine(folder: Path, file: AnnotationFile, videos: VideoFiles, names: Mapp
         timelines[video] = Timeline(length, rows.actions)
         dropped += rows.dropped
     refuse_no_action(file.path, timelines, dropped)
+    stated, notes = settle_spans(file, timelines, {name: names[name] for name in names})
     return FolderScan(
         (folder,),
         file.path,
@@ -139,8 +145,23 @@ def _combine(folder: Path, file: AnnotationFile, videos: VideoFiles, names: Mapp
         timelines,
         {video: videos.infos[video].fps for video in timelines},
         {names[name]: subset for name, subset in annotations.subsets.items() if name in names},
-        tuple(_notes(annotations, videos, names, dropped)),
+        (*_notes(annotations, videos, names, dropped), *notes),
+        annotated=stated.annotated,
+        parts=stated.parts,
     )
+
+
+def settle_spans(
+    file: AnnotationFile, timelines: Mapping[str, Timeline], names: Mapping[str, str]
+) -> tuple[StatedSpans, tuple[str, ...]]:
+    """Fit the spans of annotations to videos of known length; `names` are the videos by their names there."""
+    annotations = file.annotations
+    spans = StatedSpans(
+        {video: stretches for video, stretches in annotations.annotated.items() if video in names},
+        {video: stretches for video, stretches in annotations.parts.items() if video in names},
+    )
+    lengths = {video: timeline.duration for video, timeline in timelines.items()}
+    return spans.rename(names).settle(file.path, lengths)
 
 
 def refuse_no_action(path: Path, timelines: Mapping[str, Timeline], dropped: Sequence[Dropped]) -> None:

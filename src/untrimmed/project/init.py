@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from untrimmed.annotations.annotations import Hints
 from untrimmed.annotations.formats.activitynet import write_activitynet
+from untrimmed.annotations.spans import select_actions
 from untrimmed.annotations.subsets import describe_loose_subsets
 from untrimmed.annotations.units import check_rate, check_unit
 from untrimmed.features.archives import part_path
@@ -15,10 +16,11 @@ from untrimmed.features.listing import is_feature_file
 from untrimmed.io import BadInput, missing, read_text, whole, write_text
 from untrimmed.project.dataset_statistics import ClassRow, count_classes, note_one_sided_classes
 from untrimmed.project.feature_scan import find_features, holds_videos, scan_features
-from untrimmed.project.folder_scan import FolderScan, scan_folder
+from untrimmed.project.folder_scan import FolderScan, refuse_no_action, scan_folder
 from untrimmed.project.recipe_numbers import RecipeNumbers, propose_numbers
 from untrimmed.project.recipe_text import BEGINNING, build_default_source, format_recipe, list_next_commands
-from untrimmed.project.split import Split, split_videos
+from untrimmed.project.split import Split
+from untrimmed.project.split_in_time import choose_split, describe_parts
 from untrimmed.recipe import read_recipe
 
 ANNOTATIONS = "annotations.json"
@@ -49,14 +51,15 @@ def init_recipe(
     label: str | None = None,
     unit: str | None = None,
     tiers: Sequence[str] = (),
+    annotated: str | Path | None = None,
     force: bool = False,
 ) -> InitResult:
     """Scan `folder`, propose a recipe, and write it to `out` with the annotations beside it.
 
     Where `features` names a folder or file of features, or `folder` holds features and no video, none is opened:
     how many snippets a second there are is taken from a manifest, from the lengths that the annotations state, or
-    from `fps`. `format`, `fps`, `label`, `unit` and `tiers` are those of the annotations, see
-    `untrimmed.read_annotations`.
+    from `fps`. `format`, `fps`, `label`, `unit`, `tiers` and `annotated` are those of the annotations, see
+    `untrimmed.read_annotations`. One video, or a few whose classes no split would part, are split in time.
     With `force` a recipe that is there is replaced, and the annotations that it names; the user's own never are.
     Raises BadInput where something is there already, or the folder holds too little to learn from.
     """
@@ -67,26 +70,31 @@ def init_recipe(
             f"{out}: is there already; write another one (out=..., --out ...), or replace it (force=True, --force)"
         )
     written = _find_written_annotations(out)
-    hints = Hints(check_rate(fps), label, unit=check_unit(unit), tiers=tuple(tiers))
-    scan = _scan(folder, features, source, format, hints, [written] if written else [])
-    if len(scan.timelines) < 2:
+    table = None if annotated is None else Path(annotated)
+    hints = Hints(check_rate(fps), label, unit=check_unit(unit), tiers=tuple(tiers), annotated=table)
+    whole_scan = _scan(folder, features, source, format, hints, [*filter(None, [written, table])])
+    scan = _leave_out_unannotated(whole_scan)
+    try:
+        split = choose_split(scan)
+    except ValueError:
         raise BadInput(
-            f"{scan.annotations}: annotates {next(iter(scan.timelines))!r} alone; a detector is tested on other "
-            f"videos than it learns from: annotate a second one, or cut this one in two{_list_absent(scan)}"
-        )
+            f"{scan.annotations}: annotates {next(iter(scan.timelines))!r} alone, and too few actions to split it in "
+            "time; a detector is tested on other stretches or videos than it learns from: annotate more of it, or a "
+            f"second one{_list_absent(scan)}"
+        ) from None
     target = _choose_target(out, scan.annotations, written)
-    split = split_videos({video: timeline.labels for video, timeline in scan.timelines.items()}, scan.subsets)
     features_there = scan.features
     snippet_rate = features_there.source.fps / features_there.source.stride if features_there else None
     numbers = propose_numbers(scan.timelines, scan.rates, split, snippet_rate)
     place = features_there.path if features_there else _choose_features(out, numbers)
     text = format_recipe(str(out), scan, split, numbers, target, place)
     with whole(target) as new_annotations, whole(out) as new_recipe:
-        write_activitynet(new_annotations, scan.timelines, split.subsets)
+        write_activitynet(new_annotations, whole_scan.timelines, split.subsets, scan.annotated, split.parts)
         write_text(new_recipe, text)
     commands = list_next_commands(read_recipe(out), str(out))
     classes = count_classes(scan.timelines, split)
-    notes = (*scan.notes, *_note_split(scan, split), *note_one_sided_classes(classes))
+    notes = (*scan.notes, *_note_split(scan, split), *describe_parts(split, scan.timelines))
+    notes += tuple(note_one_sided_classes(classes))
     return InitResult(scan, split, classes, numbers, out, target, commands, notes)
 
 
@@ -129,6 +137,13 @@ def _scan(
     return scan_folder(place, annotations, format, hints, skip)
 
 
+def _leave_out_unannotated(scan: FolderScan) -> FolderScan:
+    """Leave out the actions outside of what is annotated, which are written all the same."""
+    timelines = {video: select_actions(line, scan.annotated.get(video)) for video, line in scan.timelines.items()}
+    refuse_no_action(scan.annotations, timelines, ())
+    return replace(scan, timelines=timelines)
+
+
 def _choose_features(out: Path, numbers: RecipeNumbers) -> Path:
     """Choose the folder that features of this rate are extracted to."""
     features = out.parent / FEATURES
@@ -139,7 +154,7 @@ def _choose_features(out: Path, numbers: RecipeNumbers) -> Path:
 
 def _note_split(scan: FolderScan, split: Split) -> list[str]:
     """Say which subsets are written under another name, and which was held out of folds."""
-    renamed = {scan.subsets[video]: split.subsets[video] for video in scan.subsets}
+    renamed = {scan.subsets[video]: split.subsets.get(video, "") for video in scan.subsets}
     notes = [] if split.proposed else describe_loose_subsets(renamed)
     if split.proposed and renamed:
         names = ", ".join(map(repr, sorted(renamed)))

@@ -95,12 +95,13 @@ def propose_numbers(
     average = choose_average(short, long, snippet_rate) if snippet_rate else 1
     slowest = min(rates[video] for video in timelines)
     fps = snippet_rate / average if snippet_rate else choose_rate(short, long, slowest)
-    length = choose_length(long * fps, max(timeline.duration for timeline in timelines.values()) * fps)
-    training = [timelines[video] for video in timelines if split.subsets[video] in split.train]
+    training = split.cut(timelines, split.train)
+    recordings = [*training, *split.cut(timelines, split.test)]
+    length = choose_length(long * fps, max(timeline.duration for timeline in recordings) * fps)
     training_actions = sum(map(len, training))
     size = next(size for size in SIZES if training_actions <= size.actions)
     windows = sum(count_windows(timeline, fps, length) for timeline in training)
-    busy = float(np.mean([compute_busy_share(timeline) for timeline in timelines.values()]))
+    busy = float(np.mean([compute_busy_share(timeline) for timeline in recordings]))
     return RecipeNumbers(
         fps=fps,
         short=short,

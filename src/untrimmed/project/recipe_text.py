@@ -54,7 +54,8 @@ def list_next_commands(recipe: Recipe, name: str) -> list[str]:
 def _format_data(scan: FolderScan, split: Split, annotations: Path, features: Path, numbers: RecipeNumbers) -> str:
     folders = [str(folder) for folder in scan.folders]
     videos = f"videos = {_toml(folders[0] if len(folders) == 1 else folders)}\n" if folders else ""
-    origin = "proposed here, a quarter of the videos" if split.proposed else "as the annotations have it"
+    share = "a stretch of every video" if split.parts else "a quarter of the videos"
+    origin = f"proposed here, {share}" if split.proposed else "as the annotations have it"
     average = f"average = {numbers.average}  # snippets into one\n" if numbers.average > 1 else ""
     source = _format_known_source(scan.features) if scan.features else _format_default_source(numbers.fps)
     return f"""\
@@ -148,7 +149,9 @@ def _toml(value: Any) -> str:
 
 
 def _format_contents(scan: FolderScan, split: Split, subsets: tuple[str, ...]) -> str:
-    timelines = [timeline for video, timeline in scan.timelines.items() if split.subsets[video] in subsets]
+    timelines = list(split.select(scan.timelines, subsets).values())
     labels = {action.label for timeline in timelines for action in timeline}
     actions = format_count(sum(map(len, timelines)), "action")
-    return f"{format_count(len(timelines), 'video')}, {actions}, {format_count(len(labels), 'class', 'classes')}"
+    minutes = sum(recording.duration for recording in split.cut(scan.timelines, subsets)) / 60
+    videos = format_count(len(timelines), "video") + (f" ({minutes:.3g} minutes)" if split.parts else "")
+    return f"{videos}, {actions}, {format_count(len(labels), 'class', 'classes')}"

@@ -2,11 +2,14 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import combinations
 from typing import NamedTuple
 
+from untrimmed.annotations.annotations import Spans
+from untrimmed.annotations.spans import cut_timeline, intersect_spans, join_spans, select_actions
 from untrimmed.annotations.subsets import TESTING, TRAINING, VALIDATION, find_role
+from untrimmed.timeline import Timeline
 
 SHARE = 0.25
 """Of the videos, what is held out."""
@@ -25,6 +28,31 @@ class Split(NamedTuple):
     test: tuple[str, ...]
     proposed: bool
     """Whether it was made here; else the annotations had it."""
+    parts: Mapping[str, Mapping[str, Spans]] = {}
+    """Of each video that is split in time, the stretches of each subset; such a video is not in `subsets`."""
+    annotated: Mapping[str, Spans] = {}
+    """The stretches of each video of which only a part was annotated."""
+
+    def select(self, timelines: Mapping[str, Timeline], names: Collection[str]) -> dict[str, Timeline]:
+        """Select the videos of some subsets, with the actions that are theirs."""
+        spans = {video: self._find_spans(video, names) for video in timelines}
+        return {video: select_actions(timelines[video], spans[video]) for video in timelines if spans[video] != ()}
+
+    def cut(self, timelines: Mapping[str, Timeline], names: Collection[str]) -> list[Timeline]:
+        """Cut the videos of some subsets into what is used of each, as if every stretch were a recording."""
+        recordings: list[Timeline] = []
+        for video, timeline in timelines.items():
+            spans = self._find_spans(video, names)
+            recordings += [timeline] if spans is None else [cut_timeline(timeline, span) for span in spans]
+        return recordings
+
+    def _find_spans(self, video: str, names: Collection[str]) -> Spans | None:
+        """Find the stretches of a video that are of some subsets; None for all of it."""
+        annotated = self.annotated.get(video)
+        if video not in self.parts:
+            return annotated if self.subsets[video] in names else ()
+        part = join_spans(self.parts[video], [name for name in names if name in self.parts[video]])
+        return part if annotated is None else intersect_spans(part, annotated)
 
 
 def split_videos(labels: Labels, stated: Mapping[str, str]) -> Split:
@@ -33,21 +61,33 @@ def split_videos(labels: Labels, stated: Mapping[str, str]) -> Split:
     Subsets named otherwise than training, validation and testing are folds: the first is held out. A video without
     a stated subset trains. Raises ValueError for fewer than two videos.
     """
-    roles = {name: find_role(name) for name in stated.values()}
-    subsets = {
-        video: roles[name] if roles[name] in (TRAINING, VALIDATION, TESTING) else name
-        for video, name in stated.items()
-        if video in labels
-    }
-    names = sorted(set(subsets.values()))
+    subsets = {video: name_subset(name) for video, name in stated.items() if video in labels}
+    sides = choose_sides(subsets.values())
+    if sides is None:
+        return Split(propose_split(labels), (TRAINING,), (VALIDATION,), True)
+    return Split({video: subsets.get(video, sides.train[0]) for video in labels}, *sides, False)
+
+
+class Sides(NamedTuple):
+    """The subsets to train and to test on."""
+
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+def name_subset(name: str) -> str:
+    """Return the usual name of a subset that is for training, validation or testing; any other name as it is."""
+    role = find_role(name)
+    return role if role in (TRAINING, VALIDATION, TESTING) else name
+
+
+def choose_sides(names: Iterable[str]) -> Sides | None:
+    """Choose which subsets train and which test; None where they do not part the two."""
+    names = sorted(set(names))
     held_out = next((name for name in (VALIDATION, TESTING) if name in names), None)
     if TRAINING in names and held_out:
-        train, test = (TRAINING,), held_out
-    elif len(names) > 1 and TRAINING not in names:
-        train, test = tuple(names[1:]), names[0]
-    else:
-        return Split(propose_split(labels), (TRAINING,), (VALIDATION,), True)
-    return Split({video: subsets.get(video, train[0]) for video in labels}, train, (test,), False)
+        return Sides((TRAINING,), (held_out,))
+    return Sides(tuple(names[1:]), (names[0],)) if len(names) > 1 and TRAINING not in names else None
 
 
 def propose_split(labels: Labels) -> dict[str, str]:

@@ -11,9 +11,11 @@ from untrimmed.annotations.formats.activitynet import read_activitynet
 from untrimmed.annotations.sniff import sniff_format
 from untrimmed.annotations.span_table import add_span_table
 from untrimmed.annotations.spans import (
+    cut_timeline,
     intersect_spans,
     join_spans,
     list_subsets,
+    merge_spans,
     select_actions,
     select_touching_actions,
 )
@@ -85,6 +87,18 @@ class Dataset:
         """Select the timelines of some splits, with the actions that lie in what is annotated and of these splits."""
         spans = self.find_spans(*names)
         return {video: select_actions(self.ground_truth[video], spans.get(video)) for video in self.split(*names)}
+
+    def cut(self, *names: str) -> dict[str, Timeline]:
+        """Cut the videos of some splits into what is used of each, by name, as if every stretch were a recording."""
+        spans, recordings = self.find_spans(*names), {}
+        for video in self.split(*names):
+            timeline = self.ground_truth[video]
+            if video not in spans:
+                recordings[video] = timeline
+            else:
+                stretches = merge_spans((max(a, 0.0), min(b, timeline.duration)) for a, b in spans[video])
+                recordings |= {f"{video} [{a:g}, {b:g}] s": cut_timeline(timeline, (a, b)) for a, b in stretches}
+        return recordings
 
     def only(self, videos: Collection[str]) -> "Dataset":
         """Return the data set without any video outside `videos`; splits may become empty, classes stay."""

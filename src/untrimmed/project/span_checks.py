@@ -1,0 +1,55 @@
+"""What lies outside of the stretches that were annotated, or that train and test."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from untrimmed.annotations.annotations import Spans, format_count
+from untrimmed.annotations.datasets.dataset import Dataset
+from untrimmed.annotations.spans import ELSEWHERE, intersect_spans, is_inside, measure_spans
+from untrimmed.project.findings import Finding
+from untrimmed.timeline import Action
+
+
+def check_spans(dataset: Dataset, train: Sequence[str], test: Sequence[str]) -> Iterator[Finding]:
+    """Find videos that are annotated in part or split in time, and actions that lie in no stretch or are cut.
+
+    `train` and `test` are subsets. Seconds of a video that are in both are errors.
+    """
+    for video, spans in dataset.annotated.items():
+        sentence = f"{video}: {measure_spans(spans) / 60:.3g} minutes, {_format_spans(spans)}"
+        yield Finding("note", "video annotated in part", sentence, "fine, if it is so: nothing else is used")
+    for note in dataset.notes:
+        if ELSEWHERE in note:
+            yield Finding(
+                "warning", "actions outside of what is annotated", note, "widen the spans, or leave them out"
+            )
+    yield from _check_parts(dataset, train, test)
+
+
+def _check_parts(dataset: Dataset, train: Sequence[str], test: Sequence[str]) -> Iterator[Finding]:
+    learned, tested = dataset.find_spans(*train), dataset.find_spans(*test)
+    for video, parts in dataset.parts.items():
+        mine, theirs = learned.get(video, ()), tested.get(video, ())
+        if mine and theirs:
+            sentence = f"{video}: trains {_format_spans(mine)}; tests {_format_spans(theirs)}"
+            yield Finding("note", "video split in time", sentence, "no snippet is seen by both")
+        if common := intersect_spans(mine, theirs):
+            sentence = f"{video}: {_format_spans(common)}"
+            yield Finding("error", "stretch in both training and test", sentence, "fix data.train or data.test")
+        yield from _check_actions(video, dataset.ground_truth[video].actions, parts)
+
+
+def _check_actions(video: str, actions: Sequence[Action], parts: Mapping[str, Spans]) -> Iterator[Finding]:
+    """Find actions that lie in no part of their video, and those that a part ends in."""
+    spans = [span for stretches in parts.values() for span in stretches]
+    lost = [a for a in actions if not is_inside(tuple(spans), (a.start + a.end) / 2)]
+    cut = [a for a in actions if any(a.start < border < a.end for span in spans for border in span)]
+    kinds = {"actions in no stretch of their video": lost, "actions cut by the end of a stretch": cut}
+    for kind, members in kinds.items():
+        if members:
+            first = f"{members[0].label!r} at {members[0].start:.2f} to {members[0].end:.2f} s"
+            sentence = f"{video}: {format_count(len(members), 'action')}, the first is {first}"
+            yield Finding("warning", kind, sentence, "put the borders where nothing happens")
+
+
+def _format_spans(spans: Spans) -> str:
+    return " and ".join(f"{start:.1f} to {end:.1f} s" for start, end in spans)
