@@ -67,6 +67,8 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="SETTING", help="Of suppression, over the detector's: suppress.keep=500."),
 ]
+DETECTOR_ENDINGS = (".safetensors", ".onnx")
+"""Of the files of detectors."""
 RawScores = Annotated[
     bool, typer.Option("--raw-scores", help="Scores as suppression leaves them, not calibrated.", show_default=False)
 ]

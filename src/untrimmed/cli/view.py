@@ -1,22 +1,39 @@
 """Timelines and kernels as pages and pictures: view, kernels."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from untrimmed.cli.app import app, command
-from untrimmed.cli.evaluate import ResultsUnit, TruthUnit
+from untrimmed.cli.app import DETECTOR_ENDINGS, Device, Quiet, RawScores, Settings, Weights, app, command
+from untrimmed.cli.evaluate import ResultsUnit, TruthUnit, refuse_detector_options
+from untrimmed.cli.printing import progress_bar, show_notes
 from untrimmed.io import BadInput
+
+if TYPE_CHECKING:
+    from untrimmed.timeline import Timelines
 
 Rate = Annotated[float | None, typer.Option("--fps", help="Frames a second, for times in frames.")]
 
 
 @command(app)
 def view(
-    results: Annotated[Path, typer.Argument(help="Detections, or annotations: any file that `convert` reads.")],
+    results: Annotated[
+        Path, typer.Argument(help="Detections, or annotations: any file that `convert` reads; or a detector.")
+    ],
     out: Annotated[Path, typer.Option(help="The HTML file to write.")],
     truth: Annotated[Path | None, typer.Option(help="Annotations to show beside them.")] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="Of a detector: what it looks at, a video, a feature file, or a folder.")
+    ] = None,
+    settings: Settings = None,
+    raw_scores: RawScores = False,
+    weights: Weights = None,
+    device: Device = "auto",
+    score: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Of a detector: least score [default: 0.3].")
+    ] = None,
     unit: ResultsUnit = None,
     truth_unit: TruthUnit = None,
     fps: Rate = None,
@@ -29,13 +46,19 @@ def view(
         tuple[Path, Path] | None,
         typer.Option(metavar="DETECTOR SOURCE", help="Show a GTAN's learned kernels, and what it is to look at."),
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Write one HTML file that plays the videos above timelines of truth and of one or more detectors.
 
     Example: `untrimmed view runs/demo/results.json --truth annotations.json --videos videos --out report.html`
     """
+    given = {"features": features, "set": settings, "raw-scores": raw_scores, "weights": weights, "score": score}
     if kernels and others:
         raise BadInput("--kernels shows one detector's; leave --and out")
+    if results.suffix.lower() not in DETECTOR_ENDINGS:
+        refuse_detector_options(results, given)
+    elif kernels:
+        raise BadInput(f"{results}: is a detector; with --kernels, give what `untrimmed detect --out` writes")
     if kernels:
         from untrimmed.detection.detector import Detector
         from untrimmed.detection.kernels import write_kernel_view
@@ -46,7 +69,26 @@ def view(
         from untrimmed.detection.view import view as write_view
 
         units = {"unit": unit, "truth_unit": truth_unit, "fps": fps}
-        print(write_view(results, out, truth, videos, others or [], stills=stills, **units))
+        shown = results
+        if results.suffix.lower() in DETECTOR_ENDINGS:
+            if unit:
+                raise BadInput(f"{results}: is a detector, which finds seconds; leave --unit out")
+            shown, units["unit"] = _detect(results, given, device, quiet), None
+        print(write_view(shown, out, truth, videos, others or [], stills=stills, **units))
+
+
+def _detect(detector: Path, given: Mapping[str, Any], device: str, quiet: bool) -> "Timelines":
+    """Detect what is to be shown; `given` are the options of detection."""
+    from untrimmed.detection.loading import load
+    from untrimmed.detection.results import describe_hidden, find_least_score
+
+    if given["features"] is None:
+        raise BadInput(f"{detector}: is a detector; give what it is to look at (--features VIDEOS or FEATURES)")
+    opened = load(detector, device, overrides=given["set"] or (), calibrated=not given["raw-scores"])
+    with progress_bar(quiet) as progress:
+        timelines = opened.detect_all(given["features"], weights=given["weights"] or (), progress=progress)
+    show_notes([*timelines.notes, *describe_hidden(timelines, None, given["score"]), *timelines.failed.values()])
+    return timelines.above(find_least_score(None, given["score"]))
 
 
 @command(app)

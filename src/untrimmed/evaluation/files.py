@@ -104,9 +104,7 @@ class Inputs:
         for source, side in ((self.ground_truth, "ground truth"), (self.results, "results")):
             _refuse_other_source(source, side)
         sides = Sides(_name(self.ground_truth, "the ground truth"), _name(self.results, "the results"))
-        rates = self.read_rates()
-        table = None if self.annotated is None else Path(self.annotated)
-        ground_truth = _read_ground_truth(self.ground_truth, self.subset, Times(self.truth_unit, rates), sides, table)
+        rates, ground_truth = self.read_rates(), self.read_ground_truth(sides)
         durations = {video: ground_truth.durations.get(video) for video in ground_truth.videos}
         results = _read_results(self.results, self.protocol, Times(self.unit, rates, durations), sides)
         ground_truth = _drop_scores(ground_truth, results, sides)
@@ -125,6 +123,12 @@ class Inputs:
             notes = (*describe_outside(ground_truth, results, sides), *notes)
         differences = describe_differences(ground_truth, results, sides, labelled=labelled)
         return Sources(ground_truth, results, (*differences, *notes, *ground_truth.notes, *results.notes))
+
+    def read_ground_truth(self, sides: Sides) -> Instances:
+        """Read the ground truth of the selected part, before anything is matched."""
+        times = Times(self.truth_unit, self.read_rates())
+        table = None if self.annotated is None else Path(self.annotated)
+        return _read_ground_truth(self.ground_truth, self.subset, times, sides, table)
 
     def read_rates(self) -> FrameRates | None:
         """Read the frames a second."""
@@ -242,6 +246,29 @@ def evaluate(
     else:
         scores = compute_segmental_scores(truth, predicted, protocol)
     return Evaluation(_add_notes(scores, notes), inputs, truth, predicted, frame_rates=frame_rates)
+
+
+def list_judged_videos(
+    ground_truth: Source,
+    *,
+    subset: str | None = None,
+    fps: float | str | Path | None = None,
+    truth_unit: str | None = None,
+    annotated: str | Path | None = None,
+    **_: Any,
+) -> tuple[str, ...]:
+    """List the videos of a ground truth that `evaluate` judges, given the same arguments; raises as it does."""
+    _refuse_other_source(ground_truth, "ground truth")
+    inputs = Inputs(
+        ground_truth=ground_truth,
+        results={},
+        protocol=find_protocol("activitynet"),
+        subset=subset,
+        truth_unit=truth_unit,
+        frame_rates=_parse_rate(fps),
+        annotated=annotated,
+    )
+    return inputs.read_ground_truth(Sides(_name(ground_truth, "the ground truth"), "the results")).videos
 
 
 def _add_intervals(scores: DetectionScores, matches: Matches, resamples: int) -> DetectionScores:
