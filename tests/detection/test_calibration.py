@@ -58,7 +58,7 @@ def test_a_map_rises_everywhere_and_stays_within_0_and_1(rows, weight):
     assert (np.diff(y)[far_apart] > 0).all() and (np.diff(y) >= 0).all()
     assert y[0] >= 0 and y[-1] <= 1
     if hit.any() and not hit.all():
-        assert 0 < y[0] and y[-1] < 1
+        assert y[0] > 0 and y[-1] < 1
     else:
         assert fitted == IDENTITY and (y == x).all()
 
@@ -82,7 +82,7 @@ def test_equal_scores_stay_equal_wherever_they_stand():
 
 
 def draw(detections, seed):
-    """Scores of an overconfident network: logits are right when shrunk to four tenths and lowered; a third are hits."""
+    """Scores of an overconfident network: logits are right when four tenths as large, and lower; a third are hits."""
     random = np.random.default_rng(seed)
     logit = np.where(
         random.random(detections) < 0.7, random.normal(-3, 1.5, detections), random.normal(3, 3, detections)

@@ -1,6 +1,7 @@
 """Operating points, calibration and confusion against plain versions written from their definitions."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rows import Row, instances
+from untrimmed.evaluation.matches import match_detections
 from untrimmed.evaluation.operating_points import (
     PRECISIONS,
     Curve,
@@ -16,7 +18,9 @@ from untrimmed.evaluation.operating_points import (
     count_confusions,
     find_operating_points,
     measure_calibration,
+    measure_reliability,
 )
+from untrimmed.evaluation.protocols import ACTIVITYNET
 from untrimmed.evaluation.reading import read_ground_truth, read_results
 from untrimmed.io import BadInput
 
@@ -193,6 +197,29 @@ def test_scores_that_are_their_own_share_of_hits_have_no_error():
     hits = np.array([1, 0, 0, 0, 1, 1, 0, 0, 1, 1, 1, 0], bool)
     assert measure_calibration(score, hits).expected_error == 0
     assert measure_calibration(score, ~hits).largest_error == 0.5
+
+
+def test_the_largest_gap_is_of_bins_that_hold_enough_and_has_an_interval():
+    score = np.concatenate([np.full(40, 0.85), np.full(3, 0.15)])
+    hits = np.concatenate([np.arange(40) < 30, np.ones(3, bool)])
+    outcome = measure_calibration(score, hits, 10)
+    worst = outcome.find_largest()
+    assert (worst.count, worst.gap) == (40, pytest.approx(0.1)) and outcome.largest_error == pytest.approx(0.85)
+    assert outcome.find_largest(50) is None
+    # Wilson's interval of 30 in 40, as in any table of it.
+    assert worst.interval == pytest.approx((0.5981, 0.8581), abs=1e-4)
+    content = outcome.to_json()
+    assert content["largest_error_of_30_or_more"] == pytest.approx(0.1)
+    assert content["bins"][8]["interval"] == list(worst.interval) and content["bins"][5]["interval"] == [0, 1]
+
+
+def test_reliability_is_of_what_is_judged_at_one_tiou_whatever_the_protocol():
+    ground_truth = replace(instances([("v", "a", 0.0, 10.0, 1.0)]), annotated={"v": ((0.0, 50.0),)})
+    results = instances([("v", "a", 0, 10, 0.95), ("v", "a", 20, 30, 0.85), ("v", "a", 60, 70, 0.75)])
+    for protocol in (ACTIVITYNET, replace(ACTIVITYNET, tious=(0.7,))):
+        outcome = measure_reliability(match_detections(ground_truth, results, protocol))
+        assert [part.count for part in outcome.bins] == [0] * 8 + [1, 1]
+        assert outcome.expected_error == pytest.approx((0.85 + 0.05) / 2)
 
 
 def test_many_scores_of_0_share_a_bin_of_some_width():

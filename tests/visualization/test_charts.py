@@ -3,6 +3,7 @@
 import base64
 import functools
 import itertools
+import math
 import re
 import subprocess
 import sys
@@ -16,7 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from page_reader import HOSTILE, SVG, Page, dumped
-from untrimmed.visualization.charts import Series, draw_bars, draw_curves, draw_groups, draw_reliability, draw_stacks
+from untrimmed.visualization.charts import (
+    ReliabilityLine,
+    Series,
+    draw_bars,
+    draw_curves,
+    draw_groups,
+    draw_reliabilities,
+    draw_reliability,
+    draw_stacks,
+)
 from untrimmed.visualization.confusion import draw_confusion_matrix
 from untrimmed.visualization.page import Chart, Figure, Hint, Section, Table, write_page
 from untrimmed.visualization.sheet import COLOURS, Axis
@@ -46,6 +56,11 @@ def one_of_each(label: str = "jump") -> dict[str, Chart]:
         "matrix": draw_confusion_matrix(label, [label, "b"], np.array([[3, 1], [0, 2]])),
         "shaded": draw_confusion_matrix(label, [label] * 30, np.eye(30)),
         "reliability": draw_reliability(label, [0, 0.5, 1], [0.2, 0.7], [0.1, 0.9], [10, 5]),
+        "reliabilities": draw_reliabilities(
+            label,
+            [0, 0.5, 1],
+            [ReliabilityLine(name, [0.2, 0.7], [0.1, 0.9], [(0, 0.3), (0.8, 1)], [10, 5]) for name in (label, "b")],
+        ),
     }
 
 
@@ -279,6 +294,20 @@ def test_calibration_marks_each_bin_that_has_detections_and_counts_it_below():
     assert (rise / 300, run / 420) == (pytest.approx(0.5, abs=0.001), pytest.approx(0.65, abs=0.001))
 
 
+def test_calibration_before_and_after_is_drawn_over_the_same_bins():
+    nan = float("nan")
+    raw = ReliabilityLine("raw", [0.25, 0.75], [0.05, 0.5], [(0, 0.1), (0.4, 0.6)], [1000, 10])
+    calibrated = ReliabilityLine("calibrated", [0.05, nan], [0.06, nan], [(0.02, 0.1), (0, 1)], [1010, 0])
+    picture = draw_reliabilities("n", [0, 0.5, 1], [raw, calibrated])
+    drawn = hinted(picture)
+    assert sum("score" in hint for hint in drawn) == 3
+    heights = {hint: extent(g)[1] for hint, g in drawn.items() if "score" not in hint}
+    # By the logarithm, from one half on: a thousand is twice as high as ten only where that counts from 0.1.
+    ratio = heights["raw: 1,000 detections"] / heights["raw: 10 detections"]
+    assert ratio == pytest.approx(math.log(1000 / 0.5) / math.log(10 / 0.5), rel=0.02)
+    assert {"raw", "calibrated"} <= set(words(picture))
+
+
 NAN = float("nan")
 REFUSED: dict[str, tuple[Callable[[], str], str]] = {
     "lengths": (lambda: draw_curves("n", [Series("a", [0, 1], [1])], X, Y), "y of 'a' of shape"),
@@ -311,6 +340,15 @@ REFUSED: dict[str, tuple[Callable[[], str], str]] = {
     "edges": (lambda: draw_reliability("n", [0, 1], [0.5, 0.5], [0.5, 0.5], [1, 1]), "edges"),
     "falling edges": (lambda: draw_reliability("n", [1, 0], [0.5], [0.5], [1]), "must rise"),
     "count": (lambda: draw_reliability("n", [0, 1], [0.5], [0.5], [-1]), "not be negative"),
+    "lines": (lambda: draw_reliabilities("n", [0, 1], []), "0 lines"),
+    "interval": (
+        lambda: draw_reliabilities("n", [0, 1], [ReliabilityLine("a", [0.5], [0.5], [(0, NAN)], [1])]),
+        "1 pairs of finite",
+    ),
+    "unequal counts": (
+        lambda: draw_reliabilities("n", [0, 1], [ReliabilityLine("a", [0.5], [0.5], [(0, 1)], [1, 2])]),
+        "counts of 'a'",
+    ),
     "score": (lambda: draw_reliability("n", [0, 1], [NAN], [0.5], [1]), "scores"),
     "precision": (lambda: draw_reliability("n", [0, 1], [0.5], [1.5], [1]), "precisions"),
 }
@@ -462,4 +500,4 @@ def test_the_same_page_is_written_byte_for_byte(tmp_path):
 def test_a_browser_finds_nothing_to_refuse_in_a_page(tmp_path):
     write_page(tmp_path / "p.html", "t", sections())
     dom = dumped(tmp_path / "p.html", tmp_path / "profile")
-    assert dom.count("<img") == 9 and dom.count("<figcaption") == 9 and dom.count("<h2") == 4
+    assert dom.count("<img") == 10 and dom.count("<figcaption") == 10 and dom.count("<h2") == 4
