@@ -1,6 +1,8 @@
 """What `suppress.keep` leaves out is said, and the limit can be set without training again."""
 
+import json
 import logging
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +13,10 @@ import synthetic
 from untrimmed.annotations.corpus import open_corpus
 from untrimmed.cli import app
 from untrimmed.detection.detector import Detector
+from untrimmed.detection.export import export_detector
 from untrimmed.detection.limits import describe_cuts
 from untrimmed.detection.loading import load
+from untrimmed.evaluation.files import evaluate
 from untrimmed.io import BadInput
 from untrimmed.models.suppression import SuppressConfig
 from untrimmed.timeline import Action, Timeline
@@ -93,8 +97,31 @@ def test_the_command_takes_the_limit_and_says_what_it_leaves_out(file: Path, rec
     result = CliRunner().invoke(app, [*arguments, "--set", "suppress.keep=3"])
     assert result.exit_code == 0, result.output
     assert "note: suppress.keep = 3, of each class, left out" in result.output
+    content = json.loads((tmp_path / "out.json").read_text())
+    assert any(note.startswith("suppress.keep = 3, of each class, left out") for note in content["notes"])
+    assert set(evaluate(recipe.data.annotations, tmp_path / "out.json").results.videos) == set(content["results"])
     result = CliRunner().invoke(app, [*arguments, "--set", "suppress.keep=100000000"])
     assert "suppress.keep" not in result.output
+    assert "suppress.keep" not in (tmp_path / "out.json").read_text()
+
+
+def test_an_exported_detector_takes_the_same_settings(file: Path, recipe, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    exported = export_detector(Detector.load(file), tmp_path / "d.onnx")
+    for overrides in ((), ("suppress.keep=9", "suppress.keep_per_class=false"), ("suppress.keep_per_minute=600",)):
+        ours, theirs = (load(path, overrides=overrides).detect_all(recipe.data.features) for path in (file, exported))
+        assert [note[:60] for note in theirs.notes] == [note[:60] for note in ours.notes]
+        assert [timeline.cut.keys() for timeline in theirs.values()] == [t.cut.keys() for t in ours.values()]
+        assert list(map(len, theirs.values())) == list(map(len, ours.values()))
+
+
+def test_a_longer_video_keeps_more_by_the_minute(file: Path, recipe) -> None:
+    features = recipe.data.features
+    few, many = (load(file, overrides=[f"suppress.keep_per_minute={n}"]).detect_all(features) for n in (0, 60))
+    for video, timeline in many.items():
+        limit = max(7, math.ceil(timeline.duration))
+        assert max(sum(a.label == label for a in timeline) for label in timeline.labels) <= limit
+        assert len(timeline) > len(few[video])
 
 
 def test_a_training_says_what_the_limit_left_out_of_its_test(recipe, tmp_path: Path, caplog) -> None:

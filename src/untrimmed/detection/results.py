@@ -1,6 +1,6 @@
 """Writes detections: the format is named by the file's ending, one file for all videos or one a video."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from untrimmed.annotations.annotations import Annotations, format_count
@@ -10,7 +10,7 @@ from untrimmed.annotations.formats.srt import write_srt
 from untrimmed.annotations.formats.tables import write_csv
 from untrimmed.annotations.sniff import BY_WRITTEN_ENDING
 from untrimmed.io import BadInput
-from untrimmed.timeline import Timeline
+from untrimmed.timeline import Timeline, Timelines
 
 PLACE = "{video}"
 """Stands in a path for the name of each video."""
@@ -33,8 +33,9 @@ def check_output(out: str | Path, count: int = 1) -> None:
 def write_detections(timelines: Mapping[str, Timeline], out: str | Path, *, score: float | None = None) -> list[Path]:
     """Write the actions that score at least `score`, by default all, in subtitles those from 0.3 on.
 
-    Everything goes to one file, or to one a video where `out` holds `{video}`; the files are returned. Raises
-    BadInput for an ending that no format has, and for several videos in a format of one.
+    Everything goes to one file, or to one a video where `out` holds `{video}`; the files are returned. ActivityNet's
+    JSON holds the notes of `Timelines` too. Raises BadInput for an ending that no format has, and for several videos
+    in a format of one.
     """
     out = Path(out)
     check_output(out, len(timelines))
@@ -44,8 +45,9 @@ def write_detections(timelines: Mapping[str, Timeline], out: str | Path, *, scor
         files = {Path(str(out).replace(PLACE, video)): {video: timeline} for video, timeline in surest.items()}
     else:
         files = {out: surest}
+    notes = timelines.notes if isinstance(timelines, Timelines) else ()
     for file, part in files.items():
-        _write(file, part)
+        _write(file, part, notes)
     return list(files)
 
 
@@ -70,10 +72,10 @@ def describe_hidden(timelines: Mapping[str, Timeline], out: Path | None, score: 
     ]
 
 
-def _write(file: Path, timelines: Mapping[str, Timeline]) -> None:
+def _write(file: Path, timelines: Mapping[str, Timeline], notes: Sequence[str]) -> None:
     ending = file.suffix.lower()
     if ending == ".json":
-        write_activitynet_results(file, timelines)
+        write_activitynet_results(file, timelines, notes)
     elif ending == ".csv":
         write_csv(file, timelines)
     elif ending == ".srt":

@@ -41,7 +41,8 @@ def make_room(config: SuppressConfig, ground_truth: Instances, seconds: Sequence
     Each class has a limit to itself then.
     """
     counts, usual = count_actions(ground_truth, ground_truth), SuppressConfig()
-    rates = ROOM * counts * 60 / np.asarray(seconds)[:, None]
+    # A video of less than a minute counts as one.
+    rates = ROOM * counts * 60 / np.maximum(60, seconds)[:, None]
     return replace(
         config,
         keep=max(config.keep, usual.keep, ROOM * int(counts.max(initial=0))),

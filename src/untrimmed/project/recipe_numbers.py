@@ -1,6 +1,7 @@
 """The numbers of a recipe that suit a data set: snippet rate, windows, levels, size of the network, steps."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -30,10 +31,10 @@ OVERLAP = 0.75
 DENSE = 0.8
 """From this share of time with an action on, there is too little background to move actions about in."""
 STEPS = (200, 20_000)
-KEEP = SuppressConfig().keep
-"""Detections that are kept of a video, at least."""
+KEEP, KEEP_PER_MINUTE = SuppressConfig().keep, SuppressConfig().keep_per_minute
+"""Detections of a class that are kept of a video, and of each minute of a longer one, at least."""
 KEEP_SHARE = 2
-"""Detections that are kept of a video for every action of the densest one: some are wrong."""
+"""Detections that are kept for every action of the class that has most: some are wrong."""
 
 
 class NetworkSize(NamedTuple):
@@ -76,9 +77,13 @@ class RecipeNumbers(NamedTuple):
     average: int = 1
     """Snippets of the features that are there to average into one."""
     most: int = 0
-    """Actions of the densest video."""
+    """Actions of one class in one video, at the most."""
     keep: int = KEEP
-    """Detections that are kept of a video."""
+    """Detections of a class that are kept of a video."""
+    most_per_minute: float = 0.0
+    """Actions of one class a minute of one video, at the most."""
+    keep_per_minute: float = KEEP_PER_MINUTE
+    """Detections of a class that are kept of a minute of a longer video."""
 
 
 def propose_numbers(
@@ -116,8 +121,10 @@ def propose_numbers(
         busy=busy,
         training_actions=training_actions,
         average=average,
-        most=max(map(len, timelines.values())),
+        most=max(map(count_most, timelines.values())),
         keep=choose_keep(timelines.values()),
+        most_per_minute=max(map(count_most_per_minute, timelines.values())),
+        keep_per_minute=choose_keep_per_minute(timelines.values()),
     )
 
 
@@ -159,9 +166,25 @@ def widest_anchor(levels: int) -> int:
 
 
 def choose_keep(timelines: Iterable[Timeline]) -> int:
-    """Choose how many detections to keep of a video: in hundreds, with room for the actions of the densest one."""
-    most = max(map(len, timelines), default=0)
+    """Choose how many detections of a class to keep of a video: in hundreds, with room for those of the densest."""
+    most = max(map(count_most, timelines), default=0)
     return max(KEEP, 100 * math.ceil(KEEP_SHARE * most / 100))
+
+
+def choose_keep_per_minute(timelines: Iterable[Timeline]) -> float:
+    """Choose how many detections of a class to keep of a minute of a longer video, in tens, with the same room."""
+    most = max(map(count_most_per_minute, timelines), default=0.0)
+    return max(KEEP_PER_MINUTE, 10.0 * math.ceil(KEEP_SHARE * most / 10))
+
+
+def count_most(timeline: Timeline) -> int:
+    """Count the actions of the class that has most of them."""
+    return max(Counter(action.label for action in timeline).values(), default=0)
+
+
+def count_most_per_minute(timeline: Timeline) -> float:
+    """Count the same a minute; a shorter video counts as one."""
+    return count_most(timeline) / max(1.0, timeline.duration / 60)
 
 
 def choose_steps(windows: int, size: NetworkSize) -> int:

@@ -104,6 +104,7 @@ def _format_numbers(numbers: RecipeNumbers) -> str:
     reason = dense if numbers.random_move else f"{dense}: too little background to move them about in"
     # The narrowest anchor of the finest level is 0.7 of a cell.
     narrowest, widest = 0.7 * SNIPPETS / fps, widest_anchor(numbers.levels) / fps
+    most = f"{numbers.most_per_minute:.2g}"
     looks = numbers.steps * size.batch / max(1, numbers.windows)
     return f"""\
 # {fps:g} snippets a second: the shortest {SHORT} % of the actions last up to {short}.
@@ -137,7 +138,8 @@ average = {0.98 if numbers.steps < 1000 else 0.995}
 
 [suppress]
 sigma = 0.3  # `untrimmed tune` finds what suits a trained detector
-keep = {numbers.keep}  # detections of a video; the most actions in one are {numbers.most}
+keep = {numbers.keep}  # detections of a class in a video; the most actions of one are {numbers.most}
+keep_per_minute = {numbers.keep_per_minute}  # the same in longer videos; the most actions are {most} a minute
 """
 
 

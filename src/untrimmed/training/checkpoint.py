@@ -152,10 +152,11 @@ class Run:
             detector = calibrate_detector(detector, corpus, trained.results)
         trained = trained._replace(detector=detector)
         if self.process.rank == 0:
-            write_activitynet_results(self.folder / RESULTS, trained.results)
+            notes = describe_cuts(trained.results, recipe.suppress)
+            write_activitynet_results(self.folder / RESULTS, trained.results, notes)
             if trained.scores:
                 write_json(self.folder / SCORES, trained.scores.to_json())
-            for note in describe_cuts(trained.results, recipe.suppress):
+            for note in notes:
                 logger.info("%s", note)
             trained.detector.save(self.folder / DETECTOR)
             trained = trained._replace(detector_path=self.folder / DETECTOR)

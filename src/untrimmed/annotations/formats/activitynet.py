@@ -156,8 +156,13 @@ def read_activitynet_results(path: str | Path, hints: Hints = Hints()) -> Annota
     return Annotations(timelines, {}, tuple(dropped), times.rows, notes=notes)
 
 
-def write_activitynet_results(path: str | Path, timelines: Mapping[str, Timeline]) -> None:
-    """Write detections in the form that ActivityNet's server takes, with all digits, and the videos' lengths."""
+def write_activitynet_results(
+    path: str | Path, timelines: Mapping[str, Timeline], notes: Sequence[str] = ()
+) -> None:
+    """Write detections in the form that ActivityNet's server takes, with all digits, and the videos' lengths.
+
+    The `notes` stand under that key, such as what was left out; the official tools pass over keys of other names.
+    """
     results = {
         video: [
             {"label": a.label, "score": float(a.score), "segment": [float(a.start), float(a.end)]}
@@ -168,7 +173,7 @@ def write_activitynet_results(path: str | Path, timelines: Mapping[str, Timeline
     durations = {video: float(timeline.duration) for video, timeline in timelines.items()}
     external = {"used": False, "details": ""}
     content = {"version": VERSION, "results": results, "external_data": external, "durations": durations}
-    write_json(Path(path), content)
+    write_json(Path(path), content | ({"notes": list(notes)} if notes else {}))
 
 
 def _find_entries(path: Path, content: Any) -> dict[str, Any]:
