@@ -68,12 +68,16 @@ def test_where_decoding_from_a_keyframe_gives_others_it_is_done_from_the_start(t
     with pytest.raises(Stopped):
         extract_video(file, CONFIG, stop_after(9), part)
 
+    seeks, seek = [], decoding._seek
+
     def shifted(video, report, origin, start):
-        frames = decoding._decode_with_times(video, report)
-        return (frame._replace(time=frame.time + 0.1) for frame in frames)
+        seeks.append(start)
+        frames = seek(video, report, origin, start)
+        return frames and (frame._replace(time=frame.time + 0.1) for frame in frames)
 
     monkeypatch.setattr(decoding, "_seek", shifted)
     assert np.array_equal(extract_video(file, CONFIG, None, part).values, whole.values)
+    assert len(seeks) == 2 and seeks[0] > 0 == seeks[1]
 
 
 def test_a_batch_after_damage_has_no_mark_and_another_file_is_not_taken_for_it(tmp_path):

@@ -1,5 +1,6 @@
 """Find the actions of videos with a detector."""
 
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from untrimmed.timeline import Timelines
 
 
-@command(app)
+@command(app, resumes="out")
 def detect(
     detector: Annotated[Path, typer.Argument(help="A detector file.")],
     source: Annotated[Path, typer.Argument(help="A video, a feature file, or a folder of either.")],
@@ -50,10 +51,12 @@ def detect(
     Example: `untrimmed detect runs/demo/detector.safetensors match.mp4 --out match.srt`
     """
     from untrimmed.detection.fusion import Fusion
+    from untrimmed.detection.journal import hold_journal
     from untrimmed.detection.loading import load
     from untrimmed.detection.results import check_output
     from untrimmed.detection.sources import open_source
     from untrimmed.detection.video_scores import read_video_scores
+    from untrimmed.features.folder import compute_fingerprint
 
     if out:
         check_output(out)
@@ -63,16 +66,25 @@ def detect(
     first, second = load_one(detector), load_one(also[0]) if also else None
     if out:
         check_output(out, len(open_source(source, first.source, first.recipe.data, weights or ())))
-    with progress_bar(quiet) as progress:
-        options = {"weights": weights or (), "video_scores": scores, "progress": progress}
-        if also and second:
-            timelines = Fusion((first, second), (1 - weight, weight)).detect_all((source, also[1]), **options)
-        else:
-            timelines = first.detect_all(source, **options)
-    show_notes(timelines.notes)
-    write_numbers(json, timelines.above(score or 0).to_dicts())
-    if out or not json:
-        _report(timelines, out, score)
+    files = filter(None, (detector, also and also[0], video_scores))
+    settings_of_all = {
+        "detector": [each.header() for each in (first, second) if each],
+        "file": [compute_fingerprint(file).sha256 for file in files],
+        "setting": [str(source.absolute()), str(also), weight, top_labels, runtime, precision],
+    }
+    with hold_journal(out, settings_of_all) if out else nullcontext() as journal:
+        with progress_bar(quiet) as progress:
+            options = {"weights": weights or (), "video_scores": scores, "journal": journal, "progress": progress}
+            if also and second:
+                timelines = Fusion((first, second), (1 - weight, weight)).detect_all((source, also[1]), **options)
+            else:
+                timelines = first.detect_all(source, **options)
+        show_notes(timelines.notes)
+        write_numbers(json, timelines.above(score or 0).to_dicts())
+        if out or not json:
+            _report(timelines, out, score)
+        if journal:
+            journal.clear()
     fail_for(timelines.failed.values())
 
 

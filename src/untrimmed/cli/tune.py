@@ -1,5 +1,6 @@
 """Settings found for a trained detector: tune."""
 
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from untrimmed.cli.app import Device, JsonOut, Overrides, Quiet, Settings, app, 
 from untrimmed.cli.printing import progress_bar, show_notes, show_table, write_numbers
 
 
-@command(app)
+@command(app, resumes=True)
 def tune(
     detector: Annotated[Path, typer.Argument(help="A detector file.")],
     recipe: Annotated[Path, typer.Argument(help="A recipe whose [data] has annotated videos and their features.")],
@@ -31,6 +32,7 @@ def tune(
     """
     from untrimmed.detection.card import describe_calibration, describe_threshold
     from untrimmed.detection.detector import Detector
+    from untrimmed.detection.journal import place_unfinished
     from untrimmed.detection.loading import override_suppression
     from untrimmed.detection.tune import tune as tune_detector
     from untrimmed.evaluation.tables import false_alarm_table, map_table
@@ -40,6 +42,8 @@ def tune(
     tuning_recipe = read_recipe(recipe, overrides or [])
     suppression = [word for word in overrides or [] if word.strip().startswith("suppress.")]
     start = override_suppression(Detector.load(detector, pick_device(device)), [*suppression, *(settings or [])])
+    file = out or detector.with_name(f"{detector.stem}-tuned{detector.suffix}")
+    unfinished = place_unfinished(file)
     with progress_bar(quiet) as progress:
         training = tuning_recipe.train
         tuned = tune_detector(
@@ -48,11 +52,12 @@ def tune(
             subset or (),
             calibrate=training.calibrate,
             action_share=training.action_share,
+            unfinished=unfinished,
             progress=progress,
         )
-    file = out or detector.with_name(f"{detector.stem}-tuned{detector.suffix}")
     tuned.detector.save(file)
     write_numbers(json, tuned.to_json())
+    shutil.rmtree(unfinished, ignore_errors=True)
     rows = [(trial.change, f"{100 * trial.average_map:.2f}") for trial in tuned.trials if trial.kept]
     show_table("average mAP (%), what was better than all before", ("setting", "mAP"), rows)
     table = map_table({"before": tuned.before, "after": tuned.after})

@@ -1,11 +1,12 @@
 """A trained model with all that it needs to be used again: features in, a timeline out; one file."""
 
+import hashlib
 import json
 import logging
 import math
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -21,11 +22,13 @@ from safetensors.torch import save_file
 from untrimmed import __version__
 from untrimmed.detection.calibration import ScoreMap, parse_score_map
 from untrimmed.detection.card import Card, card_to_json, parse_card
+from untrimmed.detection.journal import DetectionJournal
 from untrimmed.detection.sources import detect_each, open_source
 from untrimmed.detection.video_scores import VideoScores
 from untrimmed.features.video_features import FeatureSource, VideoFeatures, check_finite
 from untrimmed.features.windows import Window
 from untrimmed.features.windows import cut_windows as cut_windows
+from untrimmed.features.work_log import WorkLog, pack_arrays, unpack_arrays
 from untrimmed.io import BadInput, Progress, missing, whole
 from untrimmed.models.base import Model, stack_windows
 from untrimmed.models.device import Precision, autocast, to_device, uses_bfloat16
@@ -53,6 +56,13 @@ class Header(NamedTuple):
     """None in files of before there were cards."""
     calibration: ScoreMap | None
     """None in files of before there was any, and where it could not be fitted."""
+
+
+class Candidates(NamedTuple):
+    """Segments in seconds, and scores of each class, before suppression."""
+
+    segments: Float[np.ndarray, "candidates 2"]
+    scores: Float[np.ndarray, "candidates classes"]
 
 
 @dataclass(frozen=True)
@@ -107,27 +117,31 @@ class Detector:
         *,
         weights: Sequence[Path] = (),
         video_scores: VideoScores | None = None,
+        journal: DetectionJournal | None = None,
         progress: Progress | None = None,
     ) -> Timelines:
         """Find the actions of a video, a feature file, or of every one in a folder of either.
 
         `weights` are the files of a published backbone, by which videos become features. With `video_scores`,
-        candidates are weighed by the classes of their video before suppression. Videos that cannot be used are in
-        `failed`. Raises BadInput where none can be used.
+        candidates are weighed by the classes of their video before suppression. With a `journal`, see `hold_journal`,
+        a detection that was interrupted goes on. Videos that cannot be used are in `failed`. Raises BadInput where
+        none can be used.
         """
-        videos = open_source(Path(source), self.source, self.recipe.data, weights)
+        data = self.recipe.data
+        videos = open_source(Path(source), self.source, data, weights, journal=journal, progress=progress)
         if video_scores:
             video_scores = video_scores.match(list(videos), self.classes)
 
         def detect(video: str) -> Timeline:
-            features, name = videos[video], f"{source}: {video}"
-            if video_scores is None:
-                return self.detect(features, name)
-            self.check(features, name)
-            segments, scores = self.candidates(features)
+            features = videos[video]
+            self.check(features, f"{source}: {video}")
+            # Weighed, a faint candidate may become a sure one.
+            floor = -math.inf if video_scores else self.recipe.suppress.floor
+            with journal.hold_candidates(video, features, floor) if journal else nullcontext() as log:
+                segments, scores = self.candidates(features, floor, log, progress)
             return self.suppress(segments, scores, features.duration, video_scores, video)
 
-        timelines = detect_each(videos, detect, self.recipe.suppress, progress)
+        timelines = detect_each([videos], detect, self.recipe.suppress, progress, journal)
         return note_raw_scores(timelines) if video_scores and self.calibration else timelines
 
     def suppress(
@@ -180,25 +194,43 @@ class Detector:
 
     @torch.inference_mode()
     def candidates(
-        self, features: VideoFeatures, floor: float = -math.inf
+        self,
+        features: VideoFeatures,
+        floor: float = -math.inf,
+        log: WorkLog | None = None,
+        progress: Progress | None = None,
     ) -> tuple[Float[np.ndarray, "candidates 2"], Float[np.ndarray, "candidates classes"]]:
         """Compute segments in seconds and scores per class of all windows, before suppression.
 
-        Those of which no class reaches `floor` are dropped: of hours of video, they would fill the memory.
+        Those of which no class reaches `floor` are dropped: of hours of video, they would fill the memory. What a
+        `log` holds of them is not computed again, and the others come into it. Of more than one batch of windows,
+        `progress` is told the seconds that are done.
         """
+        parts: list[Candidates] = [Candidates(*unpack_arrays(record)) for record in log or ()]
+        batches = split_batches(cut_windows(features, self.recipe.windows, self._network.length), BATCH)
+        for place, batch in enumerate(batches):
+            if place >= len(parts):
+                parts.append(self._compute_candidates(batch, floor))
+                if log is not None:
+                    log.append(pack_arrays(*parts[-1]))
+            end = batch[-1].grid.end(batch[-1].valid_length)
+            if progress and (place or end < features.end):
+                progress("looking for actions", min(end, features.duration), features.duration, "")
+        return Candidates(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+    def _compute_candidates(self, batch: list[Window], floor: float) -> "Candidates":
         network = self._network
         device = network.standardize.mean.device
+        x, mask, _ = stack_windows(batch)
+        with autocast(device.type, self.precision):
+            outputs = network(x.to(device), mask.to(device))
         segments, scores = [], []
-        for batch in split_batches(cut_windows(features, self.recipe.windows, network.length), BATCH):
-            x, mask, _ = stack_windows(batch)
-            with autocast(device.type, self.precision):
-                outputs = network(x.to(device), mask.to(device))
-            for window, proposals in zip(batch, network.decode(outputs), strict=True):
-                values = proposals.scores.double().cpu().numpy()
-                reaching = (values >= floor).any(1)
-                segments.append(window.grid.seconds(proposals.segments.double().cpu().numpy()[reaching]))
-                scores.append(values[reaching])
-        return np.concatenate(segments), np.concatenate(scores)
+        for window, proposals in zip(batch, network.decode(outputs), strict=True):
+            values = proposals.scores.double().cpu().numpy()
+            reaching = (values >= floor).any(1)
+            segments.append(window.grid.seconds(proposals.segments.double().cpu().numpy()[reaching]))
+            scores.append(values[reaching])
+        return Candidates(np.concatenate(segments), np.concatenate(scores))
 
     def header(self) -> str:
         """Everything but the weights, as JSON; `parse_header` turns it back."""
@@ -242,6 +274,14 @@ class Detector:
 def note_raw_scores(timelines: Timelines) -> Timelines:
     """Note that scores were weighed by those of videos, and are not calibrated."""
     return Timelines(timelines, (*timelines.notes, WEIGHED), timelines.failed)
+
+
+def digest_detector(detector: Detector) -> str:
+    """Digest everything that a detector's file would hold, so that another one is noticed."""
+    digest = hashlib.sha256(detector.header().encode())
+    for name, value in detector.model.state_dict().items():
+        digest.update(name.encode() + value.contiguous().cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def read_header(path: str | Path) -> Header:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from untrimmed.detection.calibration import ScoreMap, blend_maps
 from untrimmed.detection.detector import WEIGHED, Detector
+from untrimmed.detection.journal import DetectionJournal
 from untrimmed.detection.sources import detect_each, open_source
 from untrimmed.detection.video_scores import VideoScores
 from untrimmed.features.streams import LEEWAY
@@ -52,6 +53,7 @@ class Fusion:
         *,
         weights: Sequence[Path] = (),
         video_scores: VideoScores | None = None,
+        journal: DetectionJournal | None = None,
         progress: Progress | None = None,
     ) -> Timelines:
         """Find the actions of the same videos, of which every detector is given its own source.
@@ -59,7 +61,11 @@ class Fusion:
         As `Detector.detect_all`; raises BadInput too where a source lacks a video of the first.
         """
         pairs = zip(self.detectors, map(Path, sources), strict=True)
-        streams = [open_source(path, detector.source, detector.recipe.data, weights) for detector, path in pairs]
+        options = {"journal": journal, "progress": progress}
+        streams = [
+            open_source(path, detector.source, detector.recipe.data, weights, number=number, **options)
+            for number, (detector, path) in enumerate(pairs)
+        ]
         first = streams[0]
         for videos, source in zip(streams[1:], sources[1:], strict=True):
             if absent := [video for video in first if video not in videos]:
@@ -74,7 +80,7 @@ class Fusion:
             features, name = [videos[video] for videos in streams], f"{sources[0]}: {video}"
             return self.detect(features, name, video_scores, video)
 
-        timelines = detect_each(first, detect, self.detectors[0].recipe.suppress, progress)
+        timelines = detect_each(streams, detect, self.detectors[0].recipe.suppress, progress, journal)
         note = self._describe_scores(video_scores is not None)
         return Timelines(timelines, (*timelines.notes, note), timelines.failed) if note else timelines
 

@@ -1,7 +1,9 @@
 """Tunes the suppression of a trained detector: the network runs once a video, then settings are tried."""
 
+import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +12,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Float
 
-from untrimmed.annotations.corpus import Corpus, DataConfig, open_corpus, open_dataset
+from untrimmed.annotations.corpus import Corpus, DataConfig, find_shared_videos, open_corpus, open_dataset
 from untrimmed.annotations.label_names import describe_loose_labels, match_labels
 from untrimmed.annotations.subsets import match_subsets
 from untrimmed.detection.calibration import calibrate as calibrate_scores
@@ -23,16 +25,21 @@ from untrimmed.detection.card import (
     hash_ground_truth,
     select_figures,
 )
-from untrimmed.detection.detector import Detector
+from untrimmed.detection.detector import Detector, digest_detector
 from untrimmed.detection.limits import NAMED, describe_cuts, describe_limit
+from untrimmed.detection.recordings import cut_ground_truth, list_recordings
 from untrimmed.detection.starvation import Outcome, count_actions, describe_starvation, make_room
 from untrimmed.evaluation.detection import DetectionScores, compute_detection_scores
 from untrimmed.evaluation.instances import Instances, from_timelines
 from untrimmed.evaluation.operating_points import find_operating_points
 from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS, DetectionProtocol
+from untrimmed.features.video_features import VideoFeatures, digest_features
+from untrimmed.features.work_log import WorkLog, hold_path
 from untrimmed.io import BadInput, Progress, track
 from untrimmed.models.suppression import SuppressConfig, suppress
 from untrimmed.timeline import Action, Timeline
+
+logger = logging.getLogger(__name__)
 
 ROUNDS = 3
 """Passes over the settings, unless one changes nothing."""
@@ -194,6 +201,69 @@ class _Judge:
         return Outcome(scores, count_actions(results, self._ground_truth))
 
 
+class _Workplace:
+    """Where a tuning keeps what it is at: a temporary folder, or one in which it stays for another call."""
+
+    def __init__(self, folder: Path, detector: str) -> None:
+        self.folder, self._detector = folder, detector
+        self._features: list[str] = []
+        self._noted = False
+
+    @contextmanager
+    def hold_candidates(self, name: str, features: VideoFeatures, least: float) -> Iterator[WorkLog | None]:
+        """Open what is kept of the candidates of a recording that reach `least`; None in a temporary folder."""
+        if not self._detector:
+            yield None
+            return
+        self._features.append(digest_features(features))
+        key = {"detector": self._detector, "video": name, "features": self._features[-1], "floor": least}
+        with WorkLog(self.folder / f"candidates{len(self._features)}", key) as log:
+            self._note(log)
+            yield log
+
+    @contextmanager
+    def hold_measures(
+        self, annotations: str, measure: Callable[[SuppressConfig], Measured]
+    ) -> Iterator[Callable[[SuppressConfig], Measured]]:
+        """Yield `measure` as it is, or so that it is asked only once about a suppression, by all calls together."""
+        if not self._detector:
+            yield measure
+            return
+        key = {"detector": self._detector, "features": self._features, "annotations": annotations}
+        with WorkLog(self.folder / "trials", key) as log:
+            self._note(log)
+            known = dict(msgspec.json.decode(record, type=tuple[SuppressConfig, Measured]) for record in log)
+
+            def recall(config: SuppressConfig) -> Measured:
+                if config not in known:
+                    known[config] = measure(config)
+                    log.append(msgspec.json.encode((config, known[config])))
+                return known[config]
+
+            yield recall
+
+    def _note(self, log: WorkLog) -> None:
+        """Say, once, that something goes on or begins anew."""
+        if (log or log.difference) and not self._noted:
+            anew = f"what is done of it there cannot be used, as {log.difference}; it begins anew"
+            outcome = anew if log.difference else "it goes on with what is done of it there"
+            logger.info("%s: tuning was interrupted, and %s", self.folder, outcome)
+            self._noted = True
+
+
+@contextmanager
+def _open_workplace(unfinished: Path | None, detector: Detector) -> Iterator[_Workplace]:
+    if unfinished is None:
+        with tempfile.TemporaryDirectory() as folder:
+            yield _Workplace(Path(folder), "")
+        return
+    with hold_path(unfinished, f"{unfinished}: another process tunes there just now; wait until it ends"):
+        try:
+            yield _Workplace(unfinished, digest_detector(detector))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"stopped, and {unfinished} holds what is done") from None
+
+
 def tune(
     detector: Detector,
     data: DataConfig,
@@ -201,6 +271,7 @@ def tune(
     *,
     calibrate: bool = True,
     action_share: float | None = None,
+    unfinished: Path | None = None,
     progress: Progress | None = None,
 ) -> Tuned:
     """Try suppressions on the videos of some splits, those that `data` tests on where none is named.
@@ -208,14 +279,16 @@ def tune(
     One setting after another takes the best of its values, by the average mAP of the data set's protocol, until
     none is better. None is picked that starves a class, see `describe_starvation`; where the limits of the detector
     itself do, they are raised. Then scores are calibrated on what the best leaves, for a use of which an
-    `action_share` of the time is action (None: as in these videos), unless not to `calibrate`. Raises BadInput where
-    data cannot be used or have classes that the detector does not know.
+    `action_share` of the time is action (None: as in these videos), unless not to `calibrate`. In the folder
+    `unfinished` candidates and trials are kept, so that a tuning that is interrupted goes on; whoever has written the
+    detector removes it. Raises BadInput where data cannot be used or have classes that the detector does not know.
     """
     splits = tuple(subset) or data.test
     if subset:
         open_dataset(data).split(*subset)  # an unknown name is none of a setting
     corpus = open_corpus(replace(data, train=splits, test=()))
-    ground_truth = from_timelines({video: corpus.dataset.ground_truth[video] for video in corpus.train})
+    recordings = list_recordings(corpus)
+    ground_truth = from_timelines(cut_ground_truth(corpus, recordings))
     labels = match_labels(ground_truth.labels, detector.classes)
     if not labels:
         raise BadInput(
@@ -226,14 +299,17 @@ def tune(
     protocol = DETECTION_PROTOCOLS[corpus.dataset.protocol]
     config = detector.recipe.suppress
     least = min(config.floor, *(values["floor"] for values in TRIED["floor"]))
-    with tempfile.TemporaryDirectory() as folder:
-        candidates = CandidateStore(Path(folder), detector.classes, least)
-        for video in track(corpus.train, "detecting", progress, len(corpus.train)):
-            features = corpus.features[video]
+    with _open_workplace(unfinished, detector) as place:
+        candidates = CandidateStore(place.folder, detector.classes, least)
+        for name in track(recordings, "detecting", progress, len(recordings)):
+            video, recording = recordings[name]
+            features = recording.cut(corpus.features[video])
             detector.check(features, video)
-            candidates.add(video, *detector.candidates(features, least), features.duration)
+            with place.hold_candidates(name, features, least) as log:
+                candidates.add(name, *detector.candidates(features, least, log, progress), features.duration)
         judge = _Judge(candidates, ground_truth, protocol, config)
-        trials = tuple(track(search_settings(config, judge.measure, judge.roomy), "trying settings", progress))
+        with place.hold_measures(hash_ground_truth(corpus.dataset, corpus.train), judge.measure) as measure:
+            trials = tuple(track(search_settings(config, measure, judge.roomy), "trying settings", progress))
         best = replace(config, **[trial for trial in trials if trial.kept][-1].settings)
         results = candidates.suppress(best)
         notes = [*_describe_caveats(detector, corpus, splits), *describe_refusals(trials)]
@@ -340,7 +416,8 @@ def describe_refusals(trials: Sequence[Trial]) -> list[str]:
 def _describe_caveats(detector: Detector, corpus: Corpus, splits: Sequence[str]) -> tuple[str, ...]:
     """Say which of these videos the detector was trained on, or is tested on."""
     learned = match_subsets(detector.recipe.data.train, corpus.dataset.splits).values()
-    trained_on = set(corpus.train) & set(corpus.dataset.split(*learned))
+    learned_spans = corpus.dataset.find_spans(*learned)
+    trained_on = find_shared_videos(corpus.train, corpus.dataset.split(*learned), corpus.train_spans, learned_spans)
     notes = list(corpus.notes)
     if trained_on:
         notes.append(
