@@ -129,3 +129,7 @@ def test_a_training_says_what_the_limit_left_out_of_its_test(recipe, tmp_path: P
     with caplog.at_level(logging.INFO, "untrimmed"):
         train(recipe, tmp_path / "run")
     assert "suppress.keep = 7, of each class, left out" in caplog.text
+    assert "suppress.keep = 7, of each class, left out" in (tmp_path / "run" / "results.json").read_text()
+    # Nothing that was learned depends on limits: the run goes on with others.
+    again = replace(recipe, suppress=replace(recipe.suppress, keep=9, keep_per_minute=0, keep_per_class=False))
+    assert {len(timeline) for timeline in train(again, tmp_path / "run").results.values()} == {9}

@@ -46,7 +46,7 @@ STATE = "run"
 """The one key of a checkpoint's metadata (several come in any order): steps done, and what was learned from."""
 FREE = (
     *("data.annotations", "data.features", "data.videos", "train.save_every", "train.save_minutes", "train.loaders"),
-    *("train.calibrate", "train.action_share"),
+    *("train.calibrate", "train.action_share", "suppress.keep", "suppress.keep_per_minute", "suppress.keep_per_class"),
 )
 """Settings that may differ when a run goes on: where data lies, as its content is compared, how it is saved, and what
 follows the last step."""
