@@ -66,3 +66,18 @@ def recipe_for(folder: Path, **sections: dict) -> Recipe:
     for name, values in sections.items():
         tree[name] = {**tree.get(name, {}), **values}
     return build_recipe(tree, "test")
+
+
+def write_long_video(folder: Path, seconds: float = 400.0, seed: int = 0, name: str = "day") -> Timeline:
+    """One long video: `features/` at the rate of `SOURCE`, and `labels.csv`; an action of each class in turn."""
+    random = np.random.default_rng(seed)
+    starts = np.arange(8, seconds - 12, 11)
+    actions = [
+        Action(float(start), float(start + random.uniform(3, 6)), CLASSES[number % len(CLASSES)])
+        for number, start in enumerate(starts)
+    ]
+    timeline = Timeline(seconds, tuple(actions))
+    lines = [f"{name},{a.start:.3f},{a.end:.3f},{a.label},{seconds}\n" for a in timeline]
+    (folder / "labels.csv").write_text("video,start,end,label,video_duration\n" + "".join(lines))
+    FeatureWriter(folder / "features", SOURCE).write(name, features_of(timeline, random))
+    return timeline

@@ -129,9 +129,11 @@ def test_subtitles_beside_the_videos_are_one_set_of_annotations(folder):
     assert any("do not name it: video 'd'" in note for note in result.notes)
 
 
-def test_one_annotated_video_is_too_few(folder):
-    csv(Path("clips/labels.csv"), ROWS[:2])
-    with pytest.raises(BadInput, match=r"annotates 'a' alone; .* annotate a second one"):
+def test_one_annotated_video_with_one_action_is_too_little(folder):
+    csv(Path("clips/labels.csv"), ROWS[:1])
+    with pytest.raises(
+        BadInput, match=r"annotates 'a' alone, and too few actions to split it in time; .* a second one"
+    ):
         init_recipe(folder, Path("dataset.toml"))
 
 
