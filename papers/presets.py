@@ -18,7 +18,7 @@ THUMOS14_BATCHES = 13  # 200 of them
 # Released, for ActivityNet-1.3 and 402 class scores, at about 31 % average mAP: the rate drops at update 9,000 of
 # 35 epochs; suppression is hard at 0.8, then soft, and keeps whatever still scores 0.004.
 RELEASE = Recipe(
-    windows=WindowConfig(mode="whole"),
+    windows=WindowConfig(mode="whole", background=0),
     augment=AugmentConfig(random_move=True, random_crop=True, crop_rule="centre", random_resampling=True),
     model=ctcn.RELEASE,
     train=TrainConfig(steps=35 * ACTIVITYNET_BATCHES, batch=16, rate=5e-4, momentum=0.9, decay=1e-4, drops=(9000,)),
@@ -29,7 +29,7 @@ RELEASE = Recipe(
 
 # The paper's words, for THUMOS'14: the rate drops after 200 epochs. It stops "early", which we read as 300.
 PAPER = Recipe(
-    windows=WindowConfig(mode="whole"),
+    windows=WindowConfig(mode="whole", background=0),
     augment=AugmentConfig(random_move=True, random_crop=True, crop_rule="half", random_resampling=False),
     model=ctcn.PAPER,
     train=TrainConfig(

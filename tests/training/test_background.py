@@ -17,9 +17,11 @@ from untrimmed.models.ssad import SSADConfig
 from untrimmed.recipe import AugmentConfig, TrainConfig
 from untrimmed.timeline import Action, Timeline
 from untrimmed.training.background import (
+    UNSCORED,
     count_background,
     draw_background,
     list_mining_steps,
+    sample_background,
     score_background,
 )
 from untrimmed.training.checkpoint import CHECKPOINT, LOG, Run
@@ -68,27 +70,38 @@ def test_background_holds_not_even_a_part_of_an_action(folder):
 
 def test_a_step_has_its_share_of_background_and_all_windows_with_actions_in_turn():
     settings = TrainConfig(batch=4)
-    keys = [list_step_keys(settings, 6, step, 2, np.zeros(5)) for step in range(3)]
-    assert sorted(index for step in keys for _, index in step[:2]) == list(range(6))
-    assert all(6 <= index < 11 for step in keys for _, index in step[2:])
+    keys = [list_step_keys(settings, 6, step, 2, np.full(5, UNSCORED)) for step in range(3)]
+    assert sorted(index for step in keys for _, index in step[:4]) == sorted([*range(6), *range(6)])
+    assert all(len(step) == 6 and all(6 <= index < 11 for _, index in step[4:]) for step in keys)
     assert [key for step in range(3) for key in list_step_keys(settings, 6, step)] == [
         key for step in range(3) for key in list_step_keys(settings, 6, step, 0, np.ones(5))
     ]
 
 
-def test_one_window_of_a_batch_at_least_holds_an_action():
-    assert count_background(WindowConfig(background=0.9), 4, 100) == 3
-    assert count_background(WindowConfig(background=0.25), 16, 100) == 4
-    assert count_background(WindowConfig(background=0.25), 16, 0) == 0
-    assert count_background(WindowConfig(), 16, 100) == 0
+def test_background_comes_beside_the_batch_and_as_much_to_each_process():
+    assert count_background(WindowConfig(background=0.5), 4, 100) == 4
+    assert count_background(WindowConfig(background=0.25), 12, 100) == 4
+    assert count_background(WindowConfig(background=0.01), 12, 100) == 1
+    assert count_background(WindowConfig(background=0.25), 12, 0) == 0
+    assert count_background(WindowConfig(background=0), 12, 100) == 0
+    assert count_background(WindowConfig(background=0.25), 12, 100, processes=3) == 3
 
 
-def test_half_of_the_draws_are_of_the_hardest_tenth():
+def test_half_of_the_draws_are_of_the_hardest_tenth_that_was_scored():
     hardness = np.linspace(0, 1, 50)
     drawn = draw_background(np.random.default_rng(0), 4000, hardness)
     assert 0.5 < np.mean(drawn >= 45) < 0.6  # and a tenth of the other half
-    even = draw_background(np.random.default_rng(0), 4000, np.zeros(50))
+    even = draw_background(np.random.default_rng(0), 4000, np.full(50, UNSCORED))
     assert 0.05 < np.mean(even >= 45) < 0.15
+    hardness[10:] = UNSCORED
+    assert 0.5 < np.mean(draw_background(np.random.default_rng(0), 4000, hardness) == 9) < 0.6
+
+
+def test_what_is_scored_of_hours_of_video_is_bounded_by_the_training():
+    settings = TrainConfig(steps=100, batch=8)
+    assert sample_background(settings, 25, 60).tolist() == list(range(60))
+    first, second = (sample_background(settings, step, 10_000) for step in (25, 50))
+    assert len(first) == len(set(first.tolist())) == 100 and first.tolist() != second.tolist()
 
 
 def test_mining_is_spread_over_the_training():
@@ -114,8 +127,9 @@ def test_scores_of_background_are_the_highest_of_each_window(folder):
     data = windows_of(folder)
     recipe = synthetic.recipe_for(folder)
     network = recipe.model.build(synthetic.CHANNELS, 3).train()
-    hardness = score_background(network, data, "cpu", "float32")
-    assert hardness.shape == (len(data.backgrounds),) and (hardness > 0).all() and network.training
+    sample = np.arange(1, len(data.backgrounds))
+    hardness = score_background(network, data, sample, "cpu", "float32")
+    assert hardness[0] == UNSCORED and (hardness[1:] > 0).all() and network.training
     network.eval()
     window = data.cut_window(data.backgrounds[2])
     with torch.no_grad():
@@ -144,8 +158,8 @@ def test_a_run_that_mines_goes_on_as_if_it_had_not_been_stopped(folder, monkeypa
 
 
 def test_without_a_share_nothing_is_trained_on_background(folder):
-    plain = synthetic.recipe_for(folder, windows={"mode": "slide"})
-    mined = synthetic.recipe_for(folder, windows={"mode": "slide", "mining": 7})
+    plain = synthetic.recipe_for(folder, windows={"mode": "slide", "background": 0})
+    mined = synthetic.recipe_for(folder, windows={"mode": "slide", "background": 0, "mining": 7})
     train(plain, folder / "plain")
     train(mined, folder / "mined")
     assert (folder / "plain" / CHECKPOINT).read_bytes() == (folder / "mined" / CHECKPOINT).read_bytes()

@@ -24,11 +24,12 @@ class WindowConfig(Config):
     """The same for detection."""
     coverage: float = 0.75
     """An action belongs to a training window when this share of its length lies inside."""
-    background: float = 0.0
-    """Share of the windows of a training step that hold no action, not even a part of one; 0 leaves such out."""
+    background: float = 0.3
+    """Share of the windows of a training step that hold no action, not even a part of one, beside the `train.batch`
+    that do; 0 leaves such out, as the papers do. Where the training videos have no such window it changes nothing."""
     mining: int = 3
-    """How many times in a training the windows without an action are scored: half of those drawn are then of the
-    tenth in which the model sees most. 0 draws all alike."""
+    """How many times in a training a sample of the windows without an action is scored: half of those drawn are then
+    of the tenth in which the model sees most. 0 draws all alike."""
 
     def __post_init__(self) -> None:
         for name in ("train_overlap", "test_overlap", "background"):

@@ -26,8 +26,15 @@ from untrimmed.io import BadInput, Progress
 from untrimmed.models.base import Batch, Model
 from untrimmed.models.device import autocast, compile_forward, pick_device, to_device
 from untrimmed.recipe import Recipe, TrainConfig, override_recipe, read_recipe
-from untrimmed.training.background import count_background, draw_background, list_mining_steps, score_background
-from untrimmed.training.checkpoint import Process, Run, Trained
+from untrimmed.training.background import (
+    UNSCORED,
+    count_background,
+    draw_background,
+    list_mining_steps,
+    sample_background,
+    score_background,
+)
+from untrimmed.training.checkpoint import Process, Run, Trained, forget_test
 from untrimmed.training.guard import defer_interrupts, hold_folder, ignore_interrupts
 from untrimmed.training.optimizer import MovingAverage, build_optimizer, compute_rate
 from untrimmed.training.run_data import describe_run_data
@@ -44,11 +51,13 @@ def train(
     *,
     overrides: str | Sequence[str] = (),
     device: str = "auto",
+    keep_test: bool = False,
     progress: Progress | None = None,
 ) -> Trained:
     """Train a detector, or resume the run in the folder `out`; write everything there.
 
-    `recipe` may be a TOML file; `overrides` are `section.key=value` words over it. Raises BadInput where recipe, data
+    `recipe` may be a TOML file; `overrides` are `section.key=value` words over it. A run that is done is only tested
+    again; with `keep_test` its detections are kept, so that not even that is. Raises BadInput where recipe, data
     or folder cannot be used, and FloatingPointError, which names the term, when a loss is not finite.
     """
     overrides = [overrides] if isinstance(overrides, str) else overrides
@@ -57,7 +66,10 @@ def train(
     corpus = open_corpus(recipe.data)
     # The first process alone writes; the others end with it.
     with hold_folder(Path(out)) if process.rank == 0 else nullcontext():
-        return run_steps(recipe, corpus, Path(out), process, progress)
+        trained = run_steps(recipe, corpus, Path(out), process, progress)
+        if process.rank == 0 and not keep_test:
+            forget_test(Path(out))
+        return trained
 
 
 def run_steps(recipe: Recipe, corpus: Corpus, out: Path, process: Process, progress: Progress | None) -> Trained:
@@ -79,6 +91,8 @@ def run_steps(recipe: Recipe, corpus: Corpus, out: Path, process: Process, progr
     # Every step has a batch of one size, so one program is enough.
     forward = compile_forward(forward, dynamic=False) if settings.compile else forward
     model.train()
+    if is_evaluation_due(settings, first) and not run.is_evaluated(first):
+        run.evaluate(first, recipe, corpus, progress)  # the run was killed in the midst of it
     windows = TrainingWindows(corpus, recipe.windows, recipe.augment, model.length, settings.seed)
     batches = load_batches(recipe, windows, first, run)
     with defer_interrupts() as interrupts:
@@ -101,17 +115,22 @@ def run_steps(recipe: Recipe, corpus: Corpus, out: Path, process: Process, progr
             if progress and process.rank == 0:
                 detail = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
                 progress("training", step + 1, settings.steps, detail)
-            due = settings.evaluate_every and (step + 1) % settings.evaluate_every == 0 and step + 1 < settings.steps
-            if due and interrupts.pending:
-                run.save(step + 1)  # at once: an evaluation may outlast the patience of whoever stops the run
-            if due and (scores := run.test(recipe, corpus).scores):
-                run.log({"step": step + 1, "average_map": scores.average_map, "map": scores.map})
-            if (step + 1) % settings.save_every == 0 or run.unsaved_minutes >= settings.save_minutes:
+            due = is_evaluation_due(settings, step + 1)
+            # An evaluation may take longer than what a run may lose.
+            if due or (step + 1) % settings.save_every == 0 or run.unsaved_minutes >= settings.save_minutes:
                 run.save(step + 1)
             if interrupts.pending:
                 run.save(step + 1)
                 raise KeyboardInterrupt(f"stopped after step {step + 1} of {settings.steps}, which {out} holds")
-    return run.finish(recipe, corpus)
+            if due:
+                with interrupts.admit():
+                    run.evaluate(step + 1, recipe, corpus, progress)
+    return run.finish(recipe, corpus, progress)
+
+
+def is_evaluation_due(settings: TrainConfig, step: int) -> bool:
+    """Whether a run is tested after `step` steps, on its way."""
+    return bool(settings.evaluate_every) and step % settings.evaluate_every == 0 and 0 < step < settings.steps
 
 
 def join_processes(device: str) -> Process:
@@ -149,14 +168,17 @@ def load_batches(recipe: Recipe, data: TrainingWindows, first: int, run: Run) ->
         raise BadInput(f"train.batch = {settings.batch}: must be a multiple of the {process.world} processes")
     if not len(data.places):
         raise BadInput("no training window holds an action; lower windows.coverage or look at the annotations")
-    background = count_background(recipe.windows, settings.batch, len(data.backgrounds))
+    background = count_background(recipe.windows, settings.batch, len(data.backgrounds), process.world)
     mining = list_mining_steps(recipe.windows, settings.steps) if background else []
     if background and not len(run.hardness):
-        run.hardness = np.zeros(len(data.backgrounds))
+        run.hardness = np.full(len(data.backgrounds), UNSCORED)
     starts = sorted({first, *(step for step in mining if step > first)})
     for start, end in zip(starts, [*starts[1:], settings.steps], strict=True):
         if start in mining:
-            run.hardness = score_background(run.model, data, process.device, settings.precision)
+            if start > first:
+                run.save(start)  # many hours of video may take longer than what a run may lose
+            sample = sample_background(settings, start, len(data.backgrounds))
+            run.hardness = score_background(run.model, data, sample, process.device, settings.precision)
         keys = (
             list_step_keys(settings, len(data.places), step, background, run.hardness)[process.rank :: process.world]
             for step in range(start, end)
@@ -175,12 +197,11 @@ def list_step_keys(
 ) -> list[tuple[int, int]]:
     """List the keys (step, window) of one step: the next windows of an endless row of shuffled passes.
 
-    The last `background` of the batch are windows without an action, which are numbered after the `windows` others.
+    Beside the batch come `background` windows without an action, which are numbered after the `windows` others.
     """
-    actions = settings.batch - background
     orders: dict[int, np.ndarray] = {}
     keys = []
-    for place in range(step * actions, (step + 1) * actions):
+    for place in range(step * settings.batch, (step + 1) * settings.batch):
         epoch, index = divmod(place, windows)
         if epoch not in orders:
             orders[epoch] = np.random.default_rng([settings.seed, epoch]).permutation(windows)
