@@ -79,9 +79,10 @@ def test_progress_and_notes_are_reported_where_asked(recipe, tmp_path, caplog):
     recipe = with_a_video_without_features(recipe)
     calls = []
     train(recipe, tmp_path / "run", progress=lambda *call: calls.append(call))
-    assert [call[:3] for call in calls] == [("training", step, 6) for step in range(1, 7)]
+    assert [call[:3] for call in calls[:6]] == [("training", step, 6) for step in range(1, 7)]
+    assert [call[:3] for call in calls[6::2]] == [("testing", done, 3) for done in range(3)]
     entry = log_of(tmp_path / "run")[-1]
-    assert calls[-1][3] == f"class {entry['class']:.3f}  box {entry['box']:.3f}"
+    assert calls[5][3] == f"class {entry['class']:.3f}  box {entry['box']:.3f}"
     assert [record.getMessage() for record in caplog.records] == [log_of(tmp_path / "run")[0]["note"]]
 
 

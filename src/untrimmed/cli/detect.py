@@ -1,9 +1,10 @@
 """Find the actions of videos with a detector."""
 
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +12,8 @@ from untrimmed.cli.app import Device, JsonOut, Precision, Quiet, RawScores, Runt
 from untrimmed.cli.printing import fail_for, progress_bar, show_notes, show_table, write_numbers
 
 if TYPE_CHECKING:
+    from untrimmed.detection.detector import Detector
+    from untrimmed.detection.journal import DetectionJournal
     from untrimmed.timeline import Timelines
 
 
@@ -50,13 +53,10 @@ def detect(
 
     Example: `untrimmed detect runs/demo/detector.safetensors match.mp4 --out match.srt`
     """
-    from untrimmed.detection.fusion import Fusion
-    from untrimmed.detection.journal import hold_journal
     from untrimmed.detection.loading import load
     from untrimmed.detection.results import check_output
     from untrimmed.detection.sources import open_source
     from untrimmed.detection.video_scores import read_video_scores
-    from untrimmed.features.folder import compute_fingerprint
 
     if out:
         check_output(out)
@@ -66,32 +66,55 @@ def detect(
     first, second = load_one(detector), load_one(also[0]) if also else None
     if out:
         check_output(out, len(open_source(source, first.source, first.recipe.data, weights or ())))
+    detectors, sources = (first, *filter(None, [second])), (source, *(also or ())[1:])
     files = filter(None, (detector, also and also[0], video_scores))
-    settings_of_all = {
-        "detector": [each.header() for each in (first, second) if each],
-        "file": [compute_fingerprint(file).sha256 for file in files],
-        "setting": [str(source.absolute()), str(also), weight, top_labels, runtime, precision],
-    }
-    with hold_journal(out, settings_of_all) if out else nullcontext() as journal:
+    words = [*map(str, (source.absolute(), also, weight, top_labels, runtime, precision))]
+    with _keep_unfinished(out, detectors, files, words) as journal:
         with progress_bar(quiet) as progress:
             options = {"weights": weights or (), "video_scores": scores, "journal": journal, "progress": progress}
-            if also and second:
-                timelines = Fusion((first, second), (1 - weight, weight)).detect_all((source, also[1]), **options)
-            else:
-                timelines = first.detect_all(source, **options)
-        show_notes(timelines.notes)
-        write_numbers(json, timelines.above(score or 0).to_dicts())
-        if out or not json:
-            _report(timelines, out, score)
+            timelines = _detect_all(detectors, sources, weight, options)
+        _report(timelines, out, score, json)
         if journal:
             journal.clear()
     fail_for(timelines.failed.values())
 
 
-def _report(timelines: "Timelines", out: Path | None, score: float | None) -> None:
+@contextmanager
+def _keep_unfinished(
+    out: Path | None, detectors: "Iterable[Detector]", files: Iterable[Path], words: Sequence[str]
+) -> "Iterator[DetectionJournal | None]":
+    """Open the journal of what will be written to `out`, for these detectors, files and settings; None without it."""
+    from untrimmed.detection.journal import hold_journal
+    from untrimmed.features.folder import compute_fingerprint
+
+    if out is None:
+        yield None
+        return
+    headers = [detector.header() for detector in detectors]
+    digests = [compute_fingerprint(file).sha256 for file in files]
+    with hold_journal(out, {"detector": headers, "file": digests, "setting": words}) as journal:
+        yield journal
+
+
+def _detect_all(
+    detectors: "Sequence[Detector]", sources: Sequence[Path], weight: float, options: Mapping[str, Any]
+) -> "Timelines":
+    """Detect with one detector, or with two, of which the second has a `weight`."""
+    from untrimmed.detection.fusion import Fusion
+
+    if len(detectors) == 1:
+        return detectors[0].detect_all(sources[0], **options)
+    return Fusion(tuple(detectors), (1 - weight, weight)).detect_all(sources, **options)
+
+
+def _report(timelines: "Timelines", out: Path | None, score: float | None, json: Path | None) -> None:
     """Write detections and print the names of the files, or print a line an action."""
     from untrimmed.detection.results import describe_hidden, find_least_score, write_detections
 
+    show_notes(timelines.notes)
+    write_numbers(json, timelines.above(score or 0).to_dicts())
+    if json and not out:
+        return
     show_notes(describe_hidden(timelines, out, score))
     if out:
         for file in write_detections(timelines, out, score=score):

@@ -2,12 +2,15 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from untrimmed.cli.app import Device, JsonOut, Overrides, Quiet, Settings, app, command
 from untrimmed.cli.printing import progress_bar, show_notes, show_table, write_numbers
+
+if TYPE_CHECKING:
+    from untrimmed.detection.tune import Tuned
 
 
 @command(app, resumes=True)
@@ -30,12 +33,10 @@ def tune(
 
     Example: `untrimmed tune runs/demo/detector.safetensors runs/demo/recipe.toml --subset validation`
     """
-    from untrimmed.detection.card import describe_calibration, describe_threshold
     from untrimmed.detection.detector import Detector
     from untrimmed.detection.journal import place_unfinished
     from untrimmed.detection.loading import override_suppression
     from untrimmed.detection.tune import tune as tune_detector
-    from untrimmed.evaluation.tables import false_alarm_table, map_table
     from untrimmed.models.device import pick_device
     from untrimmed.recipe import read_recipe
 
@@ -43,9 +44,8 @@ def tune(
     suppression = [word for word in overrides or [] if word.strip().startswith("suppress.")]
     start = override_suppression(Detector.load(detector, pick_device(device)), [*suppression, *(settings or [])])
     file = out or detector.with_name(f"{detector.stem}-tuned{detector.suffix}")
-    unfinished = place_unfinished(file)
+    unfinished, training = place_unfinished(file), tuning_recipe.train
     with progress_bar(quiet) as progress:
-        training = tuning_recipe.train
         tuned = tune_detector(
             start,
             tuning_recipe.data,
@@ -58,6 +58,15 @@ def tune(
     tuned.detector.save(file)
     write_numbers(json, tuned.to_json())
     shutil.rmtree(unfinished, ignore_errors=True)
+    _report(tuned)
+    print(f"detector: {file}")
+
+
+def _report(tuned: "Tuned") -> None:
+    """Print what was better, the scores of before and after, and how to read those of detections."""
+    from untrimmed.detection.card import describe_calibration, describe_threshold
+    from untrimmed.evaluation.tables import false_alarm_table, map_table
+
     rows = [(trial.change, f"{100 * trial.average_map:.2f}") for trial in tuned.trials if trial.kept]
     show_table("average mAP (%), what was better than all before", ("setting", "mAP"), rows)
     table = map_table({"before": tuned.before, "after": tuned.after})
@@ -72,4 +81,3 @@ def tune(
         for name, value in describe_calibration(tuned.calibration):
             print(f"{name}: {value}")
     show_notes(tuned.notes)
-    print(f"detector: {file}")

@@ -58,7 +58,7 @@ class Header(NamedTuple):
     """None in files of before there was any, and where it could not be fitted."""
 
 
-class Candidates(NamedTuple):
+class WindowCandidates(NamedTuple):
     """Segments in seconds, and scores of each class, before suppression."""
 
     segments: Float[np.ndarray, "candidates 2"]
@@ -206,7 +206,7 @@ class Detector:
         `log` holds of them is not computed again, and the others come into it. Of more than one batch of windows,
         `progress` is told the seconds that are done.
         """
-        parts: list[Candidates] = [Candidates(*unpack_arrays(record)) for record in log or ()]
+        parts: list[WindowCandidates] = [WindowCandidates(*unpack_arrays(record)) for record in log or ()]
         batches = split_batches(cut_windows(features, self.recipe.windows, self._network.length), BATCH)
         for place, batch in enumerate(batches):
             if place >= len(parts):
@@ -216,9 +216,9 @@ class Detector:
             end = batch[-1].grid.end(batch[-1].valid_length)
             if progress and (place or end < features.end):
                 progress("looking for actions", min(end, features.duration), features.duration, "")
-        return Candidates(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        return WindowCandidates(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
-    def _compute_candidates(self, batch: list[Window], floor: float) -> "Candidates":
+    def _compute_candidates(self, batch: list[Window], floor: float) -> "WindowCandidates":
         network = self._network
         device = network.standardize.mean.device
         x, mask, _ = stack_windows(batch)
@@ -230,7 +230,7 @@ class Detector:
             reaching = (values >= floor).any(1)
             segments.append(window.grid.seconds(proposals.segments.double().cpu().numpy()[reaching]))
             scores.append(values[reaching])
-        return Candidates(np.concatenate(segments), np.concatenate(scores))
+        return WindowCandidates(np.concatenate(segments), np.concatenate(scores))
 
     def header(self) -> str:
         """Everything but the weights, as JSON; `parse_header` turns it back."""

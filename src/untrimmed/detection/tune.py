@@ -232,13 +232,13 @@ class _Workplace:
         key = {"detector": self._detector, "features": self._features, "annotations": annotations}
         with WorkLog(self.folder / "trials", key) as log:
             self._note(log)
-            known = dict(msgspec.json.decode(record, type=tuple[SuppressConfig, Measured]) for record in log)
+            measures = dict(msgspec.json.decode(record, type=tuple[SuppressConfig, Measured]) for record in log)
 
             def recall(config: SuppressConfig) -> Measured:
-                if config not in known:
-                    known[config] = measure(config)
-                    log.append(msgspec.json.encode((config, known[config])))
-                return known[config]
+                if config not in measures:
+                    measures[config] = measure(config)
+                    log.append(msgspec.json.encode((config, measures[config])))
+                return measures[config]
 
             yield recall
 
@@ -287,8 +287,7 @@ def tune(
     if subset:
         open_dataset(data).split(*subset)  # an unknown name is none of a setting
     corpus = open_corpus(replace(data, train=splits, test=()))
-    recordings = list_recordings(corpus)
-    ground_truth = from_timelines(cut_ground_truth(corpus, recordings))
+    ground_truth = from_timelines(cut_ground_truth(corpus, list_recordings(corpus)))
     labels = match_labels(ground_truth.labels, detector.classes)
     if not labels:
         raise BadInput(
@@ -298,15 +297,8 @@ def tune(
     ground_truth = ground_truth.rename({}, labels)
     protocol = DETECTION_PROTOCOLS[corpus.dataset.protocol]
     config = detector.recipe.suppress
-    least = min(config.floor, *(values["floor"] for values in TRIED["floor"]))
     with _open_workplace(unfinished, detector) as place:
-        candidates = CandidateStore(place.folder, detector.classes, least)
-        for name in track(recordings, "detecting", progress, len(recordings)):
-            video, recording = recordings[name]
-            features = recording.cut(corpus.features[video])
-            detector.check(features, video)
-            with place.hold_candidates(name, features, least) as log:
-                candidates.add(name, *detector.candidates(features, least, log, progress), features.duration)
+        candidates = _gather_candidates(detector, corpus, place, progress)
         judge = _Judge(candidates, ground_truth, protocol, config)
         with place.hold_measures(hash_ground_truth(corpus.dataset, corpus.train), judge.measure) as measure:
             trials = tuple(track(search_settings(config, measure, judge.roomy), "trying settings", progress))
@@ -331,6 +323,21 @@ def tune(
         tuned, fit = _calibrate(tuned, tuning, ground_truth, results, action_share)
         notes += fit.notes
     return Tuned(tuned, before, after, trials, tuple(notes))
+
+
+def _gather_candidates(
+    detector: Detector, corpus: Corpus, place: _Workplace, progress: Progress | None
+) -> CandidateStore:
+    """Gather the candidates of all recordings of a corpus that some suppression may keep."""
+    least = min(detector.recipe.suppress.floor, *(values["floor"] for values in TRIED["floor"]))
+    candidates, recordings = CandidateStore(place.folder, detector.classes, least), list_recordings(corpus)
+    for name in track(recordings, "detecting", progress, len(recordings)):
+        video, recording = recordings[name]
+        features = recording.cut(corpus.features[video])
+        detector.check(features, video)
+        with place.hold_candidates(name, features, least) as log:
+            candidates.add(name, *detector.candidates(features, least, log, progress), features.duration)
+    return candidates
 
 
 def search_settings(

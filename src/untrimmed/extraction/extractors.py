@@ -32,7 +32,7 @@ _MARK = 16
 Picture = UInt8[np.ndarray, "height width channels"]
 
 
-class Batch(NamedTuple):
+class SnippetBatch(NamedTuple):
     """Snippets that the network sees at a time, and the mark of the last one, see `mark_snippet`."""
 
     snippets: list[Any]
@@ -75,7 +75,7 @@ class Extractor(ABC):
     def compute_features(self, batches: Iterable[list[Any]]) -> Iterator[Float32[np.ndarray, "batch channels"]]:
         """Yield the feature vectors of each batch of one video's snippets."""
 
-    def read_batches(self, path: Path, first: int = 0, mark: bytes = b"") -> Generator["Batch", None, None]:
+    def read_batches(self, path: Path, first: int = 0, mark: bytes = b"") -> Generator["SnippetBatch", None, None]:
         """Yield the snippets of a video file from `first` on, `batch_size` at a time.
 
         Decoding begins at a keyframe shortly before; where the snippet before `first` then has another mark than
@@ -86,7 +86,7 @@ class Extractor(ABC):
             report, snippets = self._read_snippets(path, 0)
             next(islice(snippets, first - 1, first), None)
         while batch := list(islice(snippets, self.batch_size)):
-            yield Batch(batch, mark_snippet(batch[-1], report))
+            yield SnippetBatch(batch, mark_snippet(batch[-1], report))
 
     def _read_snippets(self, path: Path, first: int) -> tuple[DecodingReport, Iterator[Any]]:
         """Read snippets from `first` on, decoding from the keyframe before it where the container allows it."""

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from untrimmed import __version__
-from untrimmed.extraction.extractors import Batch, Extractor, create_extractor
+from untrimmed.extraction.extractors import Extractor, SnippetBatch, create_extractor
 from untrimmed.extraction.settings import ExtractConfig, build_source, resolve_config
 from untrimmed.features.grid import Grid
 from untrimmed.features.video_features import VideoFeatures
@@ -88,7 +88,7 @@ def _build_key(video: Path, config: ExtractConfig) -> dict[str, Any]:
     }
 
 
-def _read_further(extractor: Extractor, path: Path, log: WorkLog | None) -> Generator[Batch, None, None]:
+def _read_further(extractor: Extractor, path: Path, log: WorkLog | None) -> Generator[SnippetBatch, None, None]:
     """Read what a log lacks of a video."""
     if not log:
         return extractor.read_batches(path)
@@ -97,7 +97,7 @@ def _read_further(extractor: Extractor, path: Path, log: WorkLog | None) -> Gene
 
 
 def _compute_chunks(
-    extractor: Extractor, batches: Iterable[Batch], log: WorkLog | None
+    extractor: Extractor, batches: Iterable[SnippetBatch], log: WorkLog | None
 ) -> Iterator[Float32[np.ndarray, "batch channels"]]:
     """Yield the features in a log, and compute and add the others; a last batch that is not full is no part of it."""
     marks = deque[bytes]()

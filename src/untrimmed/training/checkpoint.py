@@ -2,10 +2,13 @@
 
 import json
 import logging
+import shlex
+import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,16 +19,20 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from untrimmed.annotations.corpus import Corpus
+from untrimmed.annotations.corpus import Corpus, DataConfig
 from untrimmed.annotations.formats.activitynet import write_activitynet_results
 from untrimmed.detection.calibration import calibrate
 from untrimmed.detection.card import Card, build_card, count_videos, hash_ground_truth
 from untrimmed.detection.detector import Detector
+from untrimmed.detection.journal import DetectionJournal
 from untrimmed.detection.limits import describe_cuts
+from untrimmed.detection.recordings import detect_recordings
 from untrimmed.evaluation.detection import DetectionScores, compute_detection_scores
-from untrimmed.evaluation.instances import from_timelines
+from untrimmed.evaluation.instances import Instances, from_timelines
+from untrimmed.evaluation.judged import find_judged
 from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS
-from untrimmed.io import BadInput, name_disk_faults, read_bytes, whole, write_json, write_text
+from untrimmed.features.video_features import digest_features
+from untrimmed.io import BadInput, Progress, name_disk_faults, read_bytes, track, whole, write_json, write_text
 from untrimmed.models.base import Model
 from untrimmed.models.device import to_device
 from untrimmed.recipe import Recipe, read_recipe, recipe_tree, write_recipe
@@ -42,11 +49,27 @@ RECIPE = "recipe.toml"
 RESULTS = "results.json"
 SCORES = "scores.json"
 HARDNESS = "background.hardness"
+TEST = ".test.unfinished"
+"""The folder for the detections of a test that is not finished."""
 STATE = "run"
 """The one key of a checkpoint's metadata (several come in any order): steps done, and what was learned from."""
 FREE = (
-    *("data.annotations", "data.features", "data.videos", "train.save_every", "train.save_minutes", "train.loaders"),
-    *("train.calibrate", "train.action_share", "suppress.keep", "suppress.keep_per_minute", "suppress.keep_per_class"),
+    *(
+        "data.annotations",
+        "data.annotated",
+        "data.features",
+        "data.videos",
+        "train.save_every",
+        "train.save_minutes",
+        "train.loaders",
+    ),
+    *(
+        "train.calibrate",
+        "train.action_share",
+        "suppress.keep",
+        "suppress.keep_per_minute",
+        "suppress.keep_per_class",
+    ),
 )
 """Settings that may differ when a run goes on: where data lies, as its content is compared, how it is saved, and what
 follows the last step."""
@@ -104,6 +127,8 @@ class Run:
             refuse_other_recipe(self.folder / RECIPE, recipe)
         step = self._load(recipe) if (self.folder / CHECKPOINT).exists() else 0
         if self.process.rank == 0:
+            for file in self.folder.glob(f".{Path(CHECKPOINT).stem}-*"):
+                file.unlink()  # it was killed while it wrote one
             if begun:
                 logger.info("%s", self._describe_start(step, recipe.train.steps))
             write_recipe(self.folder / RECIPE, recipe)
@@ -134,18 +159,29 @@ class Run:
             contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
             save_file(contiguous, temporary, metadata={STATE: json.dumps({"step": step, "data": asdict(self.data)})})
 
-    def test(self, recipe: Recipe, corpus: Corpus) -> Trained:
-        """Test the detector as it is now on the test videos; in process 0 alone."""
+    def test(self, recipe: Recipe, corpus: Corpus, step: int, progress: Progress | None = None) -> Trained:
+        """Test the detector as it is after `step` steps on the test videos; in process 0 alone.
+
+        Where a test was interrupted, it goes on.
+        """
         detector = self.build_detector(recipe, corpus)
-        videos = corpus.test if self.process.rank == 0 else ()
-        results = {video: detector.detect(corpus.features[video], video) for video in videos}
+        results = self._detect(detector, corpus, step, progress) if self.process.rank == 0 else {}
         self.model.train()
         return Trained(detector, results, score_detections(corpus, results))
 
-    def finish(self, recipe: Recipe, corpus: Corpus) -> Trained:
+    def evaluate(self, step: int, recipe: Recipe, corpus: Corpus, progress: Progress | None = None) -> None:
+        """Log the scores of a test on the way, after `step` steps."""
+        if scores := self.test(recipe, corpus, step, progress).scores:
+            self.log({"step": step, "average_map": scores.average_map, "map": scores.map})
+
+    def is_evaluated(self, step: int) -> bool:
+        """Whether the log has the scores after `step` steps; a run that was killed in the midst of a test has not."""
+        return any("average_map" in json.loads(line) for line in self._read_log(step)[-1:])
+
+    def finish(self, recipe: Recipe, corpus: Corpus, progress: Progress | None = None) -> Trained:
         """Write the last checkpoint, the detector, its detections and their scores."""
         self.save(recipe.train.steps)
-        trained = self.test(recipe, corpus)
+        trained = self.test(recipe, corpus, recipe.train.steps, progress)
         card = build_card(recipe.data, corpus, trained.scores, self.data.annotations)
         detector = replace(trained.detector, card=card)
         if recipe.train.calibrate and self.process.rank == 0:
@@ -156,6 +192,8 @@ class Run:
             write_activitynet_results(self.folder / RESULTS, trained.results, notes)
             if trained.scores:
                 write_json(self.folder / SCORES, trained.scores.to_json())
+            for note in describe_judged_parts(recipe.data, corpus, self.folder / RESULTS):
+                logger.info("%s", note)
             for note in notes:
                 logger.info("%s", note)
             trained.detector.save(self.folder / DETECTOR)
@@ -163,6 +201,25 @@ class Run:
         if self.process.world > 1:
             dist.barrier()
         return trained
+
+    def _detect(
+        self, detector: Detector, corpus: Corpus, step: int, progress: Progress | None
+    ) -> dict[str, Timeline]:
+        """Detect in the test videos; those that are done already, after as many steps, are not looked at again."""
+        results = {}
+        with closing(DetectionJournal(self.folder / TEST, {"step": step, "detector": detector.header()})) as journal:
+            for video in track(corpus.test, "testing", progress, len(corpus.test)):
+                features, recordings = corpus.features[video], corpus.list_test_recordings(video)
+                state = f"{digest_features(features)} {recordings}"
+                detect = partial(detect_recordings, detector, features, recordings, video)
+                try:
+                    results[video] = journal.recall(video, state, detect)
+                except KeyboardInterrupt:
+                    raise KeyboardInterrupt(
+                        f"stopped after step {step}, with {len(results)} of {len(corpus.test)} test videos done, "
+                        f"which {self.folder} holds"
+                    ) from None
+        return results
 
     def build_detector(self, recipe: Recipe, corpus: Corpus) -> Detector:
         """Build the detector of the averaged weights, or of the last ones without an average."""
@@ -239,11 +296,29 @@ def _name_broken_checkpoint(path: Path) -> Iterator[None]:
 
 def score_detections(corpus: Corpus, results: dict[str, Timeline]) -> DetectionScores | None:
     """Score detections against the ground truth of their videos; None when those hold no action."""
-    ground_truth = {video: corpus.dataset.ground_truth[video] for video in results}
-    if not any(timeline.actions for timeline in ground_truth.values()):
+    ground_truth = build_test_truth(corpus, results)
+    if not find_judged(ground_truth).any():
         return None
     protocol = DETECTION_PROTOCOLS[corpus.dataset.protocol]
-    return compute_detection_scores(from_timelines(ground_truth), from_timelines(results), protocol)
+    return compute_detection_scores(ground_truth, from_timelines(results), protocol)
+
+
+def describe_judged_parts(data: DataConfig, corpus: Corpus, results: Path) -> list[str]:
+    """Say that stretches alone are judged, and how the same figures come of the file of results again."""
+    if not corpus.test_spans:
+        return []
+    options = {"--subset": data.test[0] if len(data.test) == 1 else "", "--annotated": data.annotated}
+    options |= {"--truth-unit": data.unit, "--fps": f"{data.fps:g}" if data.fps else ""}
+    words = [word for option, value in options.items() if value for word in (option, value)]
+    command = shlex.join(["untrimmed", "evaluate", data.annotations, str(results), *words])
+    videos = "1 video" if len(corpus.test_spans) == 1 else f"{len(corpus.test_spans)} videos"
+    return [f"of {videos} only some stretches are judged; the same figures again: `{command}`"]
+
+
+def build_test_truth(corpus: Corpus, videos: Iterable[str]) -> Instances:
+    """Build the ground truth of some test videos; only their stretches of the test are judged."""
+    timelines = {video: corpus.dataset.ground_truth[video] for video in videos}
+    return from_timelines(timelines, annotated={v: corpus.test_spans[v] for v in timelines if v in corpus.test_spans})
 
 
 def calibrate_detector(detector: Detector, corpus: Corpus, results: dict[str, Timeline]) -> Detector:
@@ -251,7 +326,7 @@ def calibrate_detector(detector: Detector, corpus: Corpus, results: dict[str, Ti
     if not results:
         return detector
     dataset, config = corpus.dataset, detector.recipe
-    ground_truth = from_timelines({video: dataset.ground_truth[video] for video in results})
+    ground_truth = build_test_truth(corpus, results)
     on, annotations = count_videos(dataset, config.data.test, corpus.test), hash_ground_truth(dataset, corpus.test)
     score_map, fit = calibrate(
         ground_truth, from_timelines(results), detector.classes, on, annotations, config.train.action_share
@@ -260,6 +335,11 @@ def calibrate_detector(detector: Detector, corpus: Corpus, results: dict[str, Ti
         logger.info("%s", note)
     card = replace(detector.card or Card(), calibration=fit)
     return replace(detector, calibration=score_map, card=card)
+
+
+def forget_test(folder: Path) -> None:
+    """Remove the detections of a test, which a run's folder keeps as long as that is not finished."""
+    shutil.rmtree(folder / TEST, ignore_errors=True)
 
 
 def refuse_other_recipe(path: Path, recipe: Recipe) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from untrimmed.annotations.corpus import hold_out
 from untrimmed.io import BadInput, Progress
 from untrimmed.recipe import Recipe, hash_recipe
+from untrimmed.training.checkpoint import forget_test
 from untrimmed.training.folds import CrossValidation, pool_folds
 from untrimmed.training.guard import hold_folder
 from untrimmed.training.loop import Trained, train
@@ -43,7 +44,9 @@ def choose_recipes(
 
     def run(recipe: Recipe, held_out: str) -> Trained:
         recipe = replace(recipe, data=hold_out(recipe.data, held_out))
-        return train(recipe, Path(out) / "runs" / hash_recipe(recipe), device=device, progress=progress)
+        return train(
+            recipe, Path(out) / "runs" / hash_recipe(recipe), device=device, keep_test=True, progress=progress
+        )
 
     tries: dict[str, dict[str, float]] = {}
     best, runs = {}, {}
@@ -56,7 +59,10 @@ def choose_recipes(
             }
             best[fold] = max(tries[fold], key=tries[fold].__getitem__)
             runs[fold] = run(recipes[best[fold]], fold)
-        return Choice(tries, best, pool_folds(next(iter(recipes.values())), runs, Path(out)))
+        choice = Choice(tries, best, pool_folds(next(iter(recipes.values())), runs, Path(out)))
+        for folder in (Path(out) / "runs").iterdir():
+            forget_test(folder)
+        return choice
 
 
 def drop_split(recipe: Recipe, split: str) -> Recipe:

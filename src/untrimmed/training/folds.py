@@ -14,7 +14,7 @@ from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS
 from untrimmed.io import BadInput, Progress, write_json
 from untrimmed.recipe import Recipe
 from untrimmed.timeline import Timeline
-from untrimmed.training.checkpoint import RESULTS, SCORES
+from untrimmed.training.checkpoint import RESULTS, SCORES, forget_test
 from untrimmed.training.guard import hold_folder
 from untrimmed.training.loop import Trained, train
 
@@ -49,8 +49,11 @@ def cross_validate(
     with hold_folder(Path(out)):
         for fold in folds:
             inner = replace(recipe, data=hold_out(recipe.data, fold))
-            runs[fold] = train(inner, Path(out) / fold, device=device, progress=progress)
-        return pool_folds(recipe, runs, Path(out))
+            runs[fold] = train(inner, Path(out) / fold, device=device, keep_test=True, progress=progress)
+        pooled = pool_folds(recipe, runs, Path(out))
+        for fold in folds:
+            forget_test(Path(out) / fold)
+        return pooled
 
 
 def cross_validate_seeds(
@@ -76,11 +79,23 @@ def cross_validate_seeds(
     }
 
 
+def join_results(folds: Sequence[Mapping[str, Timeline]]) -> dict[str, Timeline]:
+    """Join the detections of several folds; those in the parts of one video are one timeline."""
+    results: dict[str, Timeline] = {}
+    for fold in folds:
+        for video, timeline in fold.items():
+            known = results.get(video)
+            actions = (*known.actions, *timeline.actions) if known else timeline.actions
+            results[video] = replace(timeline, actions=actions)
+    return results
+
+
 def pool_folds(recipe: Recipe, runs: Mapping[str, Trained], out: Path) -> CrossValidation:
     """Judge the detections of all folds together, once, and write them and the figures into `out`."""
-    results = {video: timeline for trained in runs.values() for video, timeline in trained.results.items()}
+    results = join_results([trained.results for trained in runs.values()])
     dataset = open_dataset(recipe.data).only(results)
-    ground_truth, detections = from_timelines(dataset.ground_truth), from_timelines(results)
+    spans = dataset.find_spans(*runs)
+    ground_truth, detections = from_timelines(dataset.ground_truth, annotated=spans), from_timelines(results)
     pooled = compute_detection_scores(ground_truth, detections, DETECTION_PROTOCOLS[dataset.protocol])
     proposals = compute_proposal_scores(ground_truth, detections, ACTIVITYNET_PROPOSALS)
     folds = {fold: trained.scores for fold, trained in runs.items() if trained.scores}

@@ -1,22 +1,17 @@
 """What a run learned from, told by digests, so that its folder is not continued with other data."""
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from untrimmed.annotations.corpus import Corpus, DataConfig, join_feature_paths
 from untrimmed.detection.card import hash_ground_truth
-from untrimmed.features.video_features import VideoFeatures
+from untrimmed.features.video_features import DIGITS
 from untrimmed.io import BadInput
 
 REMEDY = "choose another folder or remove this one"
-_DIGITS = 16
-"""Hexadecimal digits of the digest of one video: enough against chance, and a checkpoint holds thousands."""
+OTHERWISE = "or another length, or other stretches that are annotated or trained on"
 
 
 @dataclass(frozen=True)
@@ -31,7 +26,7 @@ class RunData:
     """As on the card: the SHA-256 of what is annotated in all videos."""
     classes: tuple[str, ...]
     train: Mapping[str, str]
-    """Of each video, in the order in which they are drawn from, a digest of its actions and its length."""
+    """Of each video, in the order in which they are drawn from, a digest of its actions, length and spans."""
     test: Mapping[str, str]
     features: Mapping[str, str]
     """Of each training video, see `digest_features`."""
@@ -42,7 +37,7 @@ def describe_run_data(corpus: Corpus, features: Mapping[str, str], processes: in
     dataset = corpus.dataset
 
     def digest(videos: Iterable[str]) -> dict[str, str]:
-        return {video: hash_ground_truth(dataset, (video,))[:_DIGITS] for video in videos}
+        return {video: hash_ground_truth(dataset, (video,))[:DIGITS] for video in videos}
 
     return RunData(
         processes,
@@ -52,15 +47,6 @@ def describe_run_data(corpus: Corpus, features: Mapping[str, str], processes: in
         digest(corpus.test),
         features,
     )
-
-
-def digest_features(features: VideoFeatures) -> str:
-    """Digest the values of a video's features, their source and how they lie in time."""
-    values = np.ascontiguousarray(features.values)
-    form = [values.shape, values.dtype.str, asdict(features.source), asdict(features.grid)]
-    digest = hashlib.sha256(json.dumps(form).encode())
-    digest.update(values.data if values.size else b"")
-    return digest.hexdigest()[:_DIGITS]
 
 
 def build_run_data(tree: Mapping[str, Any]) -> RunData:
@@ -86,8 +72,8 @@ def _find_difference(learned: RunData, data: RunData, config: DataConfig) -> str
         lambda: _compare_names(learned.classes, data.classes, f"{annotations} has", "class", "classes"),
         lambda: _compare_names(learned.train, data.train, f"{annotations} and {features} have", "training video"),
         lambda: _compare_names(learned.test, data.test, f"{annotations} and {features} have", "test video"),
-        lambda: _compare_digests(learned.train, data.train, f"{annotations} has other actions, or another length,"),
-        lambda: _compare_digests(learned.test, data.test, f"{annotations} has other actions, or another length,"),
+        lambda: _compare_digests(learned.train, data.train, f"{annotations} has other actions, {OTHERWISE},"),
+        lambda: _compare_digests(learned.test, data.test, f"{annotations} has other actions, {OTHERWISE},"),
         lambda: _compare_digests(learned.features, data.features, f"{features} has other features"),
     )
     return next(filter(None, (check() for check in checks)), None)
