@@ -81,13 +81,12 @@ def split_timeline(timeline: Timeline, annotated: Spans | None = None) -> dict[s
 
 
 def list_borders(timeline: Timeline) -> list[Border]:
-    """List the gaps with actions on both sides: in stretches without any, or else around the ends of actions."""
+    """List the gaps with actions on both sides: stretches without any, and, of no width, the ends of actions."""
     gap = GAP * timeline.duration
     busy = merge_spans((action.start, action.end) for action in timeline)
     idle = [(first[1], second[0]) for first, second in pairwise(busy)]
     gaps = [(max(s, (s + e - gap) / 2), min(e, (s + e + gap) / 2)) for s, e in idle]
-    if not gaps:
-        gaps = [(action.end - gap / 2, action.end + gap / 2) for action in timeline]
+    gaps += [(action.end, action.end) for action in timeline]
     return [border for border in _weigh_gaps(timeline, gaps) if border.early and border.late]
 
 
