@@ -56,8 +56,10 @@ def stop_at(monkeypatch, owner, name, times):
     return calls
 
 
-def test_an_interrupted_detection_goes_on_with_the_videos_that_remain(place, monkeypatch):
-    words = ["detect", place / "d.safetensors", place / "data/features", "--out"]
+@pytest.mark.parametrize("fused", [False, True])
+def test_an_interrupted_detection_goes_on_with_the_videos_that_remain(place, monkeypatch, fused):
+    files = [place / "d.safetensors", place / "data/features"]
+    words = ["detect", *files, *(["--also", *files] if fused else []), "--out"]
     assert run(*words, place / "whole.json").exit_code == 0
     calls = stop_at(monkeypatch, Detector, "suppress", 4)
     stopped = run(*words, place / "r.json")
