@@ -103,6 +103,13 @@ def test_an_overconfident_scorer_is_calibrated_on_fresh_draws(hits, expected):
     assert np.mean(errors) < expected
 
 
+def test_a_scorer_that_is_wrong_where_it_is_sure_keeps_its_order_and_gets_the_share_of_hits():
+    score, hit = draw(3000, 5)
+    fitted = fit_score_map(score, ~hit)
+    assert (np.diff(fitted.calibrated) > 0).all()
+    assert fitted.apply(score).mean() == pytest.approx(1 - hit.mean(), abs=0.05)
+
+
 def test_many_hits_bend_the_map_where_no_line_fits(monkeypatch):
     def steps(detections, seed):
         random = np.random.default_rng(seed)
@@ -242,6 +249,10 @@ def test_training_calibrates_and_says_on_what(trained, file, corpus):
     done = CliRunner().invoke(app, ["describe", str(file)])
     assert f"{fit.detections:,} detections, {fit.hits} hits at tIoU 0.5" in done.output
     assert f"{fit.before.expected:.3f} (largest" in done.output and "cross-validated" in done.output
+    share = detector.calibration.apply(np.array([0.5]))[0]
+    assert f"0.5 becomes {share:.2g}" in done.output
+    told = json.loads(CliRunner().invoke(app, ["describe", str(file), "--json", "-"]).stdout)
+    assert parse_score_map(told["calibration"]) == detector.calibration
 
 
 def test_neither_order_nor_map_nor_recall_change(trained, file, corpus):
@@ -298,6 +309,8 @@ def test_earlier_files_load_and_have_none(file, folder, corpus):
     save_file(weights, folder / "old.safetensors", metadata={HEADER: json.dumps(header)})
     old = Detector.load(folder / "old.safetensors")
     assert old.calibration is None and old.card.calibration is None
+    done = CliRunner().invoke(app, ["describe", str(folder / "old.safetensors")])
+    assert "as suppression leaves them, not calibrated" in done.output
     header["calibration"] = {"raw": [0, 1], "calibrated": [1, 0]}
     save_file(weights, folder / "bad.safetensors", metadata={HEADER: json.dumps(header)})
     with pytest.raises(untrimmed.BadInput, match=r"bad\.safetensors: is not a whole detector file \(points of a map"):

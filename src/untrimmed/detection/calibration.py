@@ -228,7 +228,9 @@ def _fit_line(
         line = line - size * step
         if np.abs(step).max() < 1e-9:
             break
-    return np.array([max(line[0], SLOPE), line[1]])
+    if line[0] < SLOPE:  # sure scores are wrong more often than others
+        return np.array([SLOPE, _fit_offset(SLOPE * logit, hit, weight)])
+    return line
 
 
 def _fit_bends(

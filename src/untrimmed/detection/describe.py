@@ -4,10 +4,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from untrimmed.annotations.corpus import open_corpus
+from untrimmed.detection.calibration import ScoreMap
 from untrimmed.detection.card import card_to_json, describe_card
 from untrimmed.detection.detector import Header
 from untrimmed.detection.detector import read_header as read_detector_header
@@ -54,7 +56,10 @@ def read_any_header(path: Path) -> Header:
 
 
 def header_to_json(header: Header) -> dict[str, Any]:
-    """Convert a header to plain values for JSON; `card` is None in files that are older than cards."""
+    """Convert a header to plain values for JSON.
+
+    `card` is None in files that are older than cards, `calibration` where scores are raw.
+    """
     return {
         "version": header.version,
         "channels": header.channels,
@@ -62,7 +67,17 @@ def header_to_json(header: Header) -> dict[str, Any]:
         "source": asdict(header.source),
         "recipe": recipe_tree(header.recipe),
         "card": card_to_json(header.card) if header.card else None,
+        "calibration": asdict(header.calibration) if header.calibration else None,
     }
+
+
+def _describe_scores(score_map: ScoreMap | None) -> str:
+    """Say what calibration makes of scores."""
+    if score_map is None:
+        return "as suppression leaves them, not calibrated"
+    raw = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
+    pairs = zip(raw.tolist(), score_map.apply(raw).tolist(), strict=True)
+    return "calibrated: " + ", ".join(f"{score:g} becomes {share:.2g}" for score, share in pairs)
 
 
 def describe_header(header: Header) -> list[tuple[str, str]]:
@@ -73,6 +88,7 @@ def describe_header(header: Header) -> list[tuple[str, str]]:
         ("model", f"{recipe.model.name}, windows of {recipe.model.length} snippets ({recipe.windows.mode})"),
         ("features", f"{header.source.summary}, {header.channels} channels"),
         ("classes", classes),
+        ("scores", _describe_scores(header.calibration)),
         ("training", f"{recipe.train.steps:,} steps of {recipe.train.batch} windows, seed {recipe.train.seed}"),
         ("written by", f"untrimmed {header.version}"),
     ]
