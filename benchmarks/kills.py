@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -153,7 +154,7 @@ def main() -> None:
     command = f"python {shlex.join(sys.argv)}"
     with tempfile.TemporaryDirectory() as place:
         lines = kill_trainings(words, arguments.kills, arguments.seed, Path(place))
-        for line in (command, f"{platform.machine()}, {os.cpu_count()} cores", *lines, ""):
+        for line in chain((command, f"{platform.machine()}, {os.cpu_count()} cores"), lines, ("",)):
             print(line, flush=True)
             if arguments.out:
                 with arguments.out.open("a") as file:
