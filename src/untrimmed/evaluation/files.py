@@ -248,7 +248,7 @@ def evaluate(
     return Evaluation(_add_notes(scores, notes), inputs, truth, predicted, frame_rates=frame_rates)
 
 
-def list_judged_videos(
+def read_judged(
     ground_truth: Source,
     *,
     subset: str | None = None,
@@ -256,8 +256,8 @@ def list_judged_videos(
     truth_unit: str | None = None,
     annotated: str | Path | None = None,
     **_: Any,
-) -> tuple[str, ...]:
-    """List the videos of a ground truth that `evaluate` judges, given the same arguments; raises as it does."""
+) -> Instances:
+    """Read the part of a ground truth that `evaluate` judges, given the same arguments; raises as it does."""
     _refuse_other_source(ground_truth, "ground truth")
     inputs = Inputs(
         ground_truth=ground_truth,
@@ -268,7 +268,7 @@ def list_judged_videos(
         frame_rates=_parse_rate(fps),
         annotated=annotated,
     )
-    return inputs.read_ground_truth(Sides(_name(ground_truth, "the ground truth"), "the results")).videos
+    return inputs.read_ground_truth(Sides(_name(ground_truth, "the ground truth"), "the results"))
 
 
 def _add_intervals(scores: DetectionScores, matches: Matches, resamples: int) -> DetectionScores:
