@@ -56,6 +56,7 @@ MOMENTS = {
     "in a test on the way": lambda: setattr(Detector, "detect", call(Detector.detect, 2, die)),
     "in the last test": lambda: setattr(Detector, "detect", call(Detector.detect, 6, die)),
     "before the results": lambda: setattr(checkpoint, "write_activitynet_results", die),
+    "before the results take their place": lambda: setattr(io.os, "replace", call(os.replace, 7, die)),
     "before the detector": lambda: setattr(Detector, "save", die),
 }
 for number, patch in enumerate(MOMENTS.values()):
@@ -66,7 +67,7 @@ for number, patch in enumerate(MOMENTS.values()):
         os._exit(0)
     print(os.WTERMSIG(os.waitpid(process, 0)[1]))
 """
-MOMENTS = 7
+MOMENTS = 8
 
 
 @pytest.fixture

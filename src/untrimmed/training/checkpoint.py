@@ -127,8 +127,7 @@ class Run:
             refuse_other_recipe(self.folder / RECIPE, recipe)
         step = self._load(recipe) if (self.folder / CHECKPOINT).exists() else 0
         if self.process.rank == 0:
-            for file in self.folder.glob(f".{Path(CHECKPOINT).stem}-*"):
-                file.unlink()  # it was killed while it wrote one
+            self._remove_temporary_files()
             if begun:
                 logger.info("%s", self._describe_start(step, recipe.train.steps))
             write_recipe(self.folder / RECIPE, recipe)
@@ -229,6 +228,12 @@ class Run:
             model = to_device(recipe.model.build(channels, len(classes)), self.process.device)
             model.load_state_dict(self.average.values)
         return Detector(model.eval(), recipe, channels, classes, corpus.source)
+
+    def _remove_temporary_files(self) -> None:
+        """Remove what a process wrote to when it was killed; nobody else writes here, see `hold_folder`."""
+        for name in map(Path, (CHECKPOINT, DETECTOR, RESULTS, SCORES, LOG, RECIPE)):
+            for file in self.folder.glob(f".{name.stem}-*{name.suffix}"):
+                file.unlink()
 
     def _describe_start(self, step: int, steps: int) -> str:
         if not step:
