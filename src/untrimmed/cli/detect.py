@@ -49,7 +49,7 @@ def detect(
 ) -> None:
     """Find the actions of videos; with `--also`, what two detectors agree on (late fusion).
 
-    A video that cannot be used does not stop the others; then the exit code is 2.
+    A video that cannot be used does not stop the others; then the exit code is 2. Stopped, it goes on with `--out`.
 
     Example: `untrimmed detect runs/demo/detector.safetensors match.mp4 --out match.srt`
     """
