@@ -6,12 +6,14 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import synthetic
 from untrimmed.annotations.corpus import open_corpus
 from untrimmed.cli import app
+from untrimmed.detection.calibration import ScoreMap
 from untrimmed.detection.detector import Detector
 from untrimmed.detection.export import export_detector
 from untrimmed.detection.limits import describe_cuts
@@ -83,6 +85,21 @@ def test_detections_that_the_limit_leaves_out_are_noted_and_a_higher_one_finds_t
             ranked = sorted((action.score for action in timeline if action.label == label), reverse=True)
             told = sum(score >= 0.05 * scores[0] for score in ranked[7:])
             assert few[video].cut.get(label, 0) == min(1000, told)
+
+
+def test_what_is_said_to_be_left_out_is_judged_by_calibrated_scores(file: Path, recipe) -> None:
+    features = recipe.data.features
+    everything = load(file, overrides=["suppress.keep=100000"]).detect_all(features)
+    video, timeline = next(iter(everything.items()))
+    raw = np.sort([action.score for action in timeline])[::-1]
+    # Half of the range of raw scores is worth next to nothing.
+    score_map = ScoreMap((0.0, (raw[0] + raw[-1]) / 2, 1.0), (0.0, 0.001, 1.0))
+    limited = replace(load(file), calibration=score_map).detect_all(features)[video]
+    worth = score_map.apply(raw)
+    told = int((worth >= 0.05 * worth[0]).sum())
+    assert 0 < told < len(raw)
+    shown = sum(action.score >= 0.05 * worth[0] for action in limited)
+    assert sum(limited.cut.values()) == told - shown > 0
 
 
 def test_only_suppression_of_a_trained_detector_can_be_set(file: Path) -> None:

@@ -105,9 +105,7 @@ def test_a_trial_that_starves_a_class_is_never_picked_however_good_and_that_is_s
     refused = [trial for trial in trials if trial.refusal]
     assert {trial.settings["sigma"] for trial in refused} == {0.1, 0.2} and not any(trial.kept for trial in refused)
     (note,) = describe_refusals(trials)
-    assert note.startswith(
-        f"{len(refused)} of {len(trials)} trials starve a class and are not picked, 2 of them of a"
-    )
+    assert note.startswith(f"{len(refused)} of {len(trials)} trials starve a class and are not picked, 2 of them th")
     assert "method gaussian, sigma 0.1, tiou 0.0 leaves none of it" in note
     assert describe_refusals([best]) == []
 

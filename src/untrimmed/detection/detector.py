@@ -32,7 +32,7 @@ from untrimmed.features.work_log import WorkLog, pack_arrays, unpack_arrays
 from untrimmed.io import BadInput, Progress, missing, whole
 from untrimmed.models.base import Model, stack_windows
 from untrimmed.models.device import Precision, autocast, to_device, uses_bfloat16
-from untrimmed.models.suppression import suppress
+from untrimmed.models.suppression import TELLING, suppress
 from untrimmed.recipe import Recipe, build_recipe, recipe_tree
 from untrimmed.timeline import Action, Timeline, Timelines
 
@@ -159,9 +159,13 @@ class Detector:
         classes = self.classes
         if video_scores:
             classes, scores = video_scores.weigh(video, classes, scores)
-        survivors = suppress(segments, scores, self.recipe.suppress, seconds=duration)
-        if self.calibration and not video_scores:
-            survivors = survivors._replace(scores=self.calibration.apply(survivors.scores))
+        calibration, telling = None if video_scores else self.calibration, None
+        if calibration and scores.size:
+            # What is said to be left out is judged by the scores that are shown.
+            telling = calibration.invert(TELLING * calibration.apply(scores.ravel().max(keepdims=True)).item())
+        survivors = suppress(segments, scores, self.recipe.suppress, seconds=duration, telling=telling)
+        if calibration:
+            survivors = survivors._replace(scores=calibration.apply(survivors.scores))
         # Only here are segments cut to the video: where they reach beyond it, overlaps count all the same.
         bounds = survivors.segments.clip(0, duration)
         actions = tuple(

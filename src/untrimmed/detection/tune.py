@@ -414,10 +414,9 @@ def describe_refusals(trials: Sequence[Trial]) -> list[str]:
     better = sum(trial.average_map > best for trial in refused)
     named = "; ".join(f"{trial.change} leaves {trial.refusal}" for trial in refused[:NAMED])
     more = f"; and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
-    return [
-        f"{len(refused)} of {len(trials)} trials starve a class and are not picked, {better} of them of a higher "
-        f"mAP: {named}{more}"
-    ]
+    verb = "starves a class and is" if len(refused) == 1 else "starve a class and are"
+    though = f", {better} of them though they have a higher mAP" if better else ""
+    return [f"{len(refused)} of {len(trials)} trials {verb} not picked{though}: {named}{more}"]
 
 
 def _describe_caveats(detector: Detector, corpus: Corpus, splits: Sequence[str]) -> tuple[str, ...]:

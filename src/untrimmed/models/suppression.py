@@ -93,8 +93,7 @@ class Suppressed(NamedTuple):
     candidates: Int[np.ndarray, " detections"]
     """The index of the candidate that each detection was."""
     cut: Int[np.ndarray, " classes"]
-    """Detections of each class that the limit alone left out and that score `TELLING` times the video's best or more,
-    as far as they are `COUNTED`."""
+    """Detections of each class that the limit alone left out and that are telling, as far as they are `COUNTED`."""
 
 
 class _Lanes(NamedTuple):
@@ -131,15 +130,18 @@ def suppress(
     config: SuppressConfig,
     *,
     seconds: float = 0.0,
+    telling: float | None = None,
 ) -> Suppressed:
     """Suppress the candidates of one video of so many seconds: start and end in any unit, a score for every class.
 
     Soft-NMS is that of Bodla et al., ICCV 2017. The result is exactly that of running every class to its end
-    and keeping the best. Raises ValueError when a number is not finite.
+    and keeping the best. What scores `telling` or more, by default `TELLING` times the best, is missed where a limit
+    leaves it out. Raises ValueError when a number is not finite.
     """
     if not (np.isfinite(segments).all() and np.isfinite(scores).all()):
         raise ValueError("segments and scores must be finite numbers")
-    limit, telling = compute_limit(config, seconds), TELLING * float(scores.max(initial=0.0))
+    limit = compute_limit(config, seconds)
+    telling = TELLING * float(scores.max(initial=0.0)) if telling is None else telling
     if not (config.per_class and config.keep_per_class):
         return _suppress_pairs(segments, scores, *_list_pairs(scores, config), config, limit, telling)
     # Nothing that happens in one class matters to another: of hours of video, only one at a time is in memory.
