@@ -20,6 +20,7 @@ from untrimmed.features.windows import WindowConfig, cut_windows
 from untrimmed.io import BadInput
 from untrimmed.recipe import AugmentConfig
 from untrimmed.timeline import Action, Timeline
+from untrimmed.training.folds import cross_validate
 from untrimmed.training.loop import train
 from untrimmed.training.windows import TrainingWindows, compute_channel_statistics
 
@@ -187,6 +188,21 @@ def test_stretches_that_are_in_both_or_hold_no_action_are_refused(folder):
     (folder / "spans.csv").write_text("video,start,end,subset\nday,0,6,training\nday,290,400,validation\n")
     with pytest.raises(BadInput, match=r"no action in any video of data\.train"):
         open_corpus(data)
+
+
+def test_folds_of_one_video_are_pooled(folder):
+    rows = ["video,start,end,subset", "day,0,195,fold0", "day,205,400,fold1"]
+    (folder / "spans.csv").write_text("\n".join(rows))
+    recipe, folds = recipe_for(folder, steps=2), ("fold0", "fold1")
+    recipe = replace(recipe, data=replace(recipe.data, train=folds[1:], test=folds[:1]))
+    outcome = cross_validate(recipe, folds, folder / "folds", device="cpu")
+    assert list(outcome.results) == ["day"]
+    truth = open_corpus(recipe.data).dataset
+    counts = {fold: len(truth.select(fold)["day"]) for fold in folds}
+    assert {fold: scores.counts["truth"] for fold, scores in outcome.folds.items()} == counts
+    assert outcome.pooled.counts["truth"] == sum(counts.values())
+    assert outcome.pooled.counts["detections"] == sum(s.counts["detections"] for s in outcome.folds.values())
+    assert outcome.pooled.false_alarms.hours == pytest.approx(390 / 3600)
 
 
 def test_annotated_and_parts_hold_together(folder):

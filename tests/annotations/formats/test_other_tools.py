@@ -161,8 +161,12 @@ def test_a_job_of_cvat_is_a_part_of_a_video(tmp_path: Path) -> None:
     annotations = read_annotations(file, fps=25)
     assert annotations.timelines["clip"].duration == 8.0
     assert any("annotated in frames 5 to 199 alone" in note for note in annotations.notes)
+    assert annotations.annotated == {"clip": ((0.2, 8.0),)}
     durations = saved(tmp_path / "durations.csv", "video,duration\nclip,60\n")
-    assert read_annotations(file, fps=25, durations=durations).timelines["clip"].duration == 60.0
+    known = read_annotations(file, fps=25, durations=durations)
+    assert known.timelines["clip"].duration == 60.0 and known.annotated == {"clip": ((0.2, 8.0),)}
+    whole = saved(tmp_path / "b.xml", CVAT)
+    assert not read_annotations(whole, fps=25).annotated
 
 
 @pytest.mark.parametrize(
