@@ -1,6 +1,7 @@
 """A session: no edit is lost, and what is written of it."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -166,3 +167,16 @@ def test_threads_that_edit_at_once_lose_nothing(tmp_path):
     again = ReviewSession(videos, tmp_path / "out.json")
     assert again.states() == (number, states)
     again.close()
+
+
+def test_stretches_that_were_annotated_or_split_in_time_are_written_again(tmp_path: Path) -> None:
+    timeline, spans = Timeline(900.0, (Action(1, 2, "x"),)), ((0.0, 600.0),)
+    parts = {"training": ((0.0, 300.0),), "validation": ((310.0, 600.0),)}
+    known = ReviewVideo(
+        "a", 900.0, (), "training", PriorAnnotations(timeline, "validation"), annotated=spans, parts=parts
+    )
+    unreviewed = known._replace(name="b", prior=PriorAnnotations(timeline, "unreviewed"))
+    ReviewSession([known, unreviewed], tmp_path / "out.json")._save()
+    annotations = read_activitynet(tmp_path / "out.json")
+    assert annotations.annotated == {"a": spans, "b": spans}
+    assert annotations.parts == {"a": parts} and annotations.subsets == {"b": "unreviewed"}

@@ -184,7 +184,10 @@ def _build_video(name: str, content: _Content, files: ReviewFiles, highest: floa
     file, note = _check_place(content.paths.get(name), files.videos)
     duration = round(max([*durations, *(item.end for item in items)]) + 0.0005, 3)
     kind = media_type(file) if file else ""
-    return ReviewVideo(name, duration, tuple(items), subset, prior, doubts, rows, file, kind, note)
+    sources = (content.corrected, content.ground_truth)
+    spans = next((source.annotated[name] for source in sources if name in source.annotated), None)
+    parts = next((source.parts[name] for source in sources if name in source.parts), {})
+    return ReviewVideo(name, duration, tuple(items), subset, prior, doubts, rows, file, kind, note, spans, parts)
 
 
 def _probe_seconds(path: Path) -> float | None:

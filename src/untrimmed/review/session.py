@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from untrimmed.annotations.annotations import Spans
 from untrimmed.annotations.formats.activitynet import write_activitynet
 from untrimmed.io import BadInput
-from untrimmed.review.edits import ReviewItem, Snapshot, VideoState, apply_edit
+from untrimmed.review.edits import UNREVIEWED, ReviewItem, Snapshot, VideoState, apply_edit
 from untrimmed.review.journal import Journal
 from untrimmed.review.ranking import Doubts
 from untrimmed.timeline import Timeline
@@ -26,7 +27,8 @@ class ReviewVideo(NamedTuple):
     """One video before the first edit, and what the page shows beside its items.
 
     `subset` is where it is put when it is done. `rows` are the timelines of further detectors by name. `media_type`
-    is empty where browsers do not play the file, `note` says why a file is not played.
+    is empty where browsers do not play the file, `note` says why a file is not played. `annotated` and `parts` are
+    the stretches that files state of it, which are written again.
     """
 
     name: str
@@ -39,6 +41,8 @@ class ReviewVideo(NamedTuple):
     file: Path | None = None
     media_type: str = ""
     note: str = ""
+    annotated: Spans | None = None
+    parts: Mapping[str, Spans] = {}
 
 
 class EditConflict(Exception):
@@ -141,7 +145,10 @@ class ReviewSession:
                 timelines[video.name], subsets[video.name] = state.timeline, state.now.subset
             elif video.prior is not None:
                 timelines[video.name], subsets[video.name] = video.prior
-        write_activitynet(self.out, timelines, subsets)
+        written = [video for video in self.videos if video.name in timelines]
+        annotated = {video.name: video.annotated for video in written if video.annotated is not None}
+        parts = {v.name: v.parts for v in written if v.parts and subsets[v.name] != UNREVIEWED}
+        write_activitynet(self.out, timelines, subsets, annotated, parts)
 
 
 def journal_path(out: Path) -> Path:
