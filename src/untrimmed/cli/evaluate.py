@@ -76,23 +76,14 @@ def evaluate(
     from untrimmed.evaluation.protocols import parse_tious
     from untrimmed.evaluation.tables import tables_of
 
-    options = {
-        "subset": subset,
-        "tious": parse_tious(tiou) if tiou else None,
-        "videos": videos,
-        "fps": fps or None,
-        "bootstrap": bootstrap,
-        "ties": ties,
-        "unit": unit,
-        "truth_unit": truth_unit,
-        "annotated": annotated,
-    }
-    given = {"features": features, "set": settings, "detections": detections, "weights": weights}
-    given |= {"raw-scores": raw_scores}
+    options = {"subset": subset, "tious": parse_tious(tiou) if tiou else None, "videos": videos, "fps": fps or None}
+    options |= {"unit": unit, "truth_unit": truth_unit, "annotated": annotated, "bootstrap": bootstrap, "ties": ties}
+    detection = {"features": features, "set": settings, "detections": detections, "weights": weights}
+    detection |= {"raw-scores": raw_scores}
     if results.suffix.lower() in DETECTOR_ENDINGS:
-        evaluation = _judge_detector(truth, results, protocol, given, device, quiet, options)
+        evaluation = _judge_detector(truth, results, protocol, detection, device, quiet, options)
     else:
-        refuse_detector_options(results, given)
+        refuse_detector_options(results, detection)
         evaluation = files.evaluate(truth, results, protocol, **options)
     write_numbers(json, evaluation.to_json())
     for table in tables_of(evaluation.scores):
@@ -108,31 +99,31 @@ def _judge_detector(
     truth: Path,
     detector: Path,
     protocol: str,
-    given: Mapping[str, Any],
+    detection: Mapping[str, Any],
     device: str,
     quiet: bool,
     options: Mapping[str, Any],
 ) -> "Evaluation":
-    """Detect, then judge what is found; `given` are the options of detection."""
+    """Detect, then judge what is found; `detection` are the options of detection."""
     from untrimmed.detection.judging import evaluate_detector
     from untrimmed.detection.loading import load
     from untrimmed.detection.results import check_output
 
-    if given["features"] is None:
+    if detection["features"] is None:
         raise BadInput(f"{detector}: is a detector; give what it is to look at (--features VIDEOS or FEATURES)")
     if options["unit"]:
         raise BadInput(f"{detector}: is a detector, which finds seconds; leave --unit out")
-    if given["detections"]:
-        check_output(given["detections"])
-    opened = load(detector, device, overrides=given["set"] or (), calibrated=not given["raw-scores"])
-    more = {"weights": given["weights"] or (), "detections": given["detections"]}
+    if detection["detections"]:
+        check_output(detection["detections"])
+    opened = load(detector, device, overrides=detection["set"] or (), calibrated=not detection["raw-scores"])
+    more = {"weights": detection["weights"] or (), "detections": detection["detections"]}
     with progress_bar(quiet) as progress:
-        return evaluate_detector(truth, opened, given["features"], protocol, progress=progress, **more, **options)
+        return evaluate_detector(truth, opened, detection["features"], protocol, progress=progress, **more, **options)
 
 
-def refuse_detector_options(results: Path, given: Mapping[str, Any]) -> None:
-    """Raise BadInput where options of detection are given with a file of results, which they cannot change."""
-    if useless := [f"--{option}" for option, value in given.items() if value]:
+def refuse_detector_options(results: Path, detection: Mapping[str, Any]) -> None:
+    """Raise BadInput where options of detection are set with a file of results, which they cannot change."""
+    if useless := [f"--{option}" for option, value in detection.items() if value]:
         raise BadInput(
             f"{results}: holds results, in which {' and '.join(useless)} can change nothing; give a detector file "
             f"({' or '.join(DETECTOR_ENDINGS)})"

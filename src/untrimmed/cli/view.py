@@ -52,11 +52,11 @@ def view(
 
     Example: `untrimmed view runs/demo/results.json --truth annotations.json --videos videos --out report.html`
     """
-    given = {"features": features, "set": settings, "raw-scores": raw_scores, "weights": weights, "score": score}
+    detection = {"features": features, "set": settings, "raw-scores": raw_scores, "weights": weights, "score": score}
     if kernels and others:
         raise BadInput("--kernels shows one detector's; leave --and out")
     if results.suffix.lower() not in DETECTOR_ENDINGS:
-        refuse_detector_options(results, given)
+        refuse_detector_options(results, detection)
     elif kernels:
         raise BadInput(f"{results}: is a detector; with --kernels, give what `untrimmed detect --out` writes")
     if kernels:
@@ -69,26 +69,26 @@ def view(
         from untrimmed.detection.view import view as write_view
 
         units = {"unit": unit, "truth_unit": truth_unit, "fps": fps}
-        shown = results
+        content = results
         if results.suffix.lower() in DETECTOR_ENDINGS:
             if unit:
                 raise BadInput(f"{results}: is a detector, which finds seconds; leave --unit out")
-            shown, units["unit"] = _detect(results, given, device, quiet), None
-        print(write_view(shown, out, truth, videos, others or [], stills=stills, **units))
+            content, units["unit"] = _detect(results, detection, device, quiet), None
+        print(write_view(content, out, truth, videos, others or [], stills=stills, **units))
 
 
-def _detect(detector: Path, given: Mapping[str, Any], device: str, quiet: bool) -> "Timelines":
-    """Detect what is to be shown; `given` are the options of detection."""
+def _detect(detector: Path, detection: Mapping[str, Any], device: str, quiet: bool) -> "Timelines":
+    """Detect what the page is to show; `detection` are the options of detection."""
     from untrimmed.detection.loading import load
     from untrimmed.detection.results import describe_hidden, find_least_score
 
-    if given["features"] is None:
+    if detection["features"] is None:
         raise BadInput(f"{detector}: is a detector; give what it is to look at (--features VIDEOS or FEATURES)")
-    opened = load(detector, device, overrides=given["set"] or (), calibrated=not given["raw-scores"])
+    opened = load(detector, device, overrides=detection["set"] or (), calibrated=not detection["raw-scores"])
     with progress_bar(quiet) as progress:
-        timelines = opened.detect_all(given["features"], weights=given["weights"] or (), progress=progress)
-    show_notes([*timelines.notes, *describe_hidden(timelines, None, given["score"]), *timelines.failed.values()])
-    return timelines.above(find_least_score(None, given["score"]))
+        timelines = opened.detect_all(detection["features"], weights=detection["weights"] or (), progress=progress)
+    show_notes([*timelines.notes, *describe_hidden(timelines, None, detection["score"]), *timelines.failed.values()])
+    return timelines.above(find_least_score(None, detection["score"]))
 
 
 @command(app)

@@ -58,9 +58,9 @@ def _describe_classes(timelines: Mapping[str, Timeline], cuts: Mapping[str, Coun
     starved = [(label, video) for video, cut in cuts.items() for label in cut if label not in timelines[video].labels]
     if not starved:
         return words
-    named = [f"{label!r} in {video!r}" for label, video in starved[:NAMED]]
-    named += [f"{len(starved) - NAMED} more"] if len(starved) > NAMED else []
-    return f"{words} (nothing is left of {', '.join(named)})"
+    places = [f"{label!r} in {video!r}" for label, video in starved[:NAMED]]
+    places += [f"{len(starved) - NAMED} more"] if len(starved) > NAMED else []
+    return f"{words} (nothing is left of {', '.join(places)})"
 
 
 def _describe_remedy(config: SuppressConfig) -> str:

@@ -25,13 +25,13 @@ class Outcome(NamedTuple):
     """Detections in each video of each class, as the ground truth has them."""
 
 
-def count_actions(instances: Instances, ground_truth: Instances) -> Int[np.ndarray, "videos classes"]:
+def count_by_video(instances: Instances, ground_truth: Instances) -> Int[np.ndarray, "videos classes"]:
     """Count the actions of each class of the ground truth in each of its videos."""
     video = index_videos(instances, ground_truth)
     label = index_names(instances.labels, ground_truth.labels)[instances.label]
     counts = np.zeros((len(ground_truth.videos), len(ground_truth.labels)), np.int64)
-    known = (video >= 0) & (label >= 0)
-    np.add.at(counts, (video[known], label[known]), 1)
+    rows = (video >= 0) & (label >= 0)
+    np.add.at(counts, (video[rows], label[rows]), 1)
     return counts
 
 
@@ -40,7 +40,7 @@ def make_room(config: SuppressConfig, ground_truth: Instances, seconds: Sequence
 
     Each class has a limit to itself then.
     """
-    counts, usual = count_actions(ground_truth, ground_truth), SuppressConfig()
+    counts, usual = count_by_video(ground_truth, ground_truth), SuppressConfig()
     # A video of less than a minute counts as one.
     rates = ROOM * counts * 60 / np.maximum(60, seconds)[:, None]
     return replace(
@@ -57,14 +57,14 @@ def describe_starvation(ground_truth: Instances, outcome: Outcome, roomy: Outcom
     It does where it keeps fewer detections of a class in a video than the video has actions of it, although with the
     limits of `roomy` there are more; and where the class has no average precision any more.
     """
-    actions = count_actions(ground_truth, ground_truth)
+    actions = count_by_video(ground_truth, ground_truth)
     lacking = np.minimum(actions, roomy.counts) - outcome.counts
     if (lacking > 0).any():
         video, label = np.unravel_index(lacking.argmax(), lacking.shape)
         counts = (int(array[video, label]) for array in (outcome.counts, actions, roomy.counts))
-        kept, annotated, candidates = map(format_count, counts, ("detection", "such action", "candidate"))
+        detections, annotated, candidates = map(format_count, counts, ("detection", "such action", "candidate"))
         name = ground_truth.videos[video]
-        return f"{kept} of {ground_truth.labels[label]!r} in {name!r}, which has {annotated} (and {candidates})"
+        return f"{detections} of {ground_truth.labels[label]!r} in {name!r}, which has {annotated} (and {candidates})"
     for label, precisions in outcome.scores.per_class.items():
         if not any(precisions) and any(roomy.scores.per_class[label]):
             return f"no average precision of {label!r}"

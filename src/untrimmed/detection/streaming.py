@@ -221,8 +221,8 @@ class Watch:
         """Take over how many actions were left out, and say of which labels for the first time."""
         if labels := sorted(cut.keys() - self.cut.keys()):
             limit = describe_stream_limit(self.detector.recipe.suppress)
-            named = ", ".join(map(repr, labels))
-            self.tell(f"{limit}, and of {named} there are more (at {self.seconds:.1f} s); they are left out")
+            words = ", ".join(map(repr, labels))
+            self.tell(f"{limit}, and of {words} there are more (at {self.seconds:.1f} s); they are left out")
         self.cut = cut
 
     def _gap(self, previous: Connection, connection: Connection) -> float:

@@ -28,7 +28,7 @@ from untrimmed.detection.card import (
 from untrimmed.detection.detector import Detector, digest_detector
 from untrimmed.detection.limits import NAMED, describe_cuts, describe_limit
 from untrimmed.detection.recordings import cut_ground_truth, list_recordings
-from untrimmed.detection.starvation import Outcome, count_actions, describe_starvation, make_room
+from untrimmed.detection.starvation import Outcome, count_by_video, describe_starvation, make_room
 from untrimmed.evaluation.detection import DetectionScores, compute_detection_scores
 from untrimmed.evaluation.instances import Instances, from_timelines
 from untrimmed.evaluation.operating_points import find_operating_points
@@ -198,7 +198,7 @@ class _Judge:
     def _suppress(self, config: SuppressConfig) -> Outcome:
         results = self._candidates.suppress(config)
         scores = compute_detection_scores(self._ground_truth, results, self._protocol)
-        return Outcome(scores, count_actions(results, self._ground_truth))
+        return Outcome(scores, count_by_video(results, self._ground_truth))
 
 
 class _Workplace:
@@ -412,11 +412,11 @@ def describe_refusals(trials: Sequence[Trial]) -> list[str]:
         return []
     best = max(trial.average_map for trial in trials if trial.kept)
     better = sum(trial.average_map > best for trial in refused)
-    named = "; ".join(f"{trial.change} leaves {trial.refusal}" for trial in refused[:NAMED])
+    words = "; ".join(f"{trial.change} leaves {trial.refusal}" for trial in refused[:NAMED])
     more = f"; and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
     verb = "starves a class and is" if len(refused) == 1 else "starve a class and are"
     though = f", {better} of them though they have a higher mAP" if better else ""
-    return [f"{len(refused)} of {len(trials)} trials {verb} not picked{though}: {named}{more}"]
+    return [f"{len(refused)} of {len(trials)} trials {verb} not picked{though}: {words}{more}"]
 
 
 def _describe_caveats(detector: Detector, corpus: Corpus, splits: Sequence[str]) -> tuple[str, ...]:
