@@ -176,7 +176,9 @@ def test_stretches_that_were_annotated_or_split_in_time_are_written_again(tmp_pa
         "a", 900.0, (), "training", PriorAnnotations(timeline, "validation"), annotated=spans, parts=parts
     )
     unreviewed = known._replace(name="b", prior=PriorAnnotations(timeline, "unreviewed"))
-    ReviewSession([known, unreviewed], tmp_path / "out.json")._save()
+    session = ReviewSession([known, unreviewed], tmp_path / "out.json")
+    session._save()
+    session.close()
     annotations = read_activitynet(tmp_path / "out.json")
     assert annotations.annotated == {"a": spans, "b": spans}
     assert annotations.parts == {"a": parts} and annotations.subsets == {"b": "unreviewed"}

@@ -72,11 +72,11 @@ def match_spans(path: Path, spans: StatedSpans, videos: Collection[str]) -> Matc
     if strangers:
         count = format_count(len(strangers), "video is", "videos are")
         notes.append(f"{path}: {count} not annotated at all, and left out, such as {strangers[0]!r}")
-    known = StatedSpans(
+    matched = StatedSpans(
         {video: stretches for video, stretches in spans.annotated.items() if video in matches},
         {video: named for video, named in spans.parts.items() if video in matches},
     )
-    return MatchedSpans(known.rename(matches), tuple(notes))
+    return MatchedSpans(matched.rename(matches), tuple(notes))
 
 
 def add_span_table(annotations: Annotations, path: Path | None, fps: float | None = None) -> Annotations:

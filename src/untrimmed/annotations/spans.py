@@ -173,13 +173,13 @@ def describe_actions_outside(timelines: Mapping[str, Timeline], annotated: Mappi
 
 def describe_annotated(annotated: Mapping[str, Spans], videos: Collection[str]) -> tuple[str, ...]:
     """Say how many of these videos are annotated in part, and how much of them."""
-    known = [video for video in annotated if video in videos]
-    if not known:
+    partly = [video for video in annotated if video in videos]
+    if not partly:
         return ()
-    minutes = sum(measure_spans(annotated[video]) for video in known) / 60
+    minutes = sum(measure_spans(annotated[video]) for video in partly) / 60
     return (
-        f"{format_count(len(known), 'video is', 'videos are')} annotated in part, {minutes:.3g} minutes in all, such "
-        f"as {known[0]!r}: nothing is learned or judged outside",
+        f"{format_count(len(partly), 'video is', 'videos are')} annotated in part, {minutes:.3g} minutes in all, such "
+        f"as {partly[0]!r}: nothing is learned or judged outside",
     )
 
 

@@ -237,8 +237,7 @@ def evaluate(
         return Evaluation(scores, inputs, matches.ground_truth, matches.results, matches)
     if bootstrap or ties:
         raise BadInput(f"protocol {protocol.name!r} has neither intervals nor ties; they are of detection protocols")
-    truth, predicted, notes = inputs.read()
-    frame_rates = inputs.read_rates()
+    (truth, predicted, notes), frame_rates = inputs.read(), inputs.read_rates()
     if isinstance(protocol, ProposalProtocol):
         scores = compute_proposal_scores(truth, predicted, protocol, frame_rates)
     elif isinstance(protocol, ClassificationProtocol):

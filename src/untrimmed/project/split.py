@@ -68,7 +68,7 @@ def split_videos(labels: Labels, stated: Mapping[str, str]) -> Split:
     return Split({video: subsets.get(video, sides.train[0]) for video in labels}, *sides, False)
 
 
-class Sides(NamedTuple):
+class SplitSides(NamedTuple):
     """The subsets to train and to test on."""
 
     train: tuple[str, ...]
@@ -81,13 +81,13 @@ def name_subset(name: str) -> str:
     return role if role in (TRAINING, VALIDATION, TESTING) else name
 
 
-def choose_sides(names: Iterable[str]) -> Sides | None:
+def choose_sides(names: Iterable[str]) -> SplitSides | None:
     """Choose which subsets train and which test; None where they do not part the two."""
     names = sorted(set(names))
     held_out = next((name for name in (VALIDATION, TESTING) if name in names), None)
     if TRAINING in names and held_out:
-        return Sides((TRAINING,), (held_out,))
-    return Sides(tuple(names[1:]), (names[0],)) if len(names) > 1 and TRAINING not in names else None
+        return SplitSides((TRAINING,), (held_out,))
+    return SplitSides(tuple(names[1:]), (names[0],)) if len(names) > 1 and TRAINING not in names else None
 
 
 def propose_split(labels: Labels) -> dict[str, str]:
