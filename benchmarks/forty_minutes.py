@@ -6,10 +6,10 @@
 
 The video is composed of the films in the folder UNTRIMMED_DATA/videos, see `long_films.py`; no snippet of it is
 learned from. It repeats two minutes of content about eighteen times and 13 gestures about seven times: what is said
-of one of them counts many times, and intervals are narrower than they should be. `--learn films` learns from
-17 other gestures in a minute of their film, and from parts of the other films as videos without any action; `long`
-from fifteen composed minutes with 33 actions of the same. Fifteen other minutes, of seven gestures, are for
-validation.
+of one of them counts many times, and intervals are narrower than they should be. `--learn long` learns from
+fifteen minutes composed of 17 other gestures (33 actions) and other parts of the same films; `films` from these
+gestures in a minute of their film, and from the parts of the other films as videos without any action, none of which
+shows how one film is joined to another. Fifteen more minutes, of seven gestures, are for validation.
 
 `init`, `train` (killed once with kill -9, and begun again), `detect` and `tune` run as commands, with `--source`
 those of another version of the package, and what they say is shown. Features are extracted from each film once and
@@ -22,6 +22,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,7 +82,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("UNTRIMMED_DATA", ".")), help="has videos/")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="over init's recipe")
     parser.add_argument(
-        "--learn", choices=("films", "long"), default="films", help="films, or minutes composed of them"
+        "--learn", choices=("long", "films"), default="long", help="composed minutes, or the films they are of"
     )
     parser.add_argument("--kill", type=int, default=151, help="the step after which training is killed; 0 never")
     parser.add_argument("--film", type=float, default=0.0, help="minutes of the test to write as a real film")
@@ -104,15 +105,18 @@ def main() -> None:
 def answer(given: argparse.Namespace, work: Path) -> dict[str, Any]:
     """Compose three videos, run the commands on them and judge what they find in the last."""
     films = open_films(given.data / "videos", work)
-    with tempfile.TemporaryDirectory(dir=work) as name:
-        folder = Path(name)
-        pieces = compose(films, given, folder)
-        words = ["--features", folder / "features", "--annotations", folder / "labels.json"]
-        run(given, "init", *words, "--out", folder / "dataset.toml")
-        training, resumed = train_killed(given, folder)
-        answers = detect_all(given, folder)
-        compared = compare_film(given, pieces, folder, work) if given.film else None
+    folder = work / f"{given.learn}_{given.seed}"
+    shutil.rmtree(folder, ignore_errors=True)
+    pieces = compose(films, given, folder)
+    words = ["--features", folder / "features", "--annotations", folder / "labels.json"]
+    run(given, "init", *words, "--out", folder / "dataset.toml")
+    training, resumed = train_killed(given, folder)
+    answers = detect_all(given, folder)
+    compared = compare_film(given, pieces, folder, work) if given.film else None
     truth = {TEST: join_actions(pieces)}
+    figures = judge_all(truth, {name: answer.timelines for name, answer in answers.items()})
+    figures["content"] = score_content(pieces, answers["raw"].timelines[TEST])
+    figures["keep"]["said"] = count_cut(answers["raw"].ran.text)
     cost, hours = answers["detect"].ran.cost, truth[TEST].duration / 3600
     return {
         "command": shlex.join(["python", "benchmarks/forty_minutes.py", *sys.argv[1:]]),
@@ -121,7 +125,7 @@ def answer(given: argparse.Namespace, work: Path) -> dict[str, Any]:
         "hours": hours,
         "share": sum(action.length for action in truth[TEST]) / hours / 3600,
         "content_minutes": len(list_snippets(p.stretch for p in pieces if not p.actions)) / FPS / 60,
-        **judge_all(truth, {name: answer.timelines for name, answer in answers.items()}),
+        **figures,
         "training": training._asdict(),
         "detection_per_hour": {"seconds": cost.seconds / hours, "gigabytes": cost.gigabytes},
         "resumed": resumed,
@@ -222,6 +226,12 @@ def detect(
     return Answer(dict(zip([TEST], timelines.values(), strict=True)), ran)
 
 
+def count_cut(text: str) -> int:
+    """Count the detections that a command says its limits left out."""
+    said = re.search(r"left out ([\d,]+)", text)
+    return int(said[1].replace(",", "")) if said else 0
+
+
 def list_notes(text: str) -> list[str]:
     """List what a command said as notes."""
     return [line.removeprefix("note: ") for line in text.splitlines() if line.startswith("note: ")]
@@ -238,6 +248,20 @@ def judge_all(truth: Mapping[str, Timeline], results: Mapping[str, Mapping[str, 
         "nothing": score_empty_minutes(truth, results["raw"]),
         "nothing_calibrated": score_empty_minutes(truth, results["detect"]),
     }
+
+
+def score_content(pieces: Sequence[Piece], timeline: Timeline) -> dict[str, float]:
+    """Find the best score in each stretch without any action; the median of those of each film."""
+    ends = np.cumsum([piece.stretch.length for piece in pieces]) / FPS
+    best = np.zeros(len(pieces))
+    for action in timeline:
+        place = min(int(np.searchsorted(ends, (action.start + action.end) / 2)), len(pieces) - 1)
+        best[place] = max(best[place], action.score or 0.0)
+    films: dict[str, list[float]] = {}
+    for piece, score in zip(pieces, best.tolist(), strict=True):
+        if not piece.actions:
+            films.setdefault(piece.stretch.recording, []).append(score)
+    return {name: float(np.median(scores)) for name, scores in films.items()}
 
 
 def compare_film(given: argparse.Namespace, pieces: Sequence[Piece], folder: Path, work: Path) -> dict[str, Any]:
@@ -278,7 +302,11 @@ def describe_all(figures: dict[str, Any]) -> str:
     recall = tuned["false_alarms"]["recall_at_false_per_hour"]["6"]
     quantiles = ", ".join(f"{value:.3g}" for value in nothing["best_score_quantiles"])
     rows = [
-        ("the best score of one, calibrated", f"{quantiles} at 10, 50, 90 %"),
+        (
+            "median best score of a stretch of a film",
+            ", ".join(f"{k} {v:.3g}" for k, v in figures["content"].items()),
+        ),
+        ("best score of a minute, calibrated", f"{quantiles} at 10, 50, 90 %"),
         (
             "after tune",
             f"{tuned['found']} of {tuned['actions']} found, of {tuned['detections']:,} detections, recall "
