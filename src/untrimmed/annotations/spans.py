@@ -178,8 +178,8 @@ def describe_annotated(annotated: Mapping[str, Spans], videos: Collection[str]) 
         return ()
     minutes = sum(measure_spans(annotated[video]) for video in partly) / 60
     return (
-        f"{format_count(len(partly), 'video is', 'videos are')} annotated in part, {minutes:.3g} minutes in all, such "
-        f"as {partly[0]!r}: nothing is learned or judged outside",
+        f"{format_count(len(partly), 'video is', 'videos are')} annotated in part, {minutes:.3g} minutes in all, "
+        f"such as {partly[0]!r}: nothing is learned or judged outside",
     )
 
 
