@@ -2,8 +2,8 @@
 
     python benchmarks/kills.py recipes/vts_ctcn.toml --kills 20 train.steps=1500 --out benchmarks/results/kills.txt
 
-Each training is a process of its own; `kill -9` ends it at a second that is drawn from all that the undisturbed one
-takes, from the start of Python to the writing of the results, and it is started and killed again until it ends before
+Each training is a process of its own. `kill -9` ends it at a second that is drawn from all that the latest undisturbed
+one took, from the start of Python to the writing of the results; it is started and killed again until it ends before
 its next kill. What is lost is counted from when the first step was done that has to be done again. Settings over the
 recipe's are given as for `untrimmed train`.
 """
@@ -121,9 +121,10 @@ def kill_trainings(words: Sequence[str], kills: int, seed: int, place: Path) -> 
         raise SystemExit(whole.output)
     yield f"undisturbed: {whole.reached} steps in {whole.seconds:.1f} s, the first after {whole.steps[0][0]:.1f} s"
     expected, random_second = digest_folder(place / "whole"), random.Random(seed)
-    folder, tally = place / "killed", Tally([], [])
+    folder, tally, duration = place / "killed", Tally([], []), whole.seconds
     while len(tally.lost) < kills or folder.exists():
-        limit = random_second.uniform(0, whole.seconds) if len(tally.lost) < kills else float("inf")
+        limit = random_second.uniform(0, duration) if len(tally.lost) < kills else float("inf")
+        is_new = not folder.exists()
         attempt = run_training(words, folder, limit)
         if attempt.code == -signal.SIGKILL:
             step = read_checkpoint(folder)
@@ -134,6 +135,8 @@ def kill_trainings(words: Sequence[str], kills: int, seed: int, place: Path) -> 
                 f"in the checkpoint; {tally.lost[-1]:4.1f} s are lost"
             )
             continue
+        if is_new:  # how fast the machine is may change
+            duration = attempt.seconds
         tally.same.append(attempt.code == 0 and digest_folder(folder) == expected)
         yield f"ended after {attempt.seconds:.1f} s more: {'the same files' if tally.same[-1] else attempt.output}"
         shutil.rmtree(folder)
