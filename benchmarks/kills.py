@@ -2,9 +2,9 @@
 
     python benchmarks/kills.py recipes/vts_ctcn.toml --kills 20 train.steps=1500 --out benchmarks/results/kills.txt
 
-Each training is a process of its own. `kill -9` ends it at a second that is drawn from all that the latest undisturbed
-one took, from the start of Python to the writing of the results; it is started and killed again until it ends before
-its next kill. What is lost is counted from when the first step was done that has to be done again. Settings over the
+Each training is a process of its own. `kill -9` ends it at a second that is drawn from what the latest undisturbed
+one took, Python's start and the writing of the results in it; it is started and killed again until it ends before its
+next kill. What is lost is counted from when the first step was done that has to be done again. Settings over the
 recipe's are given as for `untrimmed train`.
 """
 
