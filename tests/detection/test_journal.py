@@ -14,7 +14,7 @@ import synthetic
 from films import film
 from untrimmed.cli import app
 from untrimmed.detection.detector import Detector
-from untrimmed.detection.journal import place_unfinished
+from untrimmed.detection.journal import place_journal
 from untrimmed.detection.tune import CandidateStore
 from untrimmed.extraction.extractors import LiteExtractor
 from untrimmed.extraction.settings import ExtractConfig, build_source, resolve_config
@@ -178,7 +178,7 @@ def test_an_interrupted_tuning_goes_on_with_what_it_had(place, recipe, monkeypat
     assert count == 2 + 2 == len(looks)
     assert (place / "t.safetensors").read_bytes() == (place / "whole.safetensors").read_bytes()
     assert (place / "t.json").read_bytes() == (place / "whole.json").read_bytes()
-    assert not place_unfinished(place / "t.safetensors").exists() and len(trials) > 10
+    assert not place_journal(place / "t.safetensors").exists() and len(trials) > 10
 
 
 def test_a_detector_of_other_weights_is_another(place, recipe):

@@ -15,7 +15,7 @@ from untrimmed.evaluation.detection import compute_detection_scores
 from untrimmed.evaluation.diagnosis import diagnose
 from untrimmed.evaluation.files import compare, evaluate
 from untrimmed.evaluation.instances import Instances, from_rows, from_timelines
-from untrimmed.evaluation.judged import cut_to_spans, select_judged
+from untrimmed.evaluation.judged import cut_to_spans, select_judged_rows
 from untrimmed.evaluation.operating_points import count_confusions, find_operating_points
 from untrimmed.evaluation.proposals import PROPOSAL_PROTOCOLS, compute_proposal_scores
 from untrimmed.evaluation.segmental import compute_segmental_scores
@@ -123,12 +123,12 @@ def test_a_hit_counts_wherever_its_middle_lies_and_a_miss_only_inside():
 
 def test_what_is_left_out_is_counted():
     truth = replace(build([("a", 3, 1, 5, "x"), ("a", 0, 1, 5, "x")]), annotated=SPANS)
-    judged = select_judged(truth, build([("b", 7, 1, 3, "y")], scored=True))
+    judged = select_judged_rows(truth, build([("b", 7, 1, 3, "y")], scored=True))
     assert judged.dropped == {
         "annotated actions outside the stretches that are judged": 1,
         "detections outside the stretches that are judged": 1,
     }
-    assert select_judged(build([("a", 3, 1, 5, "x")]), truth).dropped == {}
+    assert select_judged_rows(build([("a", 3, 1, 5, "x")]), truth).dropped == {}
 
 
 @pytest.fixture

@@ -41,5 +41,5 @@ def join_annotations(parts: Sequence[Annotations]) -> Annotations:
         {video: actions for part in parts for video, actions in part.ambiguous.items()},
         tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         {video: spans for part in parts for video, spans in part.annotated.items()},
-        {video: named for part in parts for video, named in part.parts.items()},
+        {video: spans for part in parts for video, spans in part.parts.items()},
     )

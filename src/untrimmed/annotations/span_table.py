@@ -35,8 +35,8 @@ def read_span_table(path: Path, fps: float | None = None) -> StatedSpans:
         place = f"{path}: line {line.number}"
         span = check_span(place, line.read_seconds(start, fps), line.read_seconds(end, fps))
         if line.holds(subset):
-            named = parts.setdefault(names[location], {})
-            named[line.read_text(subset)] = (*named.get(line.read_text(subset), ()), span)
+            by_subset = parts.setdefault(names[location], {})
+            by_subset[line.read_text(subset)] = (*by_subset.get(line.read_text(subset), ()), span)
         else:
             annotated[names[location]] = (*annotated.get(names[location], ()), span)
     if not annotated and not parts:
@@ -74,7 +74,7 @@ def match_spans(path: Path, spans: StatedSpans, videos: Collection[str]) -> Matc
         notes.append(f"{path}: {count} not annotated at all, and left out, such as {strangers[0]!r}")
     matched = StatedSpans(
         {video: stretches for video, stretches in spans.annotated.items() if video in matches},
-        {video: named for video, named in spans.parts.items() if video in matches},
+        {video: by_subset for video, by_subset in spans.parts.items() if video in matches},
     )
     return MatchedSpans(matched.rename(matches), tuple(notes))
 

@@ -55,10 +55,11 @@ class StatedSpans:
 
         annotated = {video: fit(video, spans) for video, spans in self.annotated.items()}
         parts = {
-            video: {name: fit(video, spans) for name, spans in named.items()} for video, named in self.parts.items()
+            video: {name: fit(video, spans) for name, spans in by_subset.items()}
+            for video, by_subset in self.parts.items()
         }
-        for video, named in parts.items():
-            _refuse_shared_seconds(path, video, named)
+        for video, by_subset in parts.items():
+            _refuse_shared_seconds(path, video, by_subset)
         notes = [f"{format_count(len(clipped), 'span')} clipped to the video: {clipped[0]}"] if clipped else []
         if merged:
             notes.append(f"spans that overlap are one, in {format_count(len(merged), 'video')}: {merged[0]}")
@@ -97,8 +98,8 @@ def read_stated_spans(place: str, entry: Mapping[str, Any]) -> tuple[Spans | Non
             f"{place}: its {PARTS!r} is {short(parts)}; spans by subset were expected, as in "
             '{"training": [[0, 600]], "validation": [[660, 900]]}'
         )
-    named = {name: parse_spans(f"{place}: its {PARTS!r}: {name!r}", spans) for name, spans in parts.items()}
-    return None if value is None else parse_spans(f"{place}: its {ANNOTATED!r}", value), named
+    by_subset = {name: parse_spans(f"{place}: its {PARTS!r}: {name!r}", spans) for name, spans in parts.items()}
+    return None if value is None else parse_spans(f"{place}: its {ANNOTATED!r}", value), by_subset
 
 
 def merge_spans(spans: Iterable[tuple[float, float]]) -> Spans:
@@ -171,7 +172,7 @@ def describe_actions_outside(timelines: Mapping[str, Timeline], annotated: Mappi
     )
 
 
-def describe_annotated(annotated: Mapping[str, Spans], videos: Collection[str]) -> tuple[str, ...]:
+def describe_spans(annotated: Mapping[str, Spans], videos: Collection[str]) -> tuple[str, ...]:
     """Say how many of these videos are annotated in part, and how much of them."""
     partly = [video for video in annotated if video in videos]
     if not partly:
@@ -205,7 +206,7 @@ def state_spans(annotations: Annotations, stated: StatedSpans, path: object) -> 
     }
     whole = settled.annotated.keys() - partly.keys()
     subsets = {video: subset for video, subset in annotations.subsets.items() if video not in settled.parts}
-    notes += describe_annotated(partly, lengths)
+    notes += describe_spans(partly, lengths)
     return replace(
         annotations,
         timelines=timelines,

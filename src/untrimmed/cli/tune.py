@@ -34,7 +34,7 @@ def tune(
     Example: `untrimmed tune runs/demo/detector.safetensors runs/demo/recipe.toml --subset validation`
     """
     from untrimmed.detection.detector import Detector
-    from untrimmed.detection.journal import place_unfinished
+    from untrimmed.detection.journal import place_journal
     from untrimmed.detection.loading import override_suppression
     from untrimmed.detection.tune import tune as tune_detector
     from untrimmed.models.device import pick_device
@@ -44,7 +44,7 @@ def tune(
     suppression = [word for word in overrides or [] if word.strip().startswith("suppress.")]
     start = override_suppression(Detector.load(detector, pick_device(device)), [*suppression, *(settings or [])])
     file = out or detector.with_name(f"{detector.stem}-tuned{detector.suffix}")
-    unfinished, training = place_unfinished(file), tuning_recipe.train
+    unfinished, training = place_journal(file), tuning_recipe.train
     with progress_bar(quiet) as progress:
         tuned = tune_detector(
             start,

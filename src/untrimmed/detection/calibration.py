@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 from untrimmed.detection.card import CalibrationError, CalibrationFit, VideoCount
 from untrimmed.evaluation.instances import Instances
-from untrimmed.evaluation.judged import find_judged
+from untrimmed.evaluation.judged import find_judged_actions
 from untrimmed.evaluation.reliability import ScoredHits, score_hits, weigh_idle
 
 TIOU = 0.5
@@ -94,7 +94,7 @@ def calibrate(
     With an `action_share`, as for a use in which so much of the time is action, see `weigh_idle`. `on` and
     `annotations` are for the card.
     """
-    judged = find_judged(ground_truth).any()
+    judged = find_judged_actions(ground_truth).any()
     hits = score_hits(ground_truth.add_labels(classes), results, TIOU) if judged else None
     obstacle = _find_obstacle(hits)
     fit = CalibrationFit(
@@ -155,8 +155,8 @@ def cross_validate_map(hits: ScoredHits, weight: Float[np.ndarray, " detections"
         return None
     fold, calibrated = hits.block % min(FOLDS, blocks), np.zeros(len(hits.score))
     for number in range(min(FOLDS, blocks)):
-        seen, unseen = fold != number, fold == number
-        fitted = fit_score_map(hits.score[seen], hits.hit[seen], weight[seen])
+        inside, unseen = fold != number, fold == number
+        fitted = fit_score_map(hits.score[inside], hits.hit[inside], weight[inside])
         calibrated[unseen] = fitted.apply(hits.score[unseen])
     return measure_error(calibrated, hits.hit, weight)
 

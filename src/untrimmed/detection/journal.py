@@ -87,7 +87,7 @@ def hold_journal(out: Path, settings: Mapping[str, Any]) -> Iterator[DetectionJo
 
     Raises BadInput where another process has it open.
     """
-    folder = place_unfinished(out)
+    folder = place_journal(out)
     with hold_path(folder, f"{out}: another process detects for it just now; wait until it ends"):
         journal = DetectionJournal(folder, settings)
         if journal.difference:
@@ -100,6 +100,6 @@ def hold_journal(out: Path, settings: Mapping[str, Any]) -> Iterator[DetectionJo
             journal.close()
 
 
-def place_unfinished(out: Path) -> Path:
+def place_journal(out: Path) -> Path:
     """Return the hidden folder beside a file to come in which what is done of it is kept."""
     return out.with_name(f".{out.name}.unfinished")

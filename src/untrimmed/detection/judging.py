@@ -13,7 +13,7 @@ from untrimmed.detection.loading import load, override_suppression
 from untrimmed.detection.recordings import detect_recordings
 from untrimmed.detection.results import write_detections
 from untrimmed.detection.sources import Videos, open_source
-from untrimmed.evaluation.files import Evaluation, Source, evaluate, read_judged
+from untrimmed.evaluation.files import Evaluation, Source, evaluate, read_truth_part
 from untrimmed.features.streams import FeatureStreams
 from untrimmed.io import BadInput, Progress, track
 from untrimmed.timeline import Timeline, Timelines
@@ -43,7 +43,7 @@ def evaluate_detector(
     """
     opened = load(detector) if isinstance(detector, str | Path) else detector
     opened = override_suppression(opened, overrides)
-    truth = read_judged(ground_truth, **options)
+    truth = read_truth_part(ground_truth, **options)
     judged = truth.videos
     videos = open_source(Path(features), opened.source, opened.recipe.data, weights)
     if not (matches := match_videos(videos, judged)):

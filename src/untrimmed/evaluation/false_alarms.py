@@ -185,8 +185,8 @@ def measure_false_alarms(
 def has_hours(ground_truth: Instances) -> bool:
     """Whether the length of every video is known, so that `measure_false_alarms` can be asked."""
     durations, annotated = ground_truth.durations, ground_truth.annotated
-    known = all(name in annotated or durations.get(name, 0) > 0 for name in ground_truth.videos)
-    return ground_truth.unit == "seconds" and known
+    bounded = all(name in annotated or durations.get(name, 0) > 0 for name in ground_truth.videos)
+    return ground_truth.unit == "seconds" and bounded
 
 
 class _Alarms(NamedTuple):

@@ -247,7 +247,7 @@ def evaluate(
     return Evaluation(_add_notes(scores, notes), inputs, truth, predicted, frame_rates=frame_rates)
 
 
-def read_judged(
+def read_truth_part(
     ground_truth: Source,
     *,
     subset: str | None = None,

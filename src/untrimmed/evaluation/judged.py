@@ -43,13 +43,13 @@ def find_inside(
     return inside
 
 
-def find_judged(ground_truth: Instances) -> Bool[np.ndarray, " rows"]:
+def find_judged_actions(ground_truth: Instances) -> Bool[np.ndarray, " rows"]:
     """Find the annotated actions that are judged."""
     truth = ground_truth
     return find_inside(truth.annotated, truth.videos, truth.video, truth.start, truth.end)
 
 
-def select_judged(ground_truth: Instances, results: Instances) -> Judged:
+def select_judged_rows(ground_truth: Instances, results: Instances) -> Judged:
     """Select the annotated actions whose middle lies in a span, and the detections that can hit one of them or whose
     middle does.
 
@@ -59,7 +59,7 @@ def select_judged(ground_truth: Instances, results: Instances) -> Judged:
         return Judged(ground_truth, results, {})
     if "frames" in (ground_truth.unit, results.unit):
         raise BadInput("only spans of videos are annotated, and times are in frames; give the frames a second")
-    inside = find_judged(ground_truth)
+    inside = find_judged_actions(ground_truth)
     actions = ground_truth.select_rows(inside)
     video = index_videos(results, ground_truth)
     near = find_inside(ground_truth.annotated, ground_truth.videos, video, results.start, results.end)

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 from untrimmed.evaluation.average_precision import RankedHits, compute_average_precisions
 from untrimmed.evaluation.instances import Instances, check_not_empty, index_all_videos, index_names, index_videos
-from untrimmed.evaluation.judged import find_inside, select_judged
+from untrimmed.evaluation.judged import find_inside, select_judged_rows
 from untrimmed.evaluation.matching import (
     Rule,
     Segments,
@@ -242,7 +242,7 @@ def match_detections(
     unknown = sorted(set(results.labels) - set(ground_truth.labels))
     if unknown and protocol.unknown_classes == "refused":
         raise BadInput(f"the detections hold class {unknown[0]!r}, which the annotations lack; rename or remove it")
-    ground_truth, results, outside = select_judged(ground_truth, results)
+    ground_truth, results, outside = select_judged_rows(ground_truth, results)
     ground_truth, dropped = drop_ground_truth(ground_truth, protocol)
     check_not_empty(ground_truth)
     label = index_names(results.labels, ground_truth.labels)[results.label]

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from numba import njit
 
 from untrimmed.evaluation.instances import Instances, check_not_empty, index_videos
-from untrimmed.evaluation.judged import select_judged
+from untrimmed.evaluation.judged import select_judged_rows
 from untrimmed.evaluation.matching import Segments, compute_tiou
 from untrimmed.evaluation.notes import ToJson, count_repeats, count_ties, format_counts
 from untrimmed.evaluation.protocols import check_tious, space_tious
@@ -187,7 +187,7 @@ def _pair(
     ground_truth: Instances, results: Instances, protocol: ProposalProtocol, frame_rates: FrameRates | None
 ) -> _Pairing:
     """Select the judged videos, and rank their proposals."""
-    ground_truth, results, outside = select_judged(ground_truth, results)
+    ground_truth, results, outside = select_judged_rows(ground_truth, results)
     check_not_empty(ground_truth)
     everywhere = protocol.videos == "annotated"
     video = index_videos(results, ground_truth)

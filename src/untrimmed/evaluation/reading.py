@@ -28,7 +28,7 @@ from untrimmed.annotations.sniff import sniff_format
 from untrimmed.annotations.span_table import match_spans, read_span_table
 from untrimmed.annotations.spans import (
     StatedSpans,
-    describe_annotated,
+    describe_spans,
     intersect_spans,
     list_subsets,
     read_stated_spans,
@@ -346,7 +346,7 @@ def _list_other_subsets(subsets: Mapping[str, tuple[str, ...]], subset: str | No
 
 
 def _describe_coverage(path: Path, spans: StatedSpans, videos: Collection[str]) -> list[str]:
-    return [f"{path}: {note}" for note in describe_annotated(spans.annotated, videos)]
+    return [f"{path}: {note}" for note in describe_spans(spans.annotated, videos)]
 
 
 def _describe_parts(name: object, parts: Mapping[str, Mapping[str, Spans]], subset: str | None) -> list[str]:
@@ -365,16 +365,16 @@ def _read_spans(path: Path, database: Mapping[str, Any], table: Path | None) -> 
     annotated: dict[str, Spans] = {}
     parts: dict[str, Mapping[str, Spans]] = {}
     for video, entry in database.items():
-        stretches, named = read_stated_spans(f"{path}: video {video!r}", entry)
+        stretches, by_subset = read_stated_spans(f"{path}: video {video!r}", entry)
         annotated |= {} if stretches is None else {video: stretches}
-        parts |= {video: named} if named else {}
+        parts |= {video: by_subset} if by_subset else {}
     notes: tuple[str, ...] = ()
     if table is not None:
         spans, notes = match_spans(table, read_span_table(table), database)
         annotated, parts = {**annotated, **spans.annotated}, {**parts, **spans.parts}
     lengths = {video: _parse_number(entry.get("duration")) for video, entry in database.items()}
-    known = {video: length for video, length in lengths.items() if 0 < length < math.inf}
-    settled, more = StatedSpans(annotated, parts).settle(table or path, known)
+    usable = {video: length for video, length in lengths.items() if 0 < length < math.inf}
+    settled, more = StatedSpans(annotated, parts).settle(table or path, usable)
     return settled, (*notes, *(f"{table or path}: {note}" for note in more))
 
 

@@ -73,7 +73,7 @@ def init_recipe(
     table = None if annotated is None else Path(annotated)
     hints = Hints(check_rate(fps), label, unit=check_unit(unit), tiers=tuple(tiers), annotated=table)
     whole_scan = _scan(folder, features, source, format, hints, [*filter(None, [written, table])])
-    scan = _leave_out_unannotated(whole_scan)
+    scan = _leave_out_actions(whole_scan)
     try:
         split = choose_split(scan)
     except ValueError:
@@ -137,7 +137,7 @@ def _scan(
     return scan_folder(place, annotations, format, hints, skip)
 
 
-def _leave_out_unannotated(scan: FolderScan) -> FolderScan:
+def _leave_out_actions(scan: FolderScan) -> FolderScan:
     """Leave out the actions outside of what is annotated, which are written all the same."""
     timelines = {video: select_actions(line, scan.annotated.get(video)) for video, line in scan.timelines.items()}
     refuse_no_action(scan.annotations, timelines, ())

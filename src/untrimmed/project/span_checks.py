@@ -28,11 +28,11 @@ def check_spans(dataset: Dataset, train: Sequence[str], test: Sequence[str]) -> 
 def _check_parts(dataset: Dataset, train: Sequence[str], test: Sequence[str]) -> Iterator[Finding]:
     learned, tested = dataset.find_spans(*train), dataset.find_spans(*test)
     for video, parts in dataset.parts.items():
-        mine, theirs = learned.get(video, ()), tested.get(video, ())
-        if mine and theirs:
-            sentence = f"{video}: trains {_format_spans(mine)}; tests {_format_spans(theirs)}"
+        training, testing = learned.get(video, ()), tested.get(video, ())
+        if training and testing:
+            sentence = f"{video}: trains {_format_spans(training)}; tests {_format_spans(testing)}"
             yield Finding("note", "video split in time", sentence, "no snippet is seen by both")
-        if common := intersect_spans(mine, theirs):
+        if common := intersect_spans(training, testing):
             sentence = f"{video}: {_format_spans(common)}"
             yield Finding("error", "stretch in both training and test", sentence, "fix data.train or data.test")
         yield from _check_actions(video, dataset.ground_truth[video].actions, parts)

@@ -49,7 +49,9 @@ def choose_split(scan: FolderScan) -> Split:
     in_time = Split({}, (TRAINING,), (VALIDATION,), True, parts, scan.annotated)
     if by_video is None and not parts:
         raise ValueError("one video, with too few actions to be split in time")
-    if by_video and (len(parts) < len(labels) or _count_shared(in_time, scan) <= _count_shared(by_video, scan)):
+    if by_video and (
+        len(parts) < len(labels) or _count_shared_classes(in_time, scan) <= _count_shared_classes(by_video, scan)
+    ):
         return by_video
     return in_time
 
@@ -75,9 +77,9 @@ def split_timeline(timeline: Timeline, annotated: Spans | None = None) -> dict[s
     if not options:
         return {}
     border, late = max(options, key=lambda option: _rate(*option, GAP * timeline.duration))
-    before = intersect_spans(everything, ((0.0, border.start),))
-    after = intersect_spans(everything, ((border.end, timeline.duration),))
-    return {TRAINING: before, VALIDATION: after} if late else {TRAINING: after, VALIDATION: before}
+    early = intersect_spans(everything, ((0.0, border.start),))
+    later = intersect_spans(everything, ((border.end, timeline.duration),))
+    return {TRAINING: early, VALIDATION: later} if late else {TRAINING: later, VALIDATION: early}
 
 
 def list_borders(timeline: Timeline) -> list[Border]:
@@ -115,9 +117,9 @@ def _weigh_gaps(timeline: Timeline, gaps: Iterable[tuple[float, float]]) -> list
     borders = []
     for start, end in gaps:
         # A gap begins where an action ends, and ends where one starts, up to rounding.
-        before, after = bisect_left(ends, start + 1e-9), len(actions) - bisect_left(starts, end - 1e-9)
-        share = after / max(before + after, 1)
-        borders.append(Border(start, end, len(actions) - before - after, early[before], late[after], share))
+        ahead, behind = bisect_left(ends, start + 1e-9), len(actions) - bisect_left(starts, end - 1e-9)
+        share = behind / max(ahead + behind, 1)
+        borders.append(Border(start, end, len(actions) - ahead - behind, early[ahead], late[behind], share))
     return borders
 
 
@@ -128,7 +130,7 @@ def _rate(border: Border, late: bool, gap: float) -> tuple[float, ...]:
     return -border.cut, len(border.early & border.late), len(train), wide, -round(abs(share - SHARE), 6), late
 
 
-def _count_shared(split: Split, scan: FolderScan) -> int:
+def _count_shared_classes(split: Split, scan: FolderScan) -> int:
     """Count the classes that are both in what trains and in what tests."""
     sides = [split.select(scan.timelines, names).values() for names in (split.train, split.test)]
     train, test = ({label for timeline in side for label in timeline.labels} for side in sides)

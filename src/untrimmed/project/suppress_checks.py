@@ -46,5 +46,5 @@ def _describe_remedy(config: SuppressConfig, timelines: Mapping[str, Timeline]) 
         if getattr(better, name) != getattr(config, name)
     ]
     words = [f"suppress.{name}={str(getattr(better, name)).lower()}" for name in names]
-    named = ", ".join(word.replace("=", " = ") for word in words)
-    return f"set {named} (a trained detector takes them too: {' '.join(f'--set {word}' for word in words)})"
+    sentence = ", ".join(word.replace("=", " = ") for word in words)
+    return f"set {sentence} (a trained detector takes them too: {' '.join(f'--set {word}' for word in words)})"

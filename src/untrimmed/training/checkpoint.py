@@ -29,7 +29,7 @@ from untrimmed.detection.limits import describe_cuts
 from untrimmed.detection.recordings import detect_recordings
 from untrimmed.evaluation.detection import DetectionScores, compute_detection_scores
 from untrimmed.evaluation.instances import Instances, from_timelines
-from untrimmed.evaluation.judged import find_judged
+from untrimmed.evaluation.judged import find_judged_actions
 from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS
 from untrimmed.features.video_features import digest_features
 from untrimmed.io import BadInput, Progress, name_disk_faults, read_bytes, track, whole, write_json, write_text
@@ -173,7 +173,7 @@ class Run:
         if scores := self.test(recipe, corpus, step, progress).scores:
             self.log({"step": step, "average_map": scores.average_map, "map": scores.map})
 
-    def is_evaluated(self, step: int) -> bool:
+    def holds_evaluation(self, step: int) -> bool:
         """Whether the log has the scores after `step` steps; a run that was killed in the midst of a test has not."""
         return any("average_map" in json.loads(line) for line in self._read_log(step)[-1:])
 
@@ -302,7 +302,7 @@ def _name_broken_checkpoint(path: Path) -> Iterator[None]:
 def score_detections(corpus: Corpus, results: dict[str, Timeline]) -> DetectionScores | None:
     """Score detections against the ground truth of their videos; None when those hold no action."""
     ground_truth = build_test_truth(corpus, results)
-    if not find_judged(ground_truth).any():
+    if not find_judged_actions(ground_truth).any():
         return None
     protocol = DETECTION_PROTOCOLS[corpus.dataset.protocol]
     return compute_detection_scores(ground_truth, from_timelines(results), protocol)

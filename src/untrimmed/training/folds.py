@@ -84,8 +84,8 @@ def join_results(folds: Sequence[Mapping[str, Timeline]]) -> dict[str, Timeline]
     results: dict[str, Timeline] = {}
     for fold in folds:
         for video, timeline in fold.items():
-            known = results.get(video)
-            actions = (*known.actions, *timeline.actions) if known else timeline.actions
+            earlier = results.get(video)
+            actions = (*earlier.actions, *timeline.actions) if earlier else timeline.actions
             results[video] = replace(timeline, actions=actions)
     return results
 

@@ -91,7 +91,7 @@ def run_steps(recipe: Recipe, corpus: Corpus, out: Path, process: Process, progr
     # Every step has a batch of one size, so one program is enough.
     forward = compile_forward(forward, dynamic=False) if settings.compile else forward
     model.train()
-    if is_evaluation_due(settings, first) and not run.is_evaluated(first):
+    if is_evaluation_due(settings, first) and not run.holds_evaluation(first):
         run.evaluate(first, recipe, corpus, progress)  # the run was killed in the midst of it
     windows = TrainingWindows(corpus, recipe.windows, recipe.augment, model.length, settings.seed)
     batches = load_batches(recipe, windows, first, run)

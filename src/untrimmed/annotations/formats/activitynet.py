@@ -156,9 +156,7 @@ def read_activitynet_results(path: str | Path, hints: Hints = Hints()) -> Annota
     return Annotations(timelines, {}, tuple(dropped), times.rows, notes=notes)
 
 
-def write_activitynet_results(
-    path: str | Path, timelines: Mapping[str, Timeline], notes: Sequence[str] = ()
-) -> None:
+def write_activitynet_results(path: str | Path, timelines: Mapping[str, Timeline], notes: Sequence[str] = ()) -> None:
     """Write detections in the form that ActivityNet's server takes, with all digits, and the videos' lengths.
 
     The `notes` stand under that key, such as what was left out; the official tools pass over keys of other names.

@@ -45,7 +45,7 @@ def read_cvat(path: Path, hints: Hints) -> FileContent:
     stated = frames and not (root.find("meta/job") is not None and video in hints.durations)
     durations = {video: frames / rate} if frames and stated else {}
     notes = (f"frames at {rate:g} a second", *_list_notes(root, step))
-    return FileContent({video: rows}, durations, notes=notes, annotated=_find_annotated(root, video, rate))
+    return FileContent({video: rows}, durations, notes=notes, annotated=_find_spans(root, video, rate))
 
 
 def _refuse_other_exports(path: Path, root: Element) -> None:
@@ -105,7 +105,7 @@ def _find_frames(root: Element) -> tuple[float | None, float | None]:
     return to_number(root.findtext("meta//start_frame")), to_number(root.findtext("meta//stop_frame"))
 
 
-def _find_annotated(root: Element, video: str, rate: float) -> dict[str, Spans]:
+def _find_spans(root: Element, video: str, rate: float) -> dict[str, Spans]:
     """Find the stretch that was annotated, in seconds, of a task that begins later than its video; of a job any."""
     start, stop = _find_frames(root)
     if stop is None or not (start or root.find("meta/job") is not None):
