@@ -1,14 +1,14 @@
 """Hours of video in which little happens: what a detector finds there, and what it makes of nothing.
 
     python benchmarks/long_video.py sfinge3d --hours 1 --share 0.02 --out benchmarks/results/long_video.txt
-    python benchmarks/long_video.py vts --learn both --set windows.background=0.5 --hours 10
+    python benchmarks/long_video.py vts --learn idle --set windows.background=0 --hours 10
 
 Days are composed of the recordings in the folder UNTRIMMED_DATA, see `long_days.py`; no snippet of a test day is
 learned from. `--learn short` trains on the short, dense recordings that people have, `days` on days composed of the
-training recordings, `both` on both. Validation recordings are of the same kind as those learned from. Composed days
-are harder and easier than real ones: joints are no part of any real video, and content that repeats repeats its false
-alarms. Seconds are those of the processor, one thread; memory is the most that the process had, with Python and
-PyTorch in it.
+training recordings, `both` on both, `idle` on the short recordings and hours in which nothing happens. Validation
+recordings are of the same kind as those learned from. Composed days are harder and easier than real ones: joints are
+no part of any real video, and content that repeats repeats its false alarms. Seconds are those of the processor, one thread; memory is the most that the process had, with Python
+and PyTorch in it.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +33,7 @@ from long_days import SIDES, Day, Footage, compose_day, list_snippets, open_foot
 
 from untrimmed.annotations.corpus import open_features
 from untrimmed.annotations.formats.activitynet import write_activitynet
+from untrimmed.detection.calibration import ScoreMap
 from untrimmed.detection.detector import Detector
 from untrimmed.evaluation.false_alarms import RATES, RECALLS, measure_false_alarms
 from untrimmed.evaluation.instances import Instances, from_timelines
@@ -45,6 +46,7 @@ from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.recipe import override_recipe, read_recipe
 from untrimmed.timeline import Timeline
 from untrimmed.training.loop import train
+from untrimmed.visualization.charts import ReliabilityLine, draw_reliabilities
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "vts_ctcn.toml"
 OVERRIDES = {
@@ -95,19 +97,22 @@ def main() -> None:
     parser.add_argument("--data", default=os.environ.get("UNTRIMMED_DATA", "."), help="the folder of data sets")
     parser.add_argument("--recipe", default=str(RECIPE))
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="over the recipe")
-    parser.add_argument("--learn", choices=("short", "days", "both"), default="short")
+    parser.add_argument("--learn", choices=("short", "days", "both", "idle"), default="short")
     parser.add_argument("--hours", type=float, default=1.0, help="of each test day, 1 to 10")
     parser.add_argument("--days", type=int, default=1, help="of testing")
     parser.add_argument("--train-hours", type=float, default=2.0, help="of composed training")
     parser.add_argument("--share", type=float, default=0.02, help="of the day that is action, 0.005 to 0.05")
     parser.add_argument("--seed", type=int, default=0, help="of days and training")
     parser.add_argument("--out", type=Path, help="add table and JSON to this file")
+    parser.add_argument("--picture", type=Path, help="draw scores against hits, before and after calibration")
     given = parser.parse_args()
     settings = (given.hours, given.days, given.train_hours, given.share, given.seed)
     question = Question(given.name, given.data, given.recipe, tuple(given.set), given.learn, *settings)
     figures = answer(question)
     text = describe(figures)
     print(text)
+    if given.picture:
+        draw_scores(figures, given.picture)
     if given.out:
         given.out.parent.mkdir(parents=True, exist_ok=True)
         with given.out.open("a") as file:
@@ -119,7 +124,7 @@ def answer(question: Question) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         composed = compose(question, Path(folder))
         training = alone(learn, question, folder)
-        detection, classes, timelines, unlimited = alone(detect, question, folder)
+        detection, classes, timelines, raw, unlimited = alone(detect, question, folder)
     hours = sum(day.timeline.duration for day in composed.values()) / 3600
     truth = {name: day.timeline for name, day in composed.items()}
     annotated = from_timelines(truth).add_labels(classes)  # also those that never happen in a day
@@ -131,7 +136,8 @@ def answer(question: Question) -> dict[str, Any]:
         "share": sum(a.length for t in truth.values() for a in t) / hours / 3600,
         "content_minutes": measure_content(composed),
         **judge(annotated, timelines),
-        "keep": judge_limit(annotated, timelines, unlimited),
+        "raw": judge_scores(annotated, raw),
+        "keep": judge_limit(annotated, raw, unlimited),
         "nothing": score_empty_minutes(truth, timelines),
         "training": training._asdict(),
         "detection_per_hour": {"seconds": detection.seconds / hours, "gigabytes": detection.gigabytes},
@@ -176,10 +182,11 @@ def compose_side(
     if side == "test":
         numbers = range(question.days)
         return [(f"test_{n}", compose_day(footage, side, question.hours, question.share, random)) for n in numbers]
-    videos = list_short(footage, side, random) if question.learn in ("short", "both") else []
-    if question.learn in ("days", "both"):
+    videos = list_short(footage, side, random) if question.learn != "days" else []
+    if question.learn != "short":
         hours = question.train_hours if side == "training" else min(1.0, question.train_hours)
-        videos.append((f"{side}_day", compose_day(footage, side, hours, question.share, random)))
+        share = 0.0 if question.learn == "idle" and side == "training" else question.share
+        videos.append((f"{side}_day", compose_day(footage, side, hours, share, random)))
     return videos
 
 
@@ -200,39 +207,82 @@ def learn(question: Question, folder: str) -> Cost:
     data = {"annotations": f"{folder}/annotations.json", "features": f"{folder}/features", "dataset": "activitynet"}
     words = [f"data.{key}={value}" for key, value in data.items()]
     words += ['data.train=["training"]', 'data.test=["validation"]', "data.source=none", "data.unusable=drop"]
-    words += [f"train.seed={question.seed}", *OVERRIDES[question.name], *question.overrides]
+    words += [f"train.seed={question.seed}", f"train.action_share={question.share}"]
+    words += [*OVERRIDES[question.name], *question.overrides]
     started = time.process_time()
     train(read_recipe(question.recipe, words), Path(folder) / "run", device="cpu")
     return Cost(time.process_time() - started, peak_memory())
 
 
-def detect(question: Question, folder: str) -> tuple[Cost, tuple[str, ...], dict[str, Timeline], dict[str, Timeline]]:
-    """Detect in the test days, and once more without a limit on the number of detections, at no cost."""
+class Detected(NamedTuple):
+    """What was detected in the test days, by classes of the detector."""
+
+    cost: Cost
+    classes: tuple[str, ...]
+    timelines: dict[str, Timeline]
+    raw: dict[str, Timeline]
+    """The same with scores before calibration."""
+    unlimited: dict[str, Timeline]
+    """Without a limit on the number of detections, at no cost, before calibration."""
+
+
+def detect(question: Question, folder: str) -> Detected:
+    """Detect in the test days, and once more without a limit on the number of detections."""
     torch.set_num_threads(1)
     detector = Detector.load(Path(folder) / "run" / "detector.safetensors")
     names, started = [f"test_{n}" for n in range(question.days)], time.process_time()
     features = open_features(detector.recipe.data)
     timelines = {name: detector.detect(features[name], name) for name in names}
     cost = Cost(time.process_time() - started, peak_memory())
-    free = replace(detector, recipe=override_recipe(detector.recipe, UNLIMITED))
-    return cost, detector.classes, timelines, {name: free.detect(features[name], name) for name in names}
+    free = replace(detector.drop_calibration(), recipe=override_recipe(detector.recipe, UNLIMITED))
+    unlimited = {name: free.detect(features[name], name) for name in names}
+    return Detected(cost, detector.classes, timelines, invert_scores(timelines, detector.calibration), unlimited)
+
+
+def invert_scores(timelines: Mapping[str, Timeline], score_map: ScoreMap | None) -> dict[str, Timeline]:
+    """Return timelines with the scores of before calibration."""
+    if score_map is None:
+        return dict(timelines)
+    return {
+        name: replace(timeline, actions=tuple(replace(a, score=score_map.invert(a.score)) for a in timeline))
+        for name, timeline in timelines.items()
+    }
 
 
 def judge(truth: Instances, timelines: Mapping[str, Timeline]) -> dict[str, Any]:
     """Measure what was found, the false alarms, and how far scores are from the share of hits."""
     matches = match_detections(truth, from_timelines(timelines))
-    hit, score = matches.hit[0] != MISS, matches.score
-    bins = measure_calibration(score, hit, BINS).bins if len(score) else ()
-    gaps = [(abs((part.score or 0.0) - (part.precision or 0.0)), part.count) for part in bins]
     return {
         "actions": len(matches.ground_truth),
-        "found": int(hit.sum()),
-        "detections": len(score),
+        "found": int((matches.hit[0] != MISS).sum()),
+        "detections": len(matches.score),
         "false_alarms": measure_false_alarms(matches, resamples=1000).to_json(),
-        "reliability": [asdict(part) for part in bins],
-        "expected_error": sum(gap * count for gap, count in gaps) / max(1, len(score)),
-        "largest_gap": max((gap for gap, count in gaps if count >= FAIR), default=None),
+        **judge_scores(truth, timelines),
     }
+
+
+def judge_scores(truth: Instances, timelines: Mapping[str, Timeline]) -> dict[str, Any]:
+    """Measure how far scores are from the share of hits."""
+    matches = match_detections(truth, from_timelines(timelines))
+    hit, score = matches.hit[0] != MISS, matches.score
+    calibration = measure_calibration(score, hit, BINS) if len(score) else None
+    worst = calibration.find_largest(FAIR) if calibration else None
+    return {
+        "reliability": calibration.to_json()["bins"] if calibration else [],
+        "expected_error": calibration.expected_error if calibration else 0.0,
+        "largest_gap": worst.gap if worst else None,
+    }
+
+
+def draw_scores(figures: dict[str, Any], path: Path) -> None:
+    """Draw the share of hits over scores, before and after calibration, as an SVG file."""
+    lines = []
+    for name, part in (("before calibration", figures["raw"]), ("after", figures)):
+        bins = part["reliability"]
+        columns = [[b[key] or 0.0 for b in bins] for key in ("score", "precision")]
+        lines.append(ReliabilityLine(name, *columns, [b["interval"] for b in bins], [b["count"] for b in bins]))
+    edges = [figures["reliability"][0]["above"], *(part["upto"] for part in figures["reliability"])]
+    path.write_text(draw_reliabilities("scores of unseen days", edges, lines).light)
 
 
 def judge_limit(
@@ -284,6 +334,7 @@ def describe(figures: dict[str, Any]) -> str:
         ("minutes without action that have .5, .9", _list([nothing["above_0.5"], nothing["above_0.9"]])),
         ("score: share of hits (number)", ", ".join(map(_describe_bin, figures["reliability"]))),
         ("expected, largest calibration error", _list([figures["expected_error"], figures["largest_gap"]])),
+        ("the same of raw scores", _list([figures["raw"]["expected_error"], figures["raw"]["largest_gap"]])),
         ("training", f"{figures['training']['seconds']:.0f} CPU s, {figures['training']['gigabytes']:.2f} GB"),
         ("detection of an hour", "{seconds:.1f} CPU s, {gigabytes:.2f} GB".format(**figures["detection_per_hour"])),
     ]
