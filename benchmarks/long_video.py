@@ -7,8 +7,8 @@ Days are composed of the recordings in the folder UNTRIMMED_DATA, see `long_days
 learned from. `--learn short` trains on the short, dense recordings that people have, `days` on days composed of the
 training recordings, `both` on both, `idle` on the short recordings and hours in which nothing happens. Validation
 recordings are of the same kind as those learned from. Composed days are harder and easier than real ones: joints are
-no part of any real video, and content that repeats repeats its false alarms. Seconds are those of the processor, one thread; memory is the most that the process had, with Python
-and PyTorch in it.
+no part of any real video, and content that repeats repeats its false alarms. Seconds are those of the processor, one
+thread; memory is the most that the process had, with Python and PyTorch in it.
 """
 
 import argparse
