@@ -13,7 +13,7 @@ shows how one film is joined to another. Fifteen more minutes, of seven gestures
 
 `init`, `train` (killed once with kill -9, and begun again), `detect` and `tune` run as commands, with `--source`
 those of another version of the package, and what they say is shown. Features are extracted from each film once and
-then joined; `--film` writes the first minutes as a real film and compares what `untrimmed detect` finds in it.
+then joined; `--film` writes minutes of them as a real film and compares what `untrimmed detect` finds in it.
 Seconds are those of the processor, one thread.
 """
 
@@ -265,7 +265,8 @@ def score_content(pieces: Sequence[Piece], timeline: Timeline) -> dict[str, floa
 
 
 def compare_film(given: argparse.Namespace, pieces: Sequence[Piece], folder: Path, work: Path) -> dict[str, Any]:
-    """Write the first pieces as a real film, and compare what is found in it with what joined features give."""
+    """Write pieces, from before the first action on, as a real film; compare what is found in it and in features."""
+    pieces = pieces[next(place for place, piece in enumerate(pieces) if piece.actions) - 1 :]
     ends = np.cumsum([piece.stretch.length for piece in pieces]) / FPS
     first = pieces[: int(np.searchsorted(ends, given.film * 60 - 1e-6)) + 1]
     write_film(folder / "joined.mp4", first, work / "films")
