@@ -107,6 +107,8 @@ def test_a_trial_that_starves_a_class_is_never_picked_however_good_and_that_is_s
     (note,) = describe_refusals(trials)
     assert note.startswith(f"{len(refused)} of {len(trials)} trials starve a class and are not picked, 2 of them th")
     assert "method gaussian, sigma 0.1, tiou 0.0 leaves none of it" in note
+    (again,) = describe_refusals([best, *refused, *refused])
+    assert again.count("sigma 0.1, tiou 0.0 leaves none of it") == 1  # several rounds try the same
     assert describe_refusals([best]) == []
 
 

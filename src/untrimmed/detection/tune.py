@@ -412,11 +412,11 @@ def describe_refusals(trials: Sequence[Trial]) -> list[str]:
         return []
     best = max(trial.average_map for trial in trials if trial.kept)
     better = sum(trial.average_map > best for trial in refused)
-    words = "; ".join(f"{trial.change} leaves {trial.refusal}" for trial in refused[:NAMED])
-    more = f"; and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
+    reasons = list(dict.fromkeys(f"{trial.change} leaves {trial.refusal}" for trial in refused))
+    more = f"; and {len(reasons) - NAMED} more" if len(reasons) > NAMED else ""
     verb = "starves a class and is" if len(refused) == 1 else "starve a class and are"
     though = f", {better} of them though they have a higher mAP" if better else ""
-    return [f"{len(refused)} of {len(trials)} trials {verb} not picked{though}: {words}{more}"]
+    return [f"{len(refused)} of {len(trials)} trials {verb} not picked{though}: {'; '.join(reasons[:NAMED])}{more}"]
 
 
 def _describe_caveats(detector: Detector, corpus: Corpus, splits: Sequence[str]) -> tuple[str, ...]:
