@@ -163,3 +163,20 @@ def test_without_a_share_nothing_is_trained_on_background(folder):
     train(plain, folder / "plain")
     train(mined, folder / "mined")
     assert (folder / "plain" / CHECKPOINT).read_bytes() == (folder / "mined" / CHECKPOINT).read_bytes()
+
+
+def test_dense_recordings_give_the_same_weights_with_background_and_without(folder):
+    random = np.random.default_rng(2)
+    timeline = Timeline(60.0, tuple(Action(second, second + 3, "jump") for second in range(1, 56, 6)))
+    timelines = {video: timeline for video in ("a", "b")}
+    write_activitynet(folder / "annotations.json", timelines, {"a": "training", "b": "validation"})
+    writer = synthetic.FeatureWriter(folder / "dense", synthetic.SOURCE)
+    for video in timelines:
+        writer.write(video, synthetic.features_of(timeline, random))
+    logs = []
+    for share in (0.0, 0.3):
+        recipe = synthetic.recipe_for(folder, windows={"mode": "slide", "background": share})
+        recipe = replace(recipe, data=replace(recipe.data, features=str(folder / "dense")))
+        train(recipe, folder / f"run{share}")
+        logs.append((folder / f"run{share}" / LOG).read_bytes())
+    assert logs[0] == logs[1]
