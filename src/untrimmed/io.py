@@ -28,6 +28,10 @@ class BadInput(ValueError):
     """Input that cannot be used. The message names the file, the value and the remedy; commands exit with 2."""
 
 
+class DiskFault(BadInput):
+    """A place that cannot be written, or a disk that is full: no fault of one input alone."""
+
+
 def missing(path: Path, what: str) -> BadInput:
     """The sentence for a path that does not exist, with the nearest name that lies there."""
     try:
@@ -218,13 +222,13 @@ def describe_system_fault(error: Exception, path: Path | None = None) -> str | N
     return f"{place}: cannot be read or written ({os.strerror(number or 0)}); {remedy}"
 
 
-def _cannot_write(path: Path, error: Exception) -> BadInput:
+def _cannot_write(path: Path, error: Exception) -> DiskFault:
     if isinstance(error, UnicodeEncodeError) and (sentence := describe_system_fault(error, path)):
-        return BadInput(sentence)
+        return DiskFault(sentence)
     number = _find_errno(error)
     reason = os.strerror(number) if number else str(error)
     remedy = "free some space or choose another place" if number in _DISK_FAULTS else "choose another place"
-    return BadInput(f"{path}: cannot be written ({reason}); {remedy}")
+    return DiskFault(f"{path}: cannot be written ({reason}); {remedy}")
 
 
 def _find_errno(error: Exception) -> int | None:

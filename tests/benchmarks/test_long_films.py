@@ -12,7 +12,7 @@ from untrimmed.timeline import Action, Timeline
 SIDES = ("training", "validation", "test")
 GESTURES = {
     side: [Action(first + 2.0 * n, first + 2.0 * n + 1.6, "ab"[n % 2]) for n in range(7)]
-    for side, first in zip(SIDES, (13.0, 55.0, 100.0), strict=True)
+    for side, first in zip(SIDES, (13.0, 70.0, 100.0), strict=True)
 }
 
 

@@ -49,8 +49,9 @@ class DetectionJournal:
         """Return the timeline that is here of a video in the same `state`, or detect and keep it."""
         entry = self._entries.get(video)
         if entry is None or entry.state != state:
-            entry = self._entries[video] = _Entry(video, state, detect())
+            entry = _Entry(video, state, detect())
             self._log.append(msgspec.json.encode(entry))
+            self._entries[video] = entry
             shutil.rmtree(self._place(video), ignore_errors=True)
         return entry.timeline
 

@@ -16,7 +16,7 @@ from untrimmed.features.folder import MANIFEST
 from untrimmed.features.listing import holds_feature_files, is_feature_file
 from untrimmed.features.streams import FeatureStreams, find_stream_folders
 from untrimmed.features.video_features import FeatureSource, VideoFeatures, digest_features
-from untrimmed.io import BadInput, Progress, missing, track
+from untrimmed.io import BadInput, DiskFault, Progress, missing, track
 from untrimmed.models.suppression import SuppressConfig
 from untrimmed.timeline import Timeline, Timelines
 from untrimmed.video.folders import VideoListing, list_videos
@@ -111,6 +111,8 @@ def detect_each(
     for video in track(videos, "detecting", progress, len(videos)):
         try:
             timelines[video] = replace(_recall(journal, video, streams, detect), video=files.get(video))
+        except DiskFault:
+            raise  # the journal cannot be written: the fault of no video
         except BadInput as error:
             failed[video] = str(error)
         except KeyboardInterrupt:

@@ -153,7 +153,9 @@ def measure_false_alarms(
     With `resamples` there are intervals over so many resamples of the videos, or of blocks of time where the videos
     are few. Raises BadInput where the length of a video is unknown.
     """
-    annotated = matches.ground_truth.annotated if annotated is None else annotated
+    if annotated is None:
+        annotated = matches.ground_truth.annotated
+    annotated = {name: tuple((float(start), float(end)) for start, end in spans) for name, spans in annotated.items()}
     judged = _list_judged(matches, annotated)
     if tiou not in matches.protocol.tious:
         protocol = replace(matches.protocol, tious=(tiou,))

@@ -21,7 +21,7 @@ from untrimmed.extraction.settings import ExtractConfig
 from untrimmed.extraction.video import extract_video
 from untrimmed.features.folder import FileFingerprint, compute_fingerprint
 from untrimmed.features.video_features import VideoFeatures
-from untrimmed.io import BadInput, Progress
+from untrimmed.io import BadInput, DiskFault, Progress
 from untrimmed.video.probe import probe_video
 
 
@@ -63,10 +63,12 @@ def try_extract(
 ) -> VideoResult | str:
     """Extract a video, or return why it cannot be used; `report` is called with the seconds that are done.
 
-    What is done of it is kept in the file `part`.
+    What is done of it is kept in the file `part`. Raises DiskFault where that cannot be.
     """
     try:
         return VideoResult(extract_video(path, config, report, part), compute_fingerprint(path))
+    except DiskFault:
+        raise
     except BadInput as error:
         return str(error)
 
@@ -137,7 +139,7 @@ def _receive(worker: _Worker) -> VideoResult | str | float:
     except (EOFError, ConnectionResetError):
         worker.process.join()
         return f"{worker.path}: its worker was killed, perhaps for want of memory; run again with fewer workers"
-    if isinstance(message, RuntimeError):
+    if isinstance(message, Exception):
         raise message
     return message
 
@@ -151,5 +153,7 @@ def _work(pipe: Connection, config: ExtractConfig) -> None:
             pipe.send(try_extract(path, config, pipe.send, part))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
+        except DiskFault as error:
+            pipe.send(error)
         except Exception:
             pipe.send(RuntimeError(f"extraction failed in a worker:\n{format_exc()}"))

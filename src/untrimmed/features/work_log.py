@@ -31,7 +31,13 @@ class WorkLog(Sequence[bytes]):
         with name_disk_faults(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._stream = path.open("a+b", buffering=0)
-            self._open(json.loads(json.dumps(key)))
+            try:
+                self._open(json.loads(json.dumps(key)))
+            except BadInput:
+                self.remove()
+                with suppress(OSError):
+                    path.parent.rmdir()  # made for it alone
+                raise
 
     def __enter__(self) -> "WorkLog":
         return self
