@@ -322,6 +322,8 @@ def test_tuning_calibrates_anew_on_what_its_suppression_leaves(trained, recipe, 
     detector, card = tuned.detector, tuned.detector.card
     assert detector.calibration not in (None, trained.detector.calibration)
     assert card.calibration.action_share == 0.02 and card.calibration.judged_share > 0.02
+    again = tune(tuned.detector, recipe.data).detector
+    assert again.card.calibration.action_share == 0.02  # what its scores are for stays
     raw = detector.drop_calibration()
     assert raw.card.tuning.threshold.score == tuned.threshold.raw_score and raw.calibration is None
     for one in (detector, raw):

@@ -245,7 +245,8 @@ def describe_calibration(fit: CalibrationFit) -> list[tuple[str, str]]:
     names = {"before": fit.before, "after, on the same": fit.after, "after, cross-validated": fit.unseen}
     errors = [f"{_format_error(error)} {name}" for name, error in names.items() if error]
     if errors:
-        rows.append(("calibration error", f"{'; '.join(errors)} (largest of bins of 30 detections or more)"))
+        scope = "mean over all detections, most of which score low; largest of bins of 30 or more"
+        rows.append(("calibration error", f"{'; '.join(errors)} ({scope})"))
     return rows
 
 

@@ -279,9 +279,9 @@ def tune(
     One setting after another takes the best of its values, by the average mAP of the data set's protocol, until
     none is better. None is picked that starves a class, see `describe_starvation`; where the limits of the detector
     itself do, they are raised. Then scores are calibrated on what the best leaves, for a use of which an
-    `action_share` of the time is action (None: as in these videos), unless not to `calibrate`. In the folder
-    `unfinished` candidates and trials are kept, so that a tuning that is interrupted goes on; whoever has written the
-    detector removes it. Raises BadInput where data cannot be used or have classes that the detector does not know.
+    `action_share` of the time is action (None: that for which the detector's are, or as in these videos), unless not
+    to `calibrate`. In the folder `unfinished` candidates and trials are kept, so that an interrupted tuning goes on;
+    whoever has written the detector removes it. Raises BadInput where data cannot be used or lack all its classes.
     """
     splits = tuple(subset) or data.test
     if subset:
@@ -320,7 +320,7 @@ def tune(
     card = replace(detector.card or Card(), tuning=tuning, calibration=None)
     tuned = replace(detector, recipe=replace(detector.recipe, suppress=best), card=card, calibration=None)
     if calibrate:
-        tuned, fit = _calibrate(tuned, tuning, ground_truth, results, action_share)
+        tuned, fit = _calibrate(tuned, tuning, ground_truth, results, action_share or _find_share(detector))
         notes += fit.notes
     return Tuned(tuned, before, after, trials, tuple(notes))
 
@@ -377,6 +377,11 @@ def _find_threshold(ground_truth: Instances, results: Instances) -> Threshold | 
     """Find the score of the best F1; None where no detection is a hit."""
     point = find_operating_points(ground_truth, results, TIOU).pooled.find_best()
     return Threshold(point.score, TIOU, point.precision, point.recall, point.f1) if point else None
+
+
+def _find_share(detector: Detector) -> float | None:
+    """Find the share of action for which the scores of a detector are calibrated, where it is another than judged."""
+    return detector.card.calibration.action_share if detector.card and detector.card.calibration else None
 
 
 def _calibrate(

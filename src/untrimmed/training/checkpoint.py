@@ -356,7 +356,8 @@ def refuse_other_recipe(path: Path, recipe: Recipe) -> None:
     for key in sorted(old.keys() | new.keys()):
         if key not in FREE and old.get(key) != new.get(key):
             raise BadInput(
-                f"{path.parent}: holds a run with {key} = {old.get(key)!r}, not {new.get(key)!r}; {REMEDY}"
+                f"{path.parent}: holds a run with {key} = {old.get(key)!r}, not {new.get(key)!r}; give that to "
+                f"go on with it, or {REMEDY}"
             )
 
 
