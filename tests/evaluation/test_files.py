@@ -349,3 +349,10 @@ def test_what_is_no_timeline_is_refused_in_one_sentence() -> None:
     assert (
         done.stdout.count("is no timeline of a video; give a file, what read_annotations returns, or timelines") == 4
     )
+
+
+def test_one_video_alone_has_no_interval_of_precision(tmp_path: Path) -> None:
+    truth, results = _save_pair(tmp_path, [[10, 20]], [[10, 20]])
+    evaluation = evaluate(truth, results, bootstrap=10)
+    assert evaluation.detection_scores.confidence is None
+    assert "one video alone says nothing of others: mAP has no interval" in evaluation.notes

@@ -271,8 +271,11 @@ def read_truth_part(
 
 
 def _add_intervals(scores: DetectionScores, matches: Matches, resamples: int) -> DetectionScores:
-    """Add intervals of every figure, over so many resamples."""
-    scores = replace(scores, confidence=estimate_confidence(matches, resamples))
+    """Add intervals of every figure, over so many resamples; of one video there are none of average precision."""
+    if len(matches.ground_truth.videos) > 1:
+        scores = replace(scores, confidence=estimate_confidence(matches, resamples))
+    else:
+        scores = replace(scores, notes=[*scores.notes, "one video alone says nothing of others: mAP has no interval"])
     if scores.false_alarms is None:
         return scores
     false_alarms = measure_false_alarms(matches, resamples=resamples)

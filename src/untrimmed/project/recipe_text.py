@@ -56,7 +56,9 @@ def _format_data(scan: FolderScan, split: Split, annotations: Path, features: Pa
     videos = f"videos = {_toml(folders[0] if len(folders) == 1 else folders)}\n" if folders else ""
     share = "a stretch of every video" if split.parts else "a quarter of the videos"
     origin = f"proposed here, {share}" if split.proposed else "as the annotations have it"
-    average = f"average = {numbers.average}  # snippets into one\n" if numbers.average > 1 else ""
+    average = ""
+    if numbers.average > 1:
+        average = f"average = {numbers.average}  # snippets into one; movements faster than twice that are lost\n"
     source = _format_known_source(scan.features) if scan.features else _format_default_source(numbers.fps)
     return f"""\
 [data]
