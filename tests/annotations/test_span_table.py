@@ -1,5 +1,7 @@
 """A table of what was annotated, beside annotations of any format."""
 
+import json
+
 import pytest
 
 from untrimmed.annotations.convert import read_annotations
@@ -54,6 +56,8 @@ def test_a_table_without_videos_is_of_the_only_one(tmp_path, labels):
     ("text", "sentence"),
     [
         ("video,start,end\nday1,90,0\n", r"line 2 has the span \[90, 0\]"),
+        ("video,start,end\nday1,nan,9\n", "line 2 has nan for an end of a span, which is no number"),
+        ("video,start,end\nday1,0,inf\n", "line 2 has inf for an end of a span, which is no number"),
         ("video,start,end\nday1,zero,9\n", "'zero' for 'start'"),
         ("video,start,end\n,0,9\n", "names no video"),
         ("video,length\nday1,9\n", "no columns for start and end"),
@@ -69,7 +73,28 @@ def test_bad_tables_get_a_sentence(tmp_path, labels, text, sentence):
 def test_spans_of_videos_that_are_not_annotated_are_left_out_aloud(tmp_path, labels):
     annotations = read_annotations(labels, annotated=table(tmp_path, "video,start,end\nday1,0,9\nday8,0,9\n"))
     assert set(annotations.annotated) == {"day1"}
-    assert any("1 video is not annotated at all, and left out, such as 'day8'" in note for note in annotations.notes)
+    assert any(
+        "1 name is that of no annotated video, and left out, such as 'day8'; did you mean 'day2'?" in note
+        for note in annotations.notes
+    )
+    assert any(
+        "1 video is not in the table and counts as annotated wholly, such as 'day2'" in n for n in annotations.notes
+    )
+
+
+def test_a_table_of_every_video_says_nothing_of_names(tmp_path, labels):
+    annotations = read_annotations(labels, annotated=table(tmp_path, "video,start,end\nday1,0,9\nday2,0,9\n"))
+    assert not any("table" in note or "no annotated video" in note for note in annotations.notes)
+
+
+def test_videos_whose_spans_the_annotations_state_are_not_said_to_be_annotated_wholly(tmp_path):
+    file = tmp_path / "labels.json"
+    entry = {"duration": 900, "annotations": [{"segment": [1, 2], "label": "run"}]}
+    entries = {"day1": entry, "day2": {**entry, "annotated": [[0, 60]]}}
+    file.write_text(json.dumps({"database": entries}))
+    annotations = read_annotations(file, annotated=table(tmp_path, "video,start,end\nday1,0,9\n"))
+    assert set(annotations.annotated) == {"day1", "day2"}
+    assert not any("annotated wholly" in note for note in annotations.notes)
 
 
 def test_a_table_that_is_not_there_is_said(tmp_path, labels):

@@ -1,6 +1,6 @@
 """A table of the stretches that were annotated, for annotations whose format has no place for them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -51,10 +51,13 @@ class MatchedSpans(NamedTuple):
     notes: tuple[str, ...]
 
 
-def match_spans(path: Path, spans: StatedSpans, videos: Collection[str]) -> MatchedSpans:
+def match_spans(
+    path: Path, spans: StatedSpans, videos: Collection[str], stated: Collection[str] = ()
+) -> MatchedSpans:
     """Give spans the names of the annotated `videos` that they mean; those of others are left out, and that is said.
 
-    Raises BadInput where they mean none.
+    Said is also which videos the table does not name, but for those of which spans are `stated` elsewhere. Raises
+    BadInput where the table means none.
     """
     if spans.videos == ("",):
         if len(videos) != 1:
@@ -67,16 +70,38 @@ def match_spans(path: Path, spans: StatedSpans, videos: Collection[str]) -> Matc
             f"{path}: is of {format_videos(spans.videos)}, which the annotations do not name; they name {near!r}, so "
             "name the videos alike"
         )
-    strangers = [video for video in spans.videos if video not in matches]
-    notes = [f"{path}: {sentence}" for sentence in filter(None, [describe_loose_matches(matches)])]
-    if strangers:
-        count = format_count(len(strangers), "video is", "videos are")
-        notes.append(f"{path}: {count} not annotated at all, and left out, such as {strangers[0]!r}")
+    absent = [video for video in videos if video not in {*matches.values(), *stated}]
+    sentences = [
+        describe_loose_matches(matches),
+        _describe_strangers([name for name in spans.videos if name not in matches], absent),
+        _describe_absent(absent),
+    ]
+    notes = [f"{path}: {sentence}" for sentence in filter(None, sentences)]
     matched = StatedSpans(
         {video: stretches for video, stretches in spans.annotated.items() if video in matches},
         {video: by_subset for video, by_subset in spans.parts.items() if video in matches},
     )
     return MatchedSpans(matched.rename(matches), tuple(notes))
+
+
+def _describe_strangers(strangers: Sequence[str], absent: Sequence[str]) -> str | None:
+    """Say which names of the table are of no annotated video, and which of those that it lacks is spelled so."""
+    if not strangers:
+        return None
+    near = {name: suggest_name(name, absent) for name in strangers}
+    example = next((name for name in strangers if near[name]), strangers[0])
+    count = format_count(len(strangers), "name is that", "names are those")
+    remedy = f"; did you mean {near[example]!r}?" if near[example] else ""
+    return f"{count} of no annotated video, and left out, such as {example!r}{remedy}"
+
+
+def _describe_absent(absent: Sequence[str]) -> str | None:
+    """Say which videos the table does not name."""
+    if not absent:
+        return None
+    count = format_count(len(absent), "video is", "videos are")
+    verb = "counts" if len(absent) == 1 else "count"
+    return f"{count} not in the table and {verb} as annotated wholly, such as {absent[0]!r}"
 
 
 def add_span_table(annotations: Annotations, path: Path | None, fps: float | None = None) -> Annotations:
@@ -86,5 +111,7 @@ def add_span_table(annotations: Annotations, path: Path | None, fps: float | Non
     """
     if path is None:
         return annotations
-    spans, notes = match_spans(path, read_span_table(path, fps), annotations.timelines)
+    spans, notes = match_spans(
+        path, read_span_table(path, fps), annotations.timelines, {*annotations.annotated, *annotations.parts}
+    )
     return state_spans(replace(annotations, notes=(*annotations.notes, *notes)), spans, path)

@@ -82,7 +82,12 @@ def _parse_span(place: str, item: Any) -> tuple[float, float]:
 
 
 def check_span(place: str, start: float, end: float) -> tuple[float, float]:
-    """Return a span. Raises BadInput with the place for one that is reversed or empty, and for one before 0."""
+    """Return a span. Raises BadInput with the place for one that is reversed or empty, before 0, or no number."""
+    if not (math.isfinite(start) and math.isfinite(end)):
+        value = end if math.isfinite(start) else start
+        raise BadInput(
+            f"{place} has {value:g} for an end of a span, which is no number; write the time, or take it out"
+        )
     if not start < end:
         raise BadInput(f"{place} has the span [{start:g}, {end:g}], which ends before it has begun; turn it round")
     if end <= 0:

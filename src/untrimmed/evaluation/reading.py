@@ -370,7 +370,7 @@ def _read_spans(path: Path, database: Mapping[str, Any], table: Path | None) -> 
         parts |= {video: by_subset} if by_subset else {}
     notes: tuple[str, ...] = ()
     if table is not None:
-        spans, notes = match_spans(table, read_span_table(table), database)
+        spans, notes = match_spans(table, read_span_table(table), database, {*annotated, *parts})
         annotated, parts = {**annotated, **spans.annotated}, {**parts, **spans.parts}
     lengths = {video: _parse_number(entry.get("duration")) for video, entry in database.items()}
     usable = {video: length for video, length in lengths.items() if 0 < length < math.inf}
