@@ -328,7 +328,9 @@ def _describe_problem(
     rest = f" (and {len(keys)} more {'setting is' if len(keys) == 1 else 'settings are'} wrong)" if keys else ""
     key = ".".join((*section, *first.names))
     if first.type == "unexpected_keyword_argument":
-        return f"{origin.locate(key)}: {key} is not a setting; {_suggest_settings(kind, first.names, section)}{rest}"
+        owner = f" of {tree['name']}" if section == ("model",) and "name" in tree else ""
+        suggestion = _suggest_settings(kind, first.names, section)
+        return f"{origin.locate(key)}: {key} is not a setting{owner}; {suggestion}{rest}"
     if first.type == "value_error":
         message = first.message.removeprefix("Value error, ")
         stated = re.search(rf"\b{key}\.\w+" if key else r"\w+\.\w+", message)
