@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import synthetic
+from untrimmed.annotations.convert import read_annotations
 from untrimmed.annotations.spans import intersect_spans, measure_spans, select_actions
 from untrimmed.annotations.subsets import TRAINING, VALIDATION
 from untrimmed.cli import app
-from untrimmed.project.split_in_time import GAP, LONG, split_timeline
+from untrimmed.project.split import Split
+from untrimmed.project.split_in_time import GAP, LONG, describe_parts, split_timeline
 from untrimmed.timeline import Action, Timeline
 
 steps = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 30), st.sampled_from("xyz")), min_size=2, max_size=25)
@@ -170,3 +172,40 @@ def test_what_is_not_annotated_is_no_part_of_the_numbers(folder):
     assert entry["annotated"] == [[0.0, 300.0]] and len(entry["annotations"]) == 53
     assert entry["parts"]["validation"][0][1] == 300.0
     assert "from 1 video and 27 actions" in (folder / "dataset.toml").read_text()
+
+
+def init_with_spans(folder, text):
+    (folder / "spans.csv").write_text(text)
+    return run("init", "--features", "features", "--annotations", "labels.csv", "--annotated", "spans.csv", "--force")
+
+
+def test_a_subset_that_is_not_used_is_told_with_the_nearest_name(folder):
+    text = "video,start,end,subset\nday,0,100,validation\nday,110,400,training\nday,410,590,trainig\n"
+    done = init_with_spans(folder, text)
+    assert done.exit_code == 0, done.output
+    timeline = read_annotations(folder / "labels.csv").timelines["day"]
+    lost = len(select_actions(timeline, ((410.0, 590.0),)))
+    outside = len(timeline) - len(select_actions(timeline, ((0.0, 100.0), (110.0, 400.0), (410.0, 590.0))))
+    output = " ".join(done.output.split())
+    assert f"180 s with {lost} actions are not used; did you mean 'training'?" in output
+    said = f"{outside} action{' lies' if outside == 1 else 's lie'} in none of these stretches"
+    assert (said in output) == (outside > 0) and ("in none of these" in output) == (outside > 0)
+    check = " ".join(run("doctor", "dataset.toml", "--all").output.split())
+    assert "warning: stretches of a subset that neither trains nor tests" in check
+    assert f"{lost} actions are not used; did you mean 'training'?" in check
+
+
+def test_subsets_that_part_nothing_are_told_with_the_usual_name(folder):
+    done = init_with_spans(folder, "video,start,end,subset\nday,0,300,training\nday,310,600,validaton\n")
+    assert done.exit_code == 0, done.output
+    output = " ".join(done.output.split())
+    assert "subsets ('training', 'validaton') do not part training from test" in output
+    assert "subset 'validaton' is none of the usual names; did you mean 'validation'?" in output
+
+
+def test_only_videos_of_several_subsets_are_said_to_be_split_in_time():
+    parts = {"a": {TRAINING: ((0.0, 10.0),)}, "b": {TRAINING: ((0.0, 10.0),), VALIDATION: ((20.0, 30.0),)}}
+    timelines = {video: Timeline(40.0, (Action(1, 2, "x"), Action(14, 15, "x"))) for video in parts}
+    notes = describe_parts(Split({}, (TRAINING,), (VALIDATION,), False, parts), timelines)
+    assert notes[0].startswith("1 video is split in time, as the annotations have it: of 'b' training")
+    assert notes[1:] == ["2 actions lie in none of these stretches, and left out"]

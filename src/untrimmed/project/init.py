@@ -8,7 +8,7 @@ from typing import NamedTuple
 from untrimmed.annotations.annotations import Hints
 from untrimmed.annotations.formats.activitynet import write_activitynet
 from untrimmed.annotations.spans import select_actions
-from untrimmed.annotations.subsets import describe_loose_subsets
+from untrimmed.annotations.subsets import TESTING, TRAINING, VALIDATION, describe_loose_subsets
 from untrimmed.annotations.units import check_rate, check_unit
 from untrimmed.features.archives import part_path
 from untrimmed.features.folder import read_source
@@ -19,9 +19,10 @@ from untrimmed.project.feature_scan import find_features, holds_videos, scan_fea
 from untrimmed.project.folder_scan import FolderScan, refuse_no_action, scan_folder
 from untrimmed.project.recipe_numbers import RecipeNumbers, propose_numbers
 from untrimmed.project.recipe_text import BEGINNING, build_default_source, format_recipe, list_next_commands
-from untrimmed.project.split import Split
+from untrimmed.project.split import Split, name_subset
 from untrimmed.project.split_in_time import choose_split, describe_parts
 from untrimmed.recipe import read_recipe
+from untrimmed.video.names import suggest_name
 
 ANNOTATIONS = "annotations.json"
 FEATURES = "features"
@@ -153,12 +154,19 @@ def _choose_features(out: Path, numbers: RecipeNumbers) -> Path:
 
 
 def _note_split(scan: FolderScan, split: Split) -> list[str]:
-    """Say which subsets are written under another name, and which was held out of folds."""
+    """Say which subsets are written under another name, which was held out of folds, and which may be misspelt."""
     renamed = {scan.subsets[video]: split.subsets.get(video, "") for video in scan.subsets}
     notes = [] if split.proposed else describe_loose_subsets(renamed)
-    if split.proposed and renamed:
-        names = ", ".join(map(repr, sorted(renamed)))
+    parts = {name for stretches in scan.parts.values() for name in stretches}
+    if split.proposed and (renamed or parts):
+        names = ", ".join(map(repr, sorted({*renamed, *parts})))
         notes.append(f"the annotations' subsets ({names}) do not part training from test, so a split is proposed")
+    usual = (TRAINING, VALIDATION, TESTING)
+    # Of those that are not used `describe_parts` tells.
+    odd = [name for name in sorted(parts) if split.proposed or name in (*split.train, *split.test)]
+    for name in odd:
+        if name_subset(name) not in usual and (near := suggest_name(name, usual)):
+            notes.append(f"subset {name!r} is none of the usual names; did you mean {near!r}?")
     return notes
 
 

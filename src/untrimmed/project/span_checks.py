@@ -1,12 +1,16 @@
 """What lies outside of the stretches that were annotated, or that train and test."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from untrimmed.annotations.annotations import Spans, format_count
 from untrimmed.annotations.datasets.dataset import Dataset
-from untrimmed.annotations.spans import ELSEWHERE, intersect_spans, is_inside, measure_spans
+from untrimmed.annotations.spans import ELSEWHERE, intersect_spans, is_inside, measure_spans, select_actions
+from untrimmed.annotations.subsets import match_subsets
 from untrimmed.project.findings import Finding
-from untrimmed.timeline import Action
+from untrimmed.timeline import Action, Timeline
+from untrimmed.video.names import suggest_name
+
+UNUSED = "stretches of a subset that neither trains nor tests"
 
 
 def check_spans(dataset: Dataset, train: Sequence[str], test: Sequence[str]) -> Iterator[Finding]:
@@ -23,6 +27,35 @@ def check_spans(dataset: Dataset, train: Sequence[str], test: Sequence[str]) -> 
                 "warning", "actions outside of what is annotated", note, "widen the spans, or leave them out"
             )
     yield from _check_parts(dataset, train, test)
+    used = match_subsets((*train, *test), dataset.splits).values()
+    for name, sentence in describe_unused_subsets(dataset.parts, dataset.ground_truth, used, dataset.annotated):
+        severity = "warning" if suggest_name(name, used) else "note"
+        yield Finding(severity, UNUSED, sentence, "mend its name, or name it in data.train or data.test")
+
+
+def describe_unused_subsets(
+    parts: Mapping[str, Mapping[str, Spans]],
+    timelines: Mapping[str, Timeline],
+    used: Collection[str],
+    annotated: Mapping[str, Spans] = {},
+) -> list[tuple[str, str]]:
+    """List the subsets of stretches that are none of `used`, each with a sentence: seconds, actions, nearest name."""
+    rows = []
+    for name in sorted({name for by_subset in parts.values() for name in by_subset} - {*used}):
+        spans = {video: by_subset[name] for video, by_subset in parts.items() if name in by_subset}
+        spans = {
+            video: intersect_spans(stretches, annotated[video]) if video in annotated else stretches
+            for video, stretches in spans.items()
+        }
+        seconds = sum(map(measure_spans, spans.values()))
+        actions = sum(len(select_actions(timelines[video], spans[video])) for video in spans)
+        near = suggest_name(name, used)
+        remedy = f"; did you mean {near!r}?" if near else ""
+        count = format_count(actions, "action")
+        rows.append(
+            (name, f"{name!r}, such as of {next(iter(spans))!r}: {seconds:,.0f} s with {count} are not used{remedy}")
+        )
+    return rows
 
 
 def _check_parts(dataset: Dataset, train: Sequence[str], test: Sequence[str]) -> Iterator[Finding]:

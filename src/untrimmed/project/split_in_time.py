@@ -9,6 +9,7 @@ from untrimmed.annotations.annotations import Spans, format_count
 from untrimmed.annotations.spans import intersect_spans, measure_spans, merge_spans, select_actions
 from untrimmed.annotations.subsets import TRAINING, VALIDATION
 from untrimmed.project.folder_scan import FolderScan
+from untrimmed.project.span_checks import UNUSED, describe_unused_subsets
 from untrimmed.project.split import SHARE, Split, choose_sides, name_subset, split_videos
 from untrimmed.timeline import Timeline
 
@@ -93,16 +94,20 @@ def list_borders(timeline: Timeline) -> list[Border]:
 
 
 def describe_parts(split: Split, timelines: Mapping[str, Timeline]) -> list[str]:
-    """Say which stretches of the videos train and test, and how many actions are in neither."""
+    """Say which stretches of the videos train and test, and how much is in neither, by subset and outside of all."""
     if not split.parts:
         return []
-    video = next(iter(split.parts))
-    sides = "; ".join(f"{name} {_format_spans(spans)}" for name, spans in split.parts[video].items())
-    count = format_count(len(split.parts), "video is", "videos are")
-    origin = "as proposed here" if split.proposed else "as the annotations have it"
-    notes = [f"{count} split in time, {origin}: of {video!r} {sides}; no snippet is seen by both"]
-    used = (timeline for names in (split.train, split.test) for timeline in split.select(timelines, names).values())
-    if lost := sum(map(len, timelines.values())) - sum(map(len, used)):
+    notes = []
+    if several := [video for video, stretches in split.parts.items() if len(stretches) > 1]:
+        sides = "; ".join(f"{name} {_format_spans(spans)}" for name, spans in split.parts[several[0]].items())
+        count = format_count(len(several), "video is", "videos are")
+        origin = "as proposed here" if split.proposed else "as the annotations have it"
+        notes.append(f"{count} split in time, {origin}: of {several[0]!r} {sides}; no snippet is seen by both")
+    unused = describe_unused_subsets(split.parts, timelines, (*split.train, *split.test), split.annotated)
+    notes += [f"{UNUSED}: {sentence}" for _, sentence in unused]
+    parts = {name for stretches in split.parts.values() for name in stretches}
+    in_a_part = split.select(timelines, {*parts, *split.subsets.values()}).values()
+    if lost := sum(map(len, timelines.values())) - sum(map(len, in_a_part)):
         notes.append(f"{format_count(lost, 'action lies', 'actions lie')} in none of these stretches, and left out")
     return notes
 
