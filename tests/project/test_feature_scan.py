@@ -193,3 +193,45 @@ def test_the_features_of_a_folder_are_the_archive_the_files_or_the_only_folder_o
     np.savez(tmp_path / "norm.npz", mean=values)
     np.savez(tmp_path / "features.npz", a=values)
     assert find_features(tmp_path) == tmp_path / "features.npz"
+
+
+def init_with_spans(text):
+    """Start from recordings of 40 s with actions up to 17.5 s, whose lengths are not stated, and a table of spans."""
+    rows = [f"rec{n},{t},{t + 2.5},{label}" for n in range(6) for t, label in ((3, "sit"), (15, "stand"))]
+    Path("labels.csv").write_text("\n".join(["video,start,end,label", *rows]))
+    Path("spans.csv").write_text("video,start,end\n" + text)
+    return init_recipe(None, OUT, "labels.csv", features="sensors.npz", fps=RATE, annotated="spans.csv", force=True)
+
+
+def test_spans_are_clipped_aloud_to_where_the_features_end(folder):
+    result = init_with_spans("rec0,0,10\nrec0,12,4000\n")
+    assert result.scan.annotated == {"rec0": ((0.0, 10.0), (12.0, SECONDS))}
+    entry = json.loads(Path("annotations.json").read_text())["database"]["rec0"]
+    assert entry["duration"] == SECONDS and entry["annotated"] == [[0, 10], [12, SECONDS]]
+    assert any(
+        "1 span clipped to the video: [12, 4000] s of video 'rec0', which ends at 40 s" in n for n in result.notes
+    )
+    assert any("1 video is annotated in part, 0.633 minutes in all" in note for note in result.notes)
+    assert any("5 videos are not in the table" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("text", ["rec0,50,60\n", "rec0,0,10000\nrec0,12000,40000\n"])
+def test_spans_beyond_the_features_are_refused_and_nothing_is_written(folder, text):
+    with pytest.raises(
+        BadInput, match=r"spans\.csv: the span .* of video 'rec0', which ends at 40 s, lies beyond it"
+    ):
+        init_with_spans(text)
+    assert not OUT.exists() and not Path("annotations.json").exists()
+
+
+def test_spans_of_the_annotations_end_with_the_features_too(folder):
+    actions = [{"segment": [t, t + 2.5], "label": label} for t, label in ((3, "sit"), (15, "stand"))]
+    entries = {f"rec{n}": {"annotations": actions, "annotated": [[2, 70]]} for n in range(6)}
+    Path("labels.json").write_text(json.dumps({"database": entries}))
+    result = init_recipe(None, OUT, "labels.json", features="sensors.npz", fps=RATE)
+    assert set(result.scan.annotated.values()) == {((2.0, SECONDS),)}
+
+
+def test_spans_outside_of_which_most_actions_lie_are_doubted(folder):
+    result = init_with_spans("".join(f"rec{n},{0 if n < 2 else 6},{9 if n < 2 else 7}\n" for n in range(6)))
+    assert any("most of the 12; check the unit of the spans" in note for note in result.notes)

@@ -104,14 +104,17 @@ def _describe_absent(absent: Sequence[str]) -> str | None:
     return f"{count} not in the table and {verb} as annotated wholly, such as {absent[0]!r}"
 
 
-def add_span_table(annotations: Annotations, path: Path | None, fps: float | None = None) -> Annotations:
+def add_span_table(
+    annotations: Annotations, path: Path | None, fps: float | None = None, measured: Collection[str] = ()
+) -> Annotations:
     """Return annotations of which the table at `path` states what was annotated, and what is of which subset.
 
-    Raises BadInput as `read_span_table` and `match_spans`, and for a span beyond its video.
+    `measured` are the videos whose lengths are no guess. Raises BadInput as `read_span_table` and `match_spans`, and
+    for a span beyond its video.
     """
     if path is None:
         return annotations
     spans, notes = match_spans(
         path, read_span_table(path, fps), annotations.timelines, {*annotations.annotated, *annotations.parts}
     )
-    return state_spans(replace(annotations, notes=(*annotations.notes, *notes)), spans, path)
+    return state_spans(replace(annotations, notes=(*annotations.notes, *notes)), spans, path, measured)

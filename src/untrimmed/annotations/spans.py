@@ -171,9 +171,11 @@ def describe_actions_outside(timelines: Mapping[str, Timeline], annotated: Mappi
         return ()
     video, action = outside[0]
     count = format_count(len(outside), "action lies", "actions lie")
+    everything = sum(len(timelines[video]) for video in annotated if video in timelines)
+    doubt = f", most of the {everything:,}; check the unit of the spans" if len(outside) * 2 > everything else ""
     return (
         f"{count} {ELSEWHERE}, where nothing is learned or judged: the first is {action.label!r} at "
-        f"[{action.start:g}, {action.end:g}] s of video {video!r}",
+        f"[{action.start:g}, {action.end:g}] s of video {video!r}{doubt}",
     )
 
 
@@ -189,13 +191,20 @@ def describe_spans(annotated: Mapping[str, Spans], videos: Collection[str]) -> t
     )
 
 
-def state_spans(annotations: Annotations, stated: StatedSpans, path: object) -> Annotations:
+def state_spans(
+    annotations: Annotations, stated: StatedSpans, path: object, measured: Collection[str] = ()
+) -> Annotations:
     """Return annotations of which these spans are known; a video of guessed length ends no sooner than its spans.
 
-    Those of `stated` go before what the annotations state of the same videos.
+    Those of `stated` go before what the annotations state of the same videos. The lengths of videos that were
+    `measured` are no guess, even where they end with their last action.
     """
     lengths = {video: timeline.duration for video, timeline in annotations.timelines.items()}
-    guessed = {video for video, length in lengths.items() if length == _find_end(annotations.timelines[video])}
+    guessed = {
+        video
+        for video, length in lengths.items()
+        if video not in measured and length == _find_end(annotations.timelines[video])
+    }
     timelines = {
         video: replace(timeline, duration=max(timeline.duration, stated.find_last(video)))
         if video in guessed
@@ -239,7 +248,9 @@ def _fit_spans(path: object, video: str, spans: Spans, length: float, clipped: l
     for start, end in spans:
         place = f"[{start:g}, {end:g}] s of video {video!r}, which ends at {length:g} s"
         if start >= length:
-            raise BadInput(f"{path}: the span {place}, lies beyond it; take it out, or fix the length of the video")
+            raise BadInput(
+                f"{path}: the span {place}, lies beyond it; take it out, or fix its unit, or the length of the video"
+            )
         if start < -ROUNDING or end > length + ROUNDING:
             clipped.append(place)
         fitting.append((max(start, 0.0), min(end, length)))

@@ -1,12 +1,14 @@
 """What features and annotations alone say, without videos: which videos, how long they are, at which rate."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from untrimmed.annotations.annotations import Annotations, Hints, find_last_end, split_usable
 from untrimmed.annotations.convert import read_as
 from untrimmed.annotations.formats.content import format_videos
 from untrimmed.annotations.sniff import sniff_format
+from untrimmed.annotations.span_table import add_span_table
 from untrimmed.annotations.spans import StatedSpans
 from untrimmed.features.folder import MANIFEST, read_source
 from untrimmed.features.listing import explain_no_features, holds_feature_files, is_archive, is_feature_file
@@ -65,11 +67,12 @@ def scan_features(
         names = list(unmatched)
     if not names:
         raise BadInput(f"{explain_no_features(path)}, or name another folder (features=..., --features ...)")
+    bare = hints._replace(annotated=None)  # the table of spans is read when it is known where the features end
     if annotations:
         format = format or sniff_format(annotations)
-        file = AnnotationFile(annotations, format, read_as(format, annotations, hints))
+        file = AnnotationFile(annotations, format, read_as(format, annotations, bare))
     else:
-        file = find_annotations(folder or path.parent, names, hints, skip)
+        file = find_annotations(folder or path.parent, names, bare, skip)
     lengths = {video: timeline.duration for video, timeline in file.annotations.timelines.items()}
     features = read_features(path, stated or UNKNOWN, durations=lengths)
     counts = {video: len(features[video]) for video in lengths if video in features}
@@ -80,7 +83,7 @@ def scan_features(
             f"are {len(names)}, such as {near!r}, in {features.describe()}); rename one or the other"
         )
     source, reason = _find_source(path, stated, file.annotations, counts, hints.fps)
-    return _build_scan(path, file, features, counts, KnownFeatures(path, source, stated is not None, reason))
+    return _build_scan(hints, file, features, counts, KnownFeatures(path, source, stated is not None, reason))
 
 
 def find_features(folder: Path) -> Path | None:
@@ -117,7 +120,8 @@ def _find_source(
     if guess is None and fps is None:
         raise BadInput(f"{path}: {describe_disagreement(counts, known) if known else UNKNOWN_RATE}")
     if guess is None and fps:
-        refuse_short_features(path, counts, lengths, fps)
+        actions = {video: find_last_end(annotations.rows[video]) or 0.0 for video in counts}
+        refuse_short_features(path, counts, {**actions, **known}, fps)
         guess = SnippetRate(fps, "as given")
     assert guess
     return build_rate_source(_name_backbone(path), guess.rate, fps), guess.reason
@@ -136,7 +140,7 @@ def _name_backbone(path: Path) -> str:
 
 
 def _build_scan(
-    path: Path, file: AnnotationFile, features: FeatureStreams, counts: Mapping[str, int], origin: KnownFeatures
+    hints: Hints, file: AnnotationFile, features: FeatureStreams, counts: Mapping[str, int], origin: KnownFeatures
 ) -> FolderScan:
     annotations = file.annotations
     timelines: dict[str, Timeline] = {}
@@ -144,10 +148,16 @@ def _build_scan(
     for video in sorted(counts):
         length, end = annotations.timelines[video].duration, origin.source.grid.end(counts[video])
         rows = annotations.rows[video]
-        if length == _find_last_time(annotations, video) and end > length + max(LEEWAY * length, LEAST_LEEWAY):
-            longer.append(video)
-            length = end
+        if length == _find_last_time(annotations, video):
+            if end > length + max(LEEWAY * length, LEAST_LEEWAY):
+                longer.append(video)
+            if video in longer or hints.annotated or video in (*annotations.annotated, *annotations.parts):
+                # Spans are no proof that a recording goes on, as actions are.
+                length = max(end, find_last_end(rows) or 0.0)
         timelines[video] = Timeline(length, split_usable(video, rows, length, annotations.classes).actions)
+    measured = replace(annotations, timelines={**annotations.timelines, **timelines})
+    annotations = add_span_table(measured, hints.annotated, hints.fps, timelines)
+    file = file._replace(annotations=annotations)
     refuse_no_action(file.path, timelines, dropped)
     ends = {video: origin.source.grid.end(count) for video, count in counts.items()}
     remainder = 2 * origin.source.grid.step + origin.source.grid.span
