@@ -199,3 +199,37 @@ def test_comparisons_of_figures_take_the_same_spans(folder):
     (folder / "spans.csv").write_text("video,start,end\nb,0,110\n")
     with pytest.raises(BadInput, match=r"spans\.csv has changed since it was judged"):
         compare(folder / "one.json", folder / "two.json", bootstrap=20)
+
+
+def judge_with_spans(tmp_path, spans, durations, actions="a,1,2,x\na,50,60,x\n"):
+    """Judge three detections of a recording whose length only the results may state."""
+    (tmp_path / "labels.csv").write_text("video,start,end,label\n" + actions)
+    (tmp_path / "spans.csv").write_text("video,start,end\n" + spans)
+    rows = [{"segment": [start, start + 10], "label": "x", "score": 0.9} for start in (50, 70, 90)]
+    (tmp_path / "found.json").write_text(json.dumps({"results": {"a": rows}, **durations}))
+    paths = (tmp_path / name for name in ("labels.csv", "found.json"))
+    return evaluate(*paths, annotated=tmp_path / "spans.csv").detection_scores
+
+
+def test_stretches_beyond_the_length_that_results_state_are_no_hours(tmp_path):
+    scores = judge_with_spans(tmp_path, "a,40,36000\n", {"durations": {"a": 100.0}})
+    assert scores.false_alarms and scores.false_alarms.hours == pytest.approx(60 / 3600)
+    assert any("spans.csv: 1 span clipped to the video: [40, 36000] s of video 'a'" in note for note in scores.notes)
+    assert any("1 video is annotated in part, 1 minutes in all" in note for note in scores.notes)
+    with pytest.raises(BadInput, match=r"spans\.csv: the span \[200, 300\] s of video 'a', which ends at 100 s"):
+        judge_with_spans(tmp_path, "a,40,90\na,200,300\n", {"durations": {"a": 100.0}})
+
+
+@pytest.mark.parametrize("durations", [{}, {"durations": None}, {"durations": {"a": "long"}}])
+def test_without_a_stated_length_stretches_stay_as_they_are(tmp_path, durations):
+    scores = judge_with_spans(tmp_path, "a,40,400\n", durations)
+    assert scores.false_alarms and scores.false_alarms.hours == pytest.approx(360 / 3600)
+    assert not any("clipped" in note for note in scores.notes)
+
+
+def test_a_table_of_detections_states_no_length_by_its_last_row(tmp_path):
+    judge_with_spans(tmp_path, "a,40,400\n", {})
+    table = tmp_path / "found.csv"
+    table.write_text("video,start,end,label,score\na,50,60,x,0.9\na,90,100,x,0.5\n")
+    scores = evaluate(tmp_path / "labels.csv", table, annotated=tmp_path / "spans.csv").detection_scores
+    assert scores.false_alarms and scores.false_alarms.hours == pytest.approx(360 / 3600)

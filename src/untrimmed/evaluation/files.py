@@ -41,7 +41,15 @@ from untrimmed.evaluation.proposals import (
     compute_proposal_scores,
 )
 from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS, DetectionProtocol
-from untrimmed.evaluation.reading import from_annotations, read_ground_truth, read_proposals, read_results, read_tags
+from untrimmed.evaluation.reading import (
+    clip_spans,
+    drop_guessed_lengths,
+    from_annotations,
+    read_ground_truth,
+    read_proposals,
+    read_results,
+    read_tags,
+)
 from untrimmed.evaluation.segmental import SEGMENTAL, SegmentalProtocol, SegmentalScores, compute_segmental_scores
 from untrimmed.evaluation.times import Times, convert_times, describe_outside, doubt_times, name_truth_unit
 from untrimmed.io import BadInput, parse_json, read_bytes, read_text
@@ -110,6 +118,8 @@ class Inputs:
         ground_truth = _drop_scores(ground_truth, results, sides)
         labelled = not isinstance(self.protocol, ProposalProtocol)
         results, notes = match_results(ground_truth, results, sides, labelled=labelled)
+        ground_truth, clipped = clip_spans(ground_truth, results, self.annotated or sides.ground_truth)
+        notes = (*clipped, *notes)
         if not (isinstance(self.protocol, DetectionProtocol) and self.protocol.other_subsets == "false positives"):
             results, left_out = leave_out_other_subsets(ground_truth, results, sides)
             notes = (*left_out, *notes)
@@ -449,8 +459,9 @@ def _read_results(source: Source, protocol: Protocol, times: Times, sides: Sides
             return read_tags(source)
         folder = Path(str(sides.ground_truth))
         return read_results(source, times=times, folder=folder if folder.is_dir() else None)
-    results = from_annotations(source) if isinstance(source, Annotations) else from_timelines(source)
-    return convert_times(sides.results, results, times)
+    if isinstance(source, Annotations):
+        return drop_guessed_lengths(convert_times(sides.results, from_annotations(source), times))
+    return convert_times(sides.results, from_timelines(source), times)
 
 
 def _drop_scores(ground_truth: Instances, results: Instances, sides: Sides) -> Instances:

@@ -79,6 +79,7 @@ _Result = TypeVar("_Result", bound=_Entry)
 
 class _Results(msgspec.Struct, Generic[_Result]):
     results: dict[str, list[_Result]]
+    durations: Any = None
 
 
 def read_ground_truth(
@@ -294,10 +295,11 @@ def _find_subset(name: object, subset: str, existing: Iterable[Any]) -> tuple[st
 
 def _read_entries(path: Path, form: type[_Entry], times: Times) -> Instances:
     if _is_other(path):
-        return _note_missing_scores(path, _read_other(path, times))
+        return _note_missing_scores(path, drop_guessed_lengths(_read_other(path, times)))
     content = read_bytes(path)
     try:
-        results = from_rows(msgspec.json.decode(content, type=_Results[form]).results)
+        decoded = msgspec.json.decode(content, type=_Results[form])
+        results = _add_durations(from_rows(decoded.results), decoded.durations)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         results = None
     # Of two equal keys a decoder keeps the last in silence; then some score is missing.
@@ -307,15 +309,50 @@ def _read_entries(path: Path, form: type[_Entry], times: Times) -> Instances:
         if lists and not _is_activitynet(value):
             value = {"results": value}  # the videos alone, with nothing around them
         if not _is_activitynet(value):
-            results = _note_missing_scores(path, _read_other(path, times))
+            results = _note_missing_scores(path, drop_guessed_lengths(_read_other(path, times)))
             if not len(results):
                 raise BadInput(f"{path}: has no segment of any form that is known; 'results' by video was expected")
             return results
         if isinstance(value, dict) and isinstance(value.get("database"), dict) and "results" not in value:
             return _note_missing_scores(path, convert_times(path, _read_database(path, value), times))
         section = _find_section(path, value, "results")
-        results = from_rows({video: _parse_rows(path, video, entries, form) for video, entries in section.items()})
+        rows = {video: _parse_rows(path, video, entries, form) for video, entries in section.items()}
+        results = _add_durations(from_rows(rows), value.get("durations"))
     return convert_times(path, results, times)
+
+
+def _add_durations(results: Instances, stated: Any) -> Instances:
+    """Add the lengths that stand beside results; whatever is no length in seconds is none."""
+    lengths = {video: _parse_number(value) for video, value in stated.items()} if isinstance(stated, dict) else {}
+    return replace(results, durations={video: length for video, length in lengths.items() if 0 < length < math.inf})
+
+
+def drop_guessed_lengths(results: Instances) -> Instances:
+    """Drop the lengths of videos that end with their last row, as those are guessed where nothing states them."""
+    last = np.zeros(len(results.videos))
+    np.maximum.at(last, results.video, results.end)
+    guesses = dict(zip(results.videos, last.tolist(), strict=True))
+    return replace(results, durations={v: length for v, length in results.durations.items() if length != guesses[v]})
+
+
+def clip_spans(ground_truth: Instances, results: Instances, name: object) -> tuple[Instances, tuple[str, ...]]:
+    """Clip annotated stretches to the lengths that the results state, where the ground truth states none, and say so.
+
+    A second beyond may be rounding. Raises BadInput for a stretch that begins where its video has ended.
+    """
+    ends = {video: spans[-1][1] for video, spans in ground_truth.annotated.items() if spans}
+    # A length that is guessed ends with the last stretch.
+    guessed = [video for video, end in ends.items() if ground_truth.durations.get(video, end) == end]
+    lengths = {video: results.durations[video] for video in guessed if video in results.durations}
+    lengths = {video: length for video, length in lengths.items() if ends[video] > length + 1}
+    stated = StatedSpans({video: ground_truth.annotated[video] for video in lengths}, {})
+    settled, notes = stated.settle(name, lengths)
+    annotated = {**ground_truth.annotated, **settled.annotated}
+    too_long = "".join(describe_spans(ground_truth.annotated, ground_truth.videos))
+    minutes = "".join(describe_spans(annotated, ground_truth.videos))
+    sentences = tuple(note.replace(too_long, minutes) if too_long else note for note in ground_truth.notes)
+    clipped = replace(ground_truth, annotated=annotated, notes=sentences)
+    return clipped, tuple(f"{name}: {note}" for note in notes)
 
 
 def _note_missing_scores(path: Path, results: Instances) -> Instances:
