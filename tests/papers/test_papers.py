@@ -209,7 +209,8 @@ def test_a_fused_row_takes_the_detectors_of_the_rows_that_it_names(tmp_path, tra
     runs.fill(STREAMED, 1)
     assert len(trained) == 2
     parts = [STREAMED.row(name) for name in ("one", "other")]
-    fusion = Fusion(tuple(Detector.load(runs.place(STREAMED, part, 0) / DETECTOR) for part in parts))
+    detectors = [Detector.load(runs.place(STREAMED, part, 0) / DETECTOR) for part in parts]
+    fusion = Fusion(tuple(detector.drop_calibration() for detector in detectors))
     corpora = [open_corpus(runs.recipe(part, 0).data) for part in parts]
     results = {v: fusion.detect([c.features[v] for c in corpora]) for v in corpora[0].test}
     expected, found = score_detections(corpora[0], results), runs.trials(STREAMED)
