@@ -98,11 +98,11 @@ def describe_parts(split: Split, timelines: Mapping[str, Timeline]) -> list[str]
     if not split.parts:
         return []
     notes = []
-    if several := [video for video, stretches in split.parts.items() if len(stretches) > 1]:
-        sides = "; ".join(f"{name} {_format_spans(spans)}" for name, spans in split.parts[several[0]].items())
-        count = format_count(len(several), "video is", "videos are")
+    if parted := [video for video, stretches in split.parts.items() if len(stretches) > 1]:
+        sides = "; ".join(f"{name} {_format_spans(spans)}" for name, spans in split.parts[parted[0]].items())
+        count = format_count(len(parted), "video is", "videos are")
         origin = "as proposed here" if split.proposed else "as the annotations have it"
-        notes.append(f"{count} split in time, {origin}: of {several[0]!r} {sides}; no snippet is seen by both")
+        notes.append(f"{count} split in time, {origin}: of {parted[0]!r} {sides}; no snippet is seen by both")
     unused = describe_unused_subsets(split.parts, timelines, (*split.train, *split.test), split.annotated)
     notes += [f"{UNUSED}: {sentence}" for _, sentence in unused]
     parts = {name for stretches in split.parts.values() for name in stretches}
