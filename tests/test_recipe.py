@@ -219,7 +219,8 @@ def test_overrides_of_a_recipe_in_memory_are_those_of_its_file(tmp_path):
     assert override_recipe(recipe, words) == read_recipe(str(tmp_path / "r.toml"), words) != recipe
     assert override_recipe(recipe, []) is recipe
     with pytest.raises(
-        BadInput, match=r"override 'model\.kernel=fixed': model\.kernel is not a setting of gtan; did you mean kernels"
+        BadInput,
+        match=r"override 'model\.kernel=fixed': model\.kernel is not a setting of gtan; did you mean kernels",
     ):
         override_recipe(recipe, ["model.kernel=fixed"])
 
