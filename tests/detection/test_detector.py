@@ -41,7 +41,8 @@ def test_a_saved_and_loaded_detector_agrees(detector, corpus, tmp_path):
 
 
 def test_detections_lie_in_the_video_and_are_no_more_than_kept(detector, corpus):
-    detector = replace(detector, recipe=replace(detector.recipe, suppress=replace(detector.recipe.suppress, keep=7)))
+    suppress = replace(detector.recipe.suppress, keep=7, keep_per_minute=0.0, keep_per_class=False)
+    detector = replace(detector, recipe=replace(detector.recipe, suppress=suppress))
     timeline = detector.detect(corpus.features["video02"])
     assert len(timeline.actions) == 7
     assert all(0 <= action.start < action.end <= timeline.duration for action in timeline.actions)
