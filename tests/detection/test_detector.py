@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 import synthetic
 from untrimmed.annotations.corpus import open_corpus
 from untrimmed.detection.detector import Detector
-from untrimmed.features.video_features import FeatureSource
+from untrimmed.features.video_features import FeatureSource, VideoFeatures
 from untrimmed.io import BadInput
 from untrimmed.recipe import build_recipe, recipe_tree
 from untrimmed.training.loop import build_model, join_processes
@@ -150,3 +150,13 @@ def test_a_gpu_finds_what_the_cpu_finds(corpus, recipe, model, tmp_path):
     segments, scores = detector.candidates(first)
     moved, others = Detector.load(tmp_path / "d.safetensors", "cuda").candidates(first)
     assert np.abs(scores - others).max() < 0.005 and np.abs(segments - moved).max() < 0.1
+
+
+def test_an_array_is_refused_with_what_makes_features_of_it(detector, corpus):
+    features = corpus.features["video02"]
+    array = np.asarray(features.values)
+    call = getattr(Detector.__call__, "__wrapped__", Detector.__call__)  # without the tests' check of types
+    with pytest.raises(BadInput, match="not ndarray; of an array"):
+        call(detector, array)
+    made = VideoFeatures(array, detector.source.grid, features.duration, detector.source)
+    assert detector(made) == detector.detect(features)

@@ -101,6 +101,12 @@ class Detector:
         """
         if isinstance(source, VideoFeatures):
             return self.detect(source)
+        if not isinstance(source, str | Path):
+            raise BadInput(
+                "a detector takes a video, a file or folder of features, or VideoFeatures, not "
+                f"{type(source).__name__}; of an array [time, channels] make VideoFeatures(array, "
+                "detector.source.grid, seconds, detector.source)"
+            )
         timelines = self.detect_all(source, progress=progress)
         for reason in timelines.failed.values():
             logger.warning("left out: %s", reason)

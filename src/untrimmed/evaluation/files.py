@@ -31,6 +31,7 @@ from untrimmed.evaluation.classification import (
 from untrimmed.evaluation.detection import DetectionScores, summarize_matches
 from untrimmed.evaluation.false_alarms import measure_false_alarms
 from untrimmed.evaluation.instances import Instances, from_timelines
+from untrimmed.evaluation.judged_spans import clip_spans
 from untrimmed.evaluation.matches import Matches, match_detections
 from untrimmed.evaluation.operating_points import measure_reliability
 from untrimmed.evaluation.proposals import (
@@ -42,7 +43,6 @@ from untrimmed.evaluation.proposals import (
 )
 from untrimmed.evaluation.protocols import DETECTION_PROTOCOLS, DetectionProtocol
 from untrimmed.evaluation.reading import (
-    clip_spans,
     drop_guessed_lengths,
     from_annotations,
     read_ground_truth,

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -25,16 +25,10 @@ from untrimmed.annotations.formats.thumos import (
     read_thumos_results,
 )
 from untrimmed.annotations.sniff import sniff_format
-from untrimmed.annotations.span_table import match_spans, read_span_table
-from untrimmed.annotations.spans import (
-    StatedSpans,
-    describe_spans,
-    intersect_spans,
-    list_subsets,
-    read_stated_spans,
-)
+from untrimmed.annotations.spans import StatedSpans, list_subsets
 from untrimmed.annotations.subsets import describe_loose_subsets, describe_missing_subset, match_subsets
 from untrimmed.evaluation.instances import Instances, from_columns, from_rows
+from untrimmed.evaluation.judged_spans import describe_coverage, describe_split_videos, read_spans, select_spans
 from untrimmed.evaluation.times import Times, convert_times
 from untrimmed.io import BadInput, parse_json, read_bytes, read_json, read_text
 
@@ -139,8 +133,8 @@ def from_annotations(annotations: Annotations, subset: str | None = None, name: 
         for video in annotations.ambiguous
         if subset is None or subset in subsets.get(video, ())
     }
-    spans = _select_spans(StatedSpans(annotations.annotated, annotations.parts), videos, subset)
-    notes += _describe_parts(name, annotations.parts, subset)
+    spans = select_spans(StatedSpans(annotations.annotated, annotations.parts), videos, subset)
+    notes += describe_split_videos(name, annotations.parts, subset)
     return replace(
         instances,
         subset=subset,
@@ -335,26 +329,6 @@ def drop_guessed_lengths(results: Instances) -> Instances:
     return replace(results, durations={v: length for v, length in results.durations.items() if length != guesses[v]})
 
 
-def clip_spans(ground_truth: Instances, results: Instances, name: object) -> tuple[Instances, tuple[str, ...]]:
-    """Clip annotated stretches to the lengths that the results state, where the ground truth states none, and say so.
-
-    A second beyond may be rounding. Raises BadInput for a stretch that begins where its video has ended.
-    """
-    ends = {video: spans[-1][1] for video, spans in ground_truth.annotated.items() if spans}
-    # A length that is guessed ends with the last stretch.
-    guessed = [video for video, end in ends.items() if ground_truth.durations.get(video, end) == end]
-    lengths = {video: results.durations[video] for video in guessed if video in results.durations}
-    lengths = {video: length for video, length in lengths.items() if ends[video] > length + 1}
-    stated = StatedSpans({video: ground_truth.annotated[video] for video in lengths}, {})
-    settled, notes = stated.settle(name, lengths)
-    annotated = {**ground_truth.annotated, **settled.annotated}
-    too_long = "".join(describe_spans(ground_truth.annotated, ground_truth.videos))
-    minutes = "".join(describe_spans(annotated, ground_truth.videos))
-    sentences = tuple(note.replace(too_long, minutes) if too_long else note for note in ground_truth.notes)
-    clipped = replace(ground_truth, annotated=annotated, notes=sentences)
-    return clipped, tuple(f"{name}: {note}" for note in notes)
-
-
 def _note_missing_scores(path: Path, results: Instances) -> Instances:
     """Say that results rank alike where they are annotations."""
     if len(results) < 2 or (results.score != 1).any():
@@ -364,63 +338,18 @@ def _note_missing_scores(path: Path, results: Instances) -> Instances:
     )
 
 
-def _select_spans(stated: StatedSpans, videos: Iterable[str], subset: str | None) -> dict[str, Spans]:
-    """Select the stretches that are judged of the videos of which a part is."""
-    spans: dict[str, Spans] = {}
-    for video in videos:
-        part = stated.parts[video].get(subset) if subset is not None and video in stated.parts else None
-        annotated = stated.annotated.get(video)
-        if part is not None:
-            spans[video] = part if annotated is None else intersect_spans(part, annotated)
-        elif annotated is not None:
-            spans[video] = annotated
-    return spans
-
-
 def _list_other_subsets(subsets: Mapping[str, tuple[str, ...]], subset: str | None) -> dict[str, str]:
     """List the subsets of the videos that are not of the one that is read; none where all are read."""
     return {} if subset is None else {v: " and ".join(names) for v, names in subsets.items() if subset not in names}
 
 
-def _describe_coverage(path: Path, spans: StatedSpans, videos: Collection[str]) -> list[str]:
-    return [f"{path}: {note}" for note in describe_spans(spans.annotated, videos)]
-
-
-def _describe_parts(name: object, parts: Mapping[str, Mapping[str, Spans]], subset: str | None) -> list[str]:
-    """Say that videos are split in time where no part of them is named, so that all of each is judged."""
-    if subset is not None or not parts:
-        return []
-    video = next(iter(parts))
-    return [
-        f"{name}: {len(parts)} of the videos, such as {video!r}, are split in time into {', '.join(parts[video])}; "
-        "all of each is judged, so name a part (subset=..., --subset) where results are of one"
-    ]
-
-
-def _read_spans(path: Path, database: Mapping[str, Any], table: Path | None) -> tuple[StatedSpans, tuple[str, ...]]:
-    """Read the spans that the videos' entries or a table beside the file state; the table goes first."""
-    annotated: dict[str, Spans] = {}
-    parts: dict[str, Mapping[str, Spans]] = {}
-    for video, entry in database.items():
-        stretches, by_subset = read_stated_spans(f"{path}: video {video!r}", entry)
-        annotated |= {} if stretches is None else {video: stretches}
-        parts |= {video: by_subset} if by_subset else {}
-    notes: tuple[str, ...] = ()
-    if table is not None:
-        spans, notes = match_spans(table, read_span_table(table), database, {*annotated, *parts})
-        annotated, parts = {**annotated, **spans.annotated}, {**parts, **spans.parts}
-    lengths = {video: _parse_number(entry.get("duration")) for video, entry in database.items()}
-    usable = {video: length for video, length in lengths.items() if 0 < length < math.inf}
-    settled, more = StatedSpans(annotated, parts).settle(table or path, usable)
-    return settled, (*notes, *(f"{table or path}: {note}" for note in more))
-
-
 def _read_database(path: Path, content: Any, subset: str | None = None, annotated: Path | None = None) -> Instances:
     rows: dict[str, list[Row]] = {}
-    durations: dict[str, float] = {}
     database = _find_section(path, content, "database")
     _refuse_other_entries(path, database)
-    spans, notes = _read_spans(path, database, annotated)
+    lengths = {video: _parse_number(entry.get("duration")) for video, entry in database.items()}
+    durations = {video: length for video, length in lengths.items() if 0 < length < math.inf}
+    spans, notes = read_spans(path, database, durations, annotated)
     subsets = _read_subsets(path, database, spans.parts) if subset is not None else {}
     if subset is not None:
         subset, loose = _find_subset(path, subset, chain.from_iterable(subsets.values()))
@@ -430,16 +359,13 @@ def _read_database(path: Path, content: Any, subset: str | None = None, annotate
             continue
         annotations = _require(f"{path}: video {video!r}", entry, "annotations")
         rows[video] = _parse_rows(path, video, annotations, None)
-        duration = _parse_number(entry.get("duration"))
-        if 0 < duration < math.inf:
-            durations[video] = duration
     return replace(
         from_rows(rows),
         subset=subset,
-        durations=durations,
-        annotated=_select_spans(spans, rows, subset),
+        durations={video: durations[video] for video in rows if video in durations},
+        annotated=select_spans(spans, rows, subset),
         other_subsets=_list_other_subsets(subsets, subset),
-        notes=(*notes, *_describe_coverage(path, spans, rows), *_describe_parts(path, spans.parts, subset)),
+        notes=(*notes, *describe_coverage(path, spans, rows), *describe_split_videos(path, spans.parts, subset)),
     )
 
 
