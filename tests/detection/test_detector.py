@@ -1,6 +1,7 @@
 """Detectors: what they refuse, what they keep, and that a file is the whole of one."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -155,7 +156,7 @@ def test_a_gpu_finds_what_the_cpu_finds(corpus, recipe, model, tmp_path):
 def test_an_array_is_refused_with_what_makes_features_of_it(detector, corpus):
     features = corpus.features["video02"]
     array = np.asarray(features.values)
-    call = getattr(Detector.__call__, "__wrapped__", Detector.__call__)  # without the tests' check of types
+    call: Any = getattr(Detector.__call__, "__wrapped__", Detector.__call__)  # without the tests' check of types
     with pytest.raises(BadInput, match="not ndarray; of an array"):
         call(detector, array)
     made = VideoFeatures(array, detector.source.grid, features.duration, detector.source)
